@@ -1,0 +1,92 @@
+import type { Arrivals, Scenario } from './scenario.ts'
+
+/**
+ * A blueprint after `check`: every default filled in, every duration in milliseconds, every size in bytes, every path
+ * absolute. This is what the rest of Tenfold reads; nothing else interprets what the user wrote.
+ */
+export interface ResolvedBlueprint {
+  readonly name: string
+  /** The blueprint's file, absolute. */
+  readonly file: string
+  /** The file's directory: relative paths in the blueprint start here. */
+  readonly directory: string
+  /** `tenfold` for `tenfold.config.ts`, `before` for `before.config.ts`: tells the states of two configurations apart. */
+  readonly configuration: string
+  readonly gateway: ResolvedGateway
+  readonly databases: Readonly<Record<string, ResolvedDatabase>>
+  readonly services: Readonly<Record<string, ResolvedService>>
+  readonly objectives: Readonly<Record<string, ResolvedObjective>>
+  readonly load: ResolvedLoad | undefined
+}
+
+export interface ResolvedGateway {
+  readonly host: string
+  /** Wanted port of the public listener; where it was not given and is taken, a free one is used and printed. */
+  readonly port: number
+  readonly isPortGiven: boolean
+}
+
+export interface ResolvedDatabase {
+  readonly name: string
+  readonly engine:
+    | { readonly kind: 'embedded' }
+    /** A server that already runs; the URL is read from this variable of the environment. */
+    | { readonly kind: 'server'; readonly urlVariable: string }
+  /** Directory of `*.sql` files, absolute. */
+  readonly migrations: string | undefined
+  /** Module that exports `seed`, absolute; run once, after the migrations, in one transaction. */
+  readonly seed: string | undefined
+  readonly resources: ResolvedResources
+}
+
+export interface ResolvedService {
+  readonly name: string
+  readonly program:
+    | /** TypeScript or JavaScript file, absolute. */ { readonly kind: 'entry'; readonly entry: string }
+    | /** Shell words, run in the blueprint's directory. */ { readonly kind: 'command'; readonly command: string }
+  /** Path prefixes that the public listener sends here; none for an internal service. */
+  readonly routes: readonly string[]
+  readonly databases: readonly string[]
+  readonly calls: readonly string[]
+  readonly env: Readonly<Record<string, ResolvedEnvironmentValue>>
+  readonly instances: { readonly min: number; readonly desired: number; readonly max: number }
+  readonly resources: ResolvedResources
+  /** Path that answers 2xx when an instance is ready; undefined: ready when the port accepts. */
+  readonly health: string | undefined
+  /** How long an instance may take to become ready. */
+  readonly startTimeoutMs: number
+  /** How long an instance may take to finish after SIGTERM. */
+  readonly stopTimeoutMs: number
+  /** How long the gateway waits for the first byte of an answer, then 504. */
+  readonly requestTimeoutMs: number
+}
+
+export type ResolvedEnvironmentValue =
+  | { readonly kind: 'literal'; readonly value: string }
+  /** Read from the environment of `tenfold` by this name when an instance starts; never hashed, logged or shown. */
+  | { readonly kind: 'secret'; readonly name: string }
+
+export interface ResolvedResources {
+  /** Cores, for example 0.25; undefined: no limit. */
+  readonly cpu: number | undefined
+  readonly memoryBytes: number | undefined
+}
+
+export interface ResolvedObjective {
+  readonly service: string
+  /** Share of requests that must succeed, 0 to 1. */
+  readonly availability: number | undefined
+  /** Bounds on the latency of each percentile, for example `{ percentile: 95, boundMs: 200 }`. */
+  readonly latency: readonly { readonly percentile: number; readonly boundMs: number }[]
+}
+
+export interface ResolvedLoad {
+  /** Sessions per second at the peak. */
+  readonly peakPerSecond: number
+  readonly scenarios: readonly Scenario[]
+  readonly arrivals: Arrivals
+  /** How long a rehearsal of the peak takes. */
+  readonly durationMs: number
+  /** Seconds of the story per second of the rehearsal: 1 is real time. Printed with every result. */
+  readonly timeScale: number
+}

@@ -1,0 +1,81 @@
+import { performance } from 'node:perf_hooks'
+import { TenfoldError } from './errors.ts'
+
+/** Cancels a timer; calling it twice, or after the timer fired, does nothing. */
+export type Cancel = () => void
+
+/**
+ * The only source of time. Product code takes a `Clock`, so that tests can hold a virtual one
+ * (`tenfold/testing`) and a day passes in a millisecond.
+ */
+export interface Clock {
+  /** Wall-clock time, milliseconds since the Unix epoch. It can jump, so never subtract two readings of it. */
+  epochMs(): number
+  /** Monotonic time in milliseconds, with fractions, from an arbitrary start. For measuring and for deadlines. */
+  nowMs(): number
+  /** Calls `callback` once after `delayMs`, never earlier. A timer does not keep the process alive if `unref` is set. */
+  schedule(delayMs: number, callback: () => void, options?: { unref?: boolean }): Cancel
+  /** Calls `callback` every `intervalMs`, without drift compensation, until cancelled. */
+  every(intervalMs: number, callback: () => void, options?: { unref?: boolean }): Cancel
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  epochMs: () => Date.now(),
+  nowMs: () => performance.now(),
+  schedule(delayMs, callback, options = {}) {
+    const timer = setTimeout(callback, delayMs)
+    if (options.unref === true) timer.unref()
+    return () => clearTimeout(timer)
+  },
+  every(intervalMs, callback, options = {}) {
+    const timer = setInterval(callback, intervalMs)
+    if (options.unref === true) timer.unref()
+    return () => clearInterval(timer)
+  },
+}
+
+/**
+ * Resolves after `delayMs` of the clock.
+ *
+ * @throws TF_ABORTED as soon as `signal` is aborted
+ */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  if (signal?.aborted === true) {
+    reject(aborted(signal))
+    return promise
+  }
+  const onAbort = (): void => {
+    cancel()
+    reject(aborted(signal))
+  }
+  const cancel = clock.schedule(delayMs, () => {
+    signal?.removeEventListener('abort', onAbort)
+    resolve()
+  })
+  signal?.addEventListener('abort', onAbort, { once: true })
+  return promise
+}
+
+/**
+ * Settles as `work` does, or fails after `timeoutMs`. The work itself goes on: pass it a signal if it can be stopped.
+ *
+ * @param what names the work in the error: `'the first connection to orders'`
+ * @throws TF_TIMEOUT
+ */
+export async function withTimeout<T>(clock: Clock, timeoutMs: number, what: string, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const cancel = clock.schedule(timeoutMs, () => {
+    reject(new TenfoldError('TF_TIMEOUT', `expected ${what} within ${timeoutMs} ms`))
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    cancel()
+  }
+}
+
+function aborted(signal: AbortSignal | undefined): TenfoldError {
+  return new TenfoldError('TF_ABORTED', 'expected the wait to end, but it was cancelled', { cause: signal?.reason })
+}

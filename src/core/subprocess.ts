@@ -1,0 +1,59 @@
+import type { ChildUser } from './child-user.ts'
+import type { ProcessIdentity } from './process-identity.ts'
+import type { ResourceLimits } from './resource-limits.ts'
+
+/** What to run, and how. Nothing is inherited that is not written here. */
+export interface SubprocessOptions {
+  /** Who this is in errors and records: `'api-2'`, `'orders-primary'`. */
+  name: string
+  /** Executable, absolute or looked up on the PATH of `env`. */
+  command: string
+  args?: readonly string[]
+  /** The whole environment of the child. */
+  env: Readonly<Record<string, string>>
+  /** Working directory; the child's user must be able to enter it. @default '/' */
+  cwd?: string
+  /** Account to drop to before the program starts; undefined keeps ours. */
+  user?: ChildUser | undefined
+  /** CPU and memory limits; see `Subprocess.limits` for what the machine could enforce. */
+  limits?: ResourceLimits | undefined
+  /** File that both output streams are appended to; it outlives us, so a child never blocks on a dead reader. */
+  outputFile: string
+  /** What asks the child to leave. @default 'SIGTERM' */
+  stopSignal?: 'SIGTERM' | 'SIGINT'
+}
+
+/** How a child ended: exactly one of the two is set. */
+export interface ExitStatus {
+  code: number | undefined
+  signal: NodeJS.Signals | undefined
+}
+
+/** A child in a process group of its own. */
+export interface Subprocess {
+  readonly name: string
+  /** Pid and start time: together they never name another process. */
+  readonly identity: ProcessIdentity
+  /** What of the limits is enforced, and why the rest is not. */
+  readonly limits: { enforced: boolean; reason?: string }
+  /** Resolves when the child has ended and been reaped. Never rejects. */
+  readonly exited: Promise<ExitStatus>
+  /** CPU seconds used so far by the child (its whole control group where limits are enforced), or undefined once gone. */
+  cpuSeconds(): number | undefined
+  /** Resident bytes of the child (its whole control group where limits are enforced), or undefined once gone. */
+  memoryBytes(): number | undefined
+  /** Sends a signal to the child alone; does nothing once it is gone. */
+  signal(signal: NodeJS.Signals): void
+  /** Asks the child to leave; after `deadlineMs` kills its whole group. Resolves when the group is gone. */
+  stop(deadlineMs?: number): Promise<ExitStatus>
+}
+
+/** Starts children, records them durably, and takes them all down: nothing started here is ever leaked. */
+export interface Subprocesses {
+  /** @throws TF_SPAWN_FAILED with what the system said */
+  spawn(options: SubprocessOptions): Promise<Subprocess>
+  /** The children that run now. */
+  list(): readonly Subprocess[]
+  /** Stops every child, in no order; those that matter in order are stopped by their owners first. */
+  stopAll(deadlineMs?: number): Promise<void>
+}

@@ -1,0 +1,33 @@
+/**
+ * What the control plane tells the gateway: always the whole of it, never a difference, so that a message can be
+ * repeated or lost and the next one mends it. The gateway keeps serving the last one it got.
+ */
+export interface GatewayConfig {
+  /** Grows by one with each change; an older one than the last is ignored. */
+  readonly version: number
+  /** Public path prefixes, longest match first wins. */
+  readonly routes: readonly GatewayRoute[]
+  readonly services: Readonly<Record<string, GatewayService>>
+}
+
+export interface GatewayRoute {
+  /** `/` or `/reports`: matches the path itself and everything below it, on whole segments. */
+  readonly prefix: string
+  readonly service: string
+}
+
+export interface GatewayService {
+  /** Time to the first byte of the answer before 504. */
+  readonly requestTimeoutMs: number
+  readonly endpoints: readonly Endpoint[]
+}
+
+/** Where one instance listens. Only instances that are ready and not leaving are listed. */
+export interface Endpoint {
+  /** The instance's id: `api-1`. */
+  readonly id: string
+  readonly host: string
+  readonly port: number
+  /** Share of the traffic relative to the others. @default 1 */
+  readonly weight?: number
+}

@@ -1,0 +1,21 @@
+/**
+ * Who may import whom: a folder of `src/` to the folders it may import from. `'folder/file'` allows a single file.
+ * Nobody imports upward; what would need it is a port wired by `runtime`. When the structure asks for something
+ * better, change this table in the same commit and say why.
+ */
+export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> = {
+  core: [],
+  blueprint: ['core'],
+  objectives: ['core'],
+  sql: ['core', 'blueprint'],
+  control: ['core', 'blueprint'],
+  gateway: ['core', 'blueprint', 'objectives', 'control'],
+  fleet: ['core', 'blueprint', 'objectives', 'control', 'service/bindings-document'],
+  load: ['core', 'blueprint', 'objectives', 'control'],
+  clusters: ['core', 'blueprint', 'sql', 'control'],
+  rehearsal: ['core', 'blueprint', 'objectives', 'control', 'load'],
+  service: ['core', 'blueprint', 'sql', 'control'],
+  testing: ['core', 'blueprint'],
+  runtime: 'everything',
+  cli: 'everything',
+}
