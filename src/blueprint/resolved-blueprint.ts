@@ -32,10 +32,10 @@ export interface ResolvedDatabase {
     | { readonly kind: 'embedded' }
     /** A server that already runs; the URL is read from this variable of the environment. */
     | { readonly kind: 'server'; readonly urlVariable: string }
-  /** Directory of `*.sql` files, absolute. */
-  readonly migrations: string | undefined
-  /** Module that exports `seed`, absolute; run once, after the migrations, in one transaction. */
-  readonly seed: string | undefined
+  /** Directories of `*.sql` files, absolute, applied in this order. */
+  readonly migrations: readonly string[]
+  /** Modules that export `seed` (see `seed.ts`), absolute; each run once, after the migrations, in one transaction. */
+  readonly seeds: readonly string[]
   readonly resources: ResolvedResources
 }
 

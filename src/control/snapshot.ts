@@ -1,0 +1,89 @@
+/**
+ * The whole state of a running system as an operator sees it: plain JSON, replaced as a whole, versioned. Everything
+ * that reports goes through it; `status`, the dashboard and rehearsals read nothing else.
+ */
+export interface SystemSnapshot {
+  /** Grows by one with each change; a watcher asks for "newer than". */
+  readonly version: number
+  readonly system: string
+  readonly configuration: string
+  /** Id of this run of the control plane. */
+  readonly run: string
+  readonly pid: number
+  readonly startedEpochMs: number
+  readonly phase: SystemPhase
+  readonly gateway: GatewayStatus
+  readonly services: Readonly<Record<string, ServiceStatus>>
+  readonly databases: Readonly<Record<string, DatabaseStatus>>
+  /** The rehearsal that runs, or the last one. */
+  readonly rehearsal: RehearsalStatus | undefined
+  /** Things a person should know: limits not enforced, a port that was taken. */
+  readonly notices: readonly Notice[]
+}
+
+export type SystemPhase = 'starting' | 'running' | 'degraded' | 'stopping' | 'stopped'
+
+export interface Notice {
+  readonly atEpochMs: number
+  readonly level: 'info' | 'warning' | 'error'
+  readonly message: string
+  readonly hint?: string
+}
+
+export interface GatewayStatus {
+  readonly state: 'starting' | 'running' | 'failed' | 'stopped'
+  readonly pid?: number
+  /** Base URL of the public listener. */
+  readonly url?: string
+  /** Base URL of the listener for calls between services. */
+  readonly internalUrl?: string
+}
+
+export interface ServiceStatus {
+  readonly name: string
+  readonly desired: number
+  /** Content address of the release that instances run. */
+  readonly release?: string
+  readonly instances: readonly InstanceStatus[]
+}
+
+/**
+ * `starting` → `ready` → `draining` → `stopping` → `stopped`; a crash leads to `backing-off` and to `starting` again,
+ * several in a row to `crash-looping`, which is the same with a longer pause and a notice.
+ */
+export type InstanceState = 'starting' | 'ready' | 'draining' | 'stopping' | 'stopped' | 'backing-off' | 'crash-looping'
+
+export interface InstanceStatus {
+  /** `api-1` */
+  readonly id: string
+  readonly state: InstanceState
+  readonly pid?: number
+  readonly port?: number
+  readonly restarts: number
+  readonly sinceEpochMs: number
+  /** Why it is in this state: the last exit, the reason for a restart. */
+  readonly reason?: string
+}
+
+export interface DatabaseStatus {
+  readonly name: string
+  readonly state: 'starting' | 'recovering' | 'migrating' | 'seeding' | 'ready' | 'failed' | 'stopped'
+  readonly version?: string
+  readonly nodes: readonly {
+    readonly id: string
+    readonly role: 'primary'
+    readonly pid?: number
+    readonly port?: number
+  }[]
+  readonly reason?: string
+}
+
+export interface RehearsalStatus {
+  readonly id: string
+  readonly state: 'running' | 'passed' | 'failed' | 'invalid' | 'aborted'
+  readonly startedEpochMs: number
+  /** 0 to 1. */
+  readonly progress: number
+  /** File with the whole report, once it has ended. */
+  readonly reportFile?: string
+}
