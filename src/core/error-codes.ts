@@ -31,6 +31,10 @@ export const ERROR_CODES = {
     meaning: 'An operation did not end within its deadline.',
     remedy: 'Look at the details for what it waited on; raise the deadline if the wait is expected.',
   },
+  TF_USAGE: {
+    meaning: 'The command line names a command, an option or an argument that does not exist.',
+    remedy: 'Run `tenfold --help`, or `tenfold COMMAND --help`.',
+  },
 } as const satisfies Record<string, ErrorDescription>
 
 /** A literal error code such as `'TF_TIMEOUT'`. */

@@ -1,0 +1,60 @@
+import type { Terminal } from './terminal.ts'
+
+/** How a command ended, as the shell sees it. */
+export const EXIT = {
+  /** Done, and whatever was asked holds. */
+  success: 0,
+  /** It ran, and the answer is no: an objective is broken, a blueprint is invalid, an operation failed. */
+  failure: 1,
+  /** The command line was wrong; nothing was done. */
+  usage: 2,
+  /** Ended by Ctrl-C or SIGTERM, everything cleaned up. */
+  interrupted: 130,
+} as const
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+/** One option of a command, `--name`. */
+export interface CommandOption {
+  readonly type: 'boolean' | 'string'
+  /** What stands for the value in help: `--seed NUMBER`. */
+  readonly value?: string
+  readonly description: string
+}
+
+/** What a command gets. */
+export interface CommandInput {
+  /** The positional argument, or its default. */
+  readonly argument: string
+  readonly options: Readonly<Record<string, string | boolean | undefined>>
+  readonly terminal: Terminal
+  /** Aborted by the first Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal
+}
+
+/** One command of `tenfold`; its help text is made from this table. */
+export interface Command {
+  readonly name: string
+  /** One line, without a full stop. */
+  readonly summary: string
+  /** What it does and guarantees, a few lines. */
+  readonly description: string
+  readonly argument: { readonly name: string; readonly description: string; readonly default: string }
+  readonly options: Readonly<Record<string, CommandOption>>
+  readonly examples: readonly (readonly [line: string, meaning: string])[]
+  run(input: CommandInput): Promise<ExitCode>
+}
+
+/** Options that every command has. */
+export const COMMON_OPTIONS: Readonly<Record<string, CommandOption>> = {
+  config: { type: 'string', value: 'NAME', description: 'use NAME.config.ts instead of tenfold.config.ts' },
+  json: { type: 'boolean', description: 'print machine-readable JSON' },
+  help: { type: 'boolean', description: 'show this text' },
+}
+
+/** The blueprint argument that most commands take. */
+export const BLUEPRINT_ARGUMENT: Command['argument'] = {
+  name: 'BLUEPRINT',
+  description: 'a blueprint file, or a directory with a tenfold.config.ts',
+  default: '.',
+}

@@ -1,0 +1,73 @@
+import { parseArgs } from 'node:util'
+import { didYouMean } from '../core/did-you-mean.ts'
+import { messageOf, TenfoldError } from '../core/errors.ts'
+import type { Command } from './command.ts'
+import { COMMON_OPTIONS } from './command.ts'
+
+/** What a person typed, understood. */
+export type CommandLine =
+  | { readonly kind: 'overview' | 'version' }
+  | { readonly kind: 'help'; readonly command: Command }
+  | {
+      readonly kind: 'run'
+      readonly command: Command
+      readonly argument: string
+      readonly options: Readonly<Record<string, string | boolean | undefined>>
+    }
+
+/**
+ * Understands `argv` (without the program's name).
+ *
+ * @throws TF_USAGE with a hint that names the nearest command or option
+ */
+export function parseCommandLine(argv: readonly string[], commands: readonly Command[]): CommandLine {
+  const [first, ...rest] = argv
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') return { kind: 'overview' }
+  if (first === '--version' || first === '-v') return { kind: 'version' }
+  const command = commands.find(({ name }) => name === first)
+  if (command === undefined) throw unknownCommand(first, commands)
+
+  const { values, positionals } = parseOptions(command, rest)
+  if (values['help'] === true) return { kind: 'help', command }
+  if (positionals.length > 1) {
+    throw usage(`expected one ${command.argument.name}, got ${positionals.join(' ')}`, command)
+  }
+  return { kind: 'run', command, argument: positionals[0] ?? command.argument.default, options: values }
+}
+
+function parseOptions(
+  command: Command,
+  args: readonly string[],
+): { values: Record<string, string | boolean | undefined>; positionals: string[] } {
+  const options = Object.fromEntries(
+    Object.entries({ ...command.options, ...COMMON_OPTIONS }).map(([name, { type }]) => [
+      name,
+      { type, ...(name === 'help' ? { short: 'h' } : {}) },
+    ]),
+  )
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true })
+  } catch (error) {
+    const unknown = /Unknown option '--?([^']+)'/.exec(messageOf(error))?.[1]
+    if (unknown === undefined) throw usage(messageOf(error).replace(/\. .*/s, ''), command)
+    const meant = didYouMean(unknown, Object.keys(options))
+    throw usage(
+      `${command.name} has no option --${unknown}${meant === undefined ? '' : `, did you mean --${meant}?`}`,
+      command,
+    )
+  }
+}
+
+function unknownCommand(name: string, commands: readonly Command[]): TenfoldError {
+  const names = commands.map((command) => command.name)
+  const meant = didYouMean(name, names)
+  return new TenfoldError(
+    'TF_USAGE',
+    `expected a command (${names.join(', ')}), got ${JSON.stringify(name)}${meant === undefined ? '' : `, did you mean ${meant}?`}`,
+    { hint: 'run "tenfold --help" for the commands' },
+  )
+}
+
+function usage(message: string, command: Command): TenfoldError {
+  return new TenfoldError('TF_USAGE', message, { hint: `run "tenfold ${command.name} --help"` })
+}
