@@ -1,0 +1,64 @@
+import type { InstanceStatus, ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
+import { formatTable } from './table.ts'
+import type { Terminal } from './terminal.ts'
+
+/** What a person sees of a running system: where it is, what runs, what is not well. */
+export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): string {
+  const databases = Object.values(snapshot.databases).map(({ name, state, version, nodes, reason }) => [
+    name,
+    'database',
+    paintState(state, style),
+    nodes.map(({ port }) => (port === undefined ? '' : `:${port}`)).join(' '),
+    [version === undefined ? '' : `PostgreSQL ${version}`, reason ?? ''].filter((text) => text !== '').join(', '),
+  ])
+  const services = Object.values(snapshot.services).map((service) => [
+    service.name,
+    'service',
+    paintState(serviceState(service), style),
+    service.instances.map(({ port }) => (port === undefined ? '' : `:${port}`)).join(' '),
+    serviceNote(service),
+  ])
+  const gateway = [
+    'gateway',
+    'gateway',
+    paintState(snapshot.gateway.state, style),
+    snapshot.gateway.url === undefined ? '' : `:${new URL(snapshot.gateway.url).port}`,
+    '',
+  ]
+  const heading = ['name', 'kind', 'state', 'ports', ''].map((text) => style('dim', text))
+  return [
+    `${style('bold', snapshot.system)} (${snapshot.configuration})  ${paintState(snapshot.phase, style)}  ${
+      snapshot.gateway.url === undefined ? '' : style('underline', snapshot.gateway.url)
+    }`.trimEnd(),
+    formatTable([heading, gateway, ...services, ...databases], '  '),
+    ...snapshot.notices.map(({ level, message, hint }) => {
+      const mark = level === 'info' ? style('dim', 'i') : style(level === 'error' ? 'red' : 'yellow', '!')
+      return `  ${mark} ${message}${hint === undefined ? '' : style('dim', ` (${hint})`)}`
+    }),
+  ].join('\n')
+}
+
+/** `ready`, or the state of the instance that is furthest from it. */
+function serviceState({ instances, desired }: ServiceStatus): string {
+  const order: readonly InstanceStatus['state'][] = [
+    'crash-looping',
+    'backing-off',
+    'starting',
+    'draining',
+    'stopping',
+    'stopped',
+  ]
+  const worst = order.find((state) => instances.some((instance) => instance.state === state))
+  return worst ?? (instances.length >= desired ? 'ready' : 'starting')
+}
+
+function serviceNote({ instances, desired }: ServiceStatus): string {
+  const ready = instances.filter(({ state }) => state === 'ready').length
+  const reason = instances.find(({ state, reason }) => state !== 'ready' && reason !== undefined)?.reason
+  return `${ready} of ${desired} instance${desired === 1 ? '' : 's'} ready${reason === undefined ? '' : `, ${reason}`}`
+}
+
+function paintState(state: string, style: Terminal['style']): string {
+  if (/^(running|ready)$/.test(state)) return style('green', state)
+  return /^(failed|crash-looping|degraded)$/.test(state) ? style('red', state) : style('yellow', state)
+}

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { statusView } from '../../src/cli/status-view.ts'
+import type { SystemSnapshot } from '../../src/control/snapshot.ts'
+
+const snapshot: SystemSnapshot = {
+  version: 7,
+  system: 'bytebites',
+  configuration: 'tenfold',
+  run: 'r1',
+  pid: 1,
+  startedEpochMs: 0,
+  phase: 'running',
+  gateway: { state: 'running', url: 'http://127.0.0.1:8080' },
+  services: {
+    api: {
+      name: 'api',
+      desired: 2,
+      instances: [
+        { id: 'api-1', state: 'ready', port: 4001, restarts: 0, sinceEpochMs: 0 },
+        { id: 'api-2', state: 'backing-off', restarts: 3, sinceEpochMs: 0, reason: 'exited with code 1' },
+      ],
+    },
+  },
+  databases: {
+    orders: {
+      name: 'orders',
+      state: 'ready',
+      version: '18.4',
+      nodes: [{ id: 'orders-1', role: 'primary', port: 5001 }],
+    },
+  },
+  rehearsal: undefined,
+  notices: [{ atEpochMs: 0, level: 'warning', message: 'CPU limits are not enforced', hint: 'run as root' }],
+}
+
+test('shows every part, the instance that is not well, and what a person should know', () => {
+  expect(statusView(snapshot, (_style, text) => text)).toBe(
+    [
+      'bytebites (tenfold)  running  http://127.0.0.1:8080',
+      '  name     kind      state        ports',
+      '  gateway  gateway   running      :8080',
+      '  api      service   backing-off  :4001   1 of 2 instances ready, exited with code 1',
+      '  orders   database  ready        :5001   PostgreSQL 18.4',
+      '  ! CPU limits are not enforced (run as root)',
+    ].join('\n'),
+  )
+})
