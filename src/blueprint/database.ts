@@ -1,0 +1,70 @@
+import type { Engine } from './engine.ts'
+import type { Mistake } from './mistake.ts'
+import type { Resources } from './resources.ts'
+import type { Carried } from './shape.ts'
+
+/** How the rows of a database are spread over shards. Every table starts its primary key with the shard key. */
+export type Sharding =
+  | {
+      /** By a fixed hash of the key: even, and the choice unless there is a reason for another. */
+      by: 'hash'
+      count: number
+      /** Slices of the key space that move between shards, a power of two; fixed for ever. @default 1024 */
+      buckets?: number
+    }
+  | {
+      /** By the remainder of a whole-number key. */
+      by: 'modulo'
+      count: number
+    }
+  | {
+      /** By order: each bound is the first key of the next shard, so n bounds make n + 1 shards. */
+      by: 'range'
+      bounds: readonly (string | number)[]
+    }
+  | {
+      /** By enumeration: the keys of each shard, for example countries by region. */
+      by: 'list'
+      lists: Readonly<Record<string, readonly (string | number)[]>>
+      /** The list that takes keys which stand in none. @default such a key is an error */
+      otherwise?: string
+    }
+
+/** A PostgreSQL database that services share. */
+export interface Database<Tables = unknown, Reference extends string = string> extends Engine<'postgres'> {
+  /** Row types by table, as Kysely takes them: `shape<Tables>()`. @default any table, columns unknown */
+  tables?: Tables
+  /** The column that decides on which shard a row lives; each table has it, except those in `reference`. */
+  key?: KeyColumn<NoInfer<Tables>, Reference>
+  /** Spreads the rows over several clusters by `key`. @default one cluster */
+  shards?: Sharding
+  /** Tables without the key, which every shard holds whole: readable without a key. @default none */
+  reference?: readonly TableName<NoInfer<Tables>>[]
+  /** A second node that takes over when the primary dies; synchronous loses nothing that was acknowledged. @default none */
+  standby?: 'synchronous' | 'asynchronous'
+  /** Nodes that answer reads, a little behind the primary. @default 0 */
+  replicas?: number
+  /** Directory of `*.sql` files, applied in order, each once; a list is applied in the order given. @default none */
+  migrations?: string | readonly string[]
+  /** Module that exports `seed` and fills a new database, run once after the migrations. @default none */
+  seed?: string | readonly string[]
+  /** What each node may use. @default no limit */
+  resources?: Resources
+}
+
+type IsUntyped<Tables> = unknown extends Carried<Tables> ? true : false
+
+/** Names of the tables; any text if the types are not known. */
+export type TableName<Tables> = IsUntyped<Tables> extends true ? string : keyof Carried<Tables> & string
+
+/** Columns that every table outside `reference` has. */
+export type KeyColumn<Tables, Reference> =
+  IsUntyped<Tables> extends true
+    ? string
+    : Shared<Omit<Carried<Tables>, Reference & string>> extends infer Column extends string
+      ? [Column] extends [never]
+        ? Mistake<"no column is in every table: list the tables without the key in 'reference'">
+        : Column
+      : never
+
+type Shared<Tables> = keyof Tables[keyof Tables] & string

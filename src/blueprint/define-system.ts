@@ -1,0 +1,105 @@
+import type { Cache } from './cache.ts'
+import type { Database } from './database.ts'
+import type { Load } from './load-description.ts'
+import type { Mistake } from './mistake.ts'
+import type { Objective } from './objective.ts'
+import type { Service } from './service.ts'
+import type { Topic } from './topic.ts'
+
+/** The public listener of a system. */
+export interface Gateway {
+  /** @default 8080, and a free one where that is taken */
+  port?: number
+  /** Address to listen on. @default '127.0.0.1' */
+  host?: string
+}
+
+/** Where alerts go. */
+export interface Alerts {
+  /** What has to wake somebody. @default none */
+  page?: readonly AlertReceiver[]
+  /** What can wait until the morning. @default none */
+  ticket?: readonly AlertReceiver[]
+}
+
+export type AlertReceiver = 'pagerduty' | 'slack' | 'webhook'
+
+/** A whole system as plain data. Made by {@link defineSystem}; `typeof system` is what `bind` takes. */
+export interface Blueprint<Databases, Caches, Topics, Services> {
+  /** Names the system: lower-case letters, digits and hyphens. */
+  name: string
+  /** @default none */
+  databases?: Databases & { [Name in keyof Databases]: Known<Databases[Name], Database, 'a database', 'tables'> }
+  /** @default none */
+  caches?: { [Name in keyof Caches]: Cache<Caches[Name]> }
+  /** @default none */
+  topics?: { [Name in keyof Topics]: Topic<Topics[Name]> }
+  services: Services & {
+    [Name in keyof Services]: Program<Services[Name]> & Known<Services[Name], Service, 'a service'>
+  }
+  /** What users of each service may count on. @default none */
+  objectives?: { [Name in keyof NoInfer<Services>]?: Objective }
+  /** @default none */
+  alerts?: Alerts
+  /** The peak that `rehearse` plays. @default none */
+  load?: Load
+  /** @default port 8080 on this machine only */
+  gateway?: Gateway
+}
+
+/**
+ * Describes a system: what runs, what it stores, what it promises and the peak it has to carry. Returns what it is
+ * given; the compiler checks names, units and options, and `tenfold check` the rest.
+ *
+ * @example
+ * const system = defineSystem({ name: 'hello', services: { web: { entry: './server.ts', routes: ['/'] } } })
+ * export default system
+ * export type System = typeof system
+ */
+export function defineSystem<
+  const Databases extends {
+    readonly [Name in keyof Databases]: Database<TablesIn<Databases[Name]>, ReferenceIn<Databases[Name]>>
+  } = {},
+  const Caches = {},
+  const Topics = {},
+  const Services extends {
+    readonly [Name in keyof Services]: Service<NameIn<Databases>, NameIn<Caches>, NameIn<Topics>, NameIn<Services>>
+  } = {},
+>(system: Blueprint<Databases, Caches, Topics, Services>): Blueprint<Databases, Caches, Topics, Services> {
+  return system
+}
+
+type NameIn<Named> = keyof Named & string
+type TablesIn<Given> = Given extends { readonly tables: infer Tables } ? Tables : unknown
+type ReferenceIn<Given> = Given extends { readonly reference: readonly (infer Name extends string)[] } ? Name : never
+
+/** Each program is one of the two. */
+type Program<Given> = Given extends { readonly entry: unknown }
+  ? Given extends { readonly command: unknown }
+    ? { command: Mistake<"a service has 'entry' or 'command', not both"> }
+    : unknown
+  : Given extends { readonly command: unknown }
+    ? unknown
+    : { entry: string }
+
+/**
+ * Inferring literals switches the compiler's check for unknown properties off; this switches it on again, at every
+ * level, and puts the error on the property itself. `Opaque` names properties whose type is the user's own.
+ */
+type Known<Given, Allowed, What extends string, Opaque extends string = never> = {
+  [Property in keyof Given]: Property extends Opaque
+    ? unknown
+    : Property extends keyof Chosen<Given, Allowed>
+      ? KnownInside<Given[Property], Nested<Chosen<Given, Allowed>[Property]>, Property>
+      : Mistake<`'${Property & string}' is not an option of ${What}`>
+}
+
+type KnownInside<Given, Allowed, Property> = [Allowed] extends [never]
+  ? unknown
+  : Known<Given, Allowed, `'${Property & string}'`>
+
+/** Of several forms, the one that was given. */
+type Chosen<Given, Allowed> = Allowed extends unknown ? (Given extends Allowed ? Allowed : never) : never
+
+/** The forms of an option that have options themselves. */
+type Nested<Option> = Option extends string | number | boolean | readonly unknown[] | undefined ? never : Option

@@ -1,0 +1,19 @@
+import type { Duration } from '../core/duration.ts'
+import type { Arrivals, Scenario } from './scenario.ts'
+
+/** Sessions that start per unit of time. */
+export type Rate = `${number} sessions/${'s' | 'min'}`
+
+/** The peak that the system has to carry. */
+export interface Load {
+  /** Sessions that start at the peak: `'400 sessions/s'`. */
+  peak: Rate
+  /** What users do; their weights share the sessions. */
+  scenarios: readonly Scenario[]
+  /** How sessions arrive. @default { shape: 'poisson' } */
+  arrivals?: Arrivals
+  /** How long a rehearsal of the peak takes. @default '30s' */
+  duration?: Duration
+  /** Seconds of the story per second of the rehearsal; 1 is real time. @default 1 */
+  timeScale?: number
+}

@@ -1,0 +1,18 @@
+import type { Duration } from '../core/duration.ts'
+
+/** What users of a service may count on. The same numbers pass a rehearsal, gate a release and page. */
+export interface Objective {
+  /** Share of requests that must succeed, above 0 and below 1: 0.999. @default none */
+  availability?: number
+  /** Bound on each percentile of the latency, measured from the intended start. @default none */
+  latency?: LatencyObjective
+}
+
+/** Percentiles and their bounds. */
+export interface LatencyObjective {
+  p50?: Duration
+  p90?: Duration
+  p95?: Duration
+  p99?: Duration
+  'p99.9'?: Duration
+}

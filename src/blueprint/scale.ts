@@ -1,0 +1,31 @@
+import type { Duration } from '../core/duration.ts'
+
+/** When instances are added. */
+export interface ScaleOut {
+  /** Add instances when the metric is above this. @default the target */
+  above?: number
+  /** It has to stay there so long. @default '0s' */
+  for?: Duration
+}
+
+/** When instances are taken away. */
+export interface ScaleIn {
+  /** Remove instances when the metric is below this. @default the target */
+  below?: number
+  /** It has to stay there so long. @default '5m' */
+  for?: Duration
+}
+
+/**
+ * The signal that sets the number of instances between `instances.min` and `instances.max`. The number is the one of a
+ * Kubernetes HPA: instances × metric / target, rounded up.
+ *
+ * - `cpu`: share of the CPU limit, 0 to 1 · `elu`: event-loop utilisation, 0 to 1
+ * - `inflight`: requests being served per instance · `arrivals`: requests per second per instance
+ * - `lag`: how far behind a consumer is, in time
+ *
+ * Latency is no such signal: it is high when a dependency is slow, and more instances make that worse.
+ */
+export type Scale =
+  | { metric: 'cpu' | 'elu' | 'inflight' | 'arrivals'; target: number; out?: ScaleOut; in?: ScaleIn }
+  | { metric: 'lag'; target: Duration; out?: ScaleOut; in?: ScaleIn }

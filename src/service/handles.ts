@@ -1,0 +1,127 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { Blueprint } from '../blueprint/define-system.ts'
+import type { Carried, Shape } from '../blueprint/shape.ts'
+
+/** Names of the services of a system. */
+export type ServiceName<System> =
+  System extends Blueprint<infer _Databases, infer _Caches, infer _Topics, infer Services>
+    ? keyof Services & string
+    : never
+
+/**
+ * What `bind<System, Name>()` gives: a handle for each name that the service lists in the blueprint, and nothing else.
+ */
+export type Bindings<System, Name extends ServiceName<System>> =
+  System extends Blueprint<infer Databases, infer Caches, infer Topics, infer Services>
+    ? Name extends keyof Services
+      ? {
+          readonly databases: {
+            readonly [N in Listed<Services[Name], 'databases'>]: N extends keyof Databases
+              ? HandleOf<Databases[N]>
+              : never
+          }
+          readonly caches: {
+            readonly [N in Listed<Services[Name], 'caches'>]: N extends keyof Caches
+              ? CacheHandle<Carried<Caches[N]>>
+              : never
+          }
+          readonly publishes: {
+            readonly [N in Listed<Services[Name], 'publishes'>]: N extends keyof Topics
+              ? Publisher<Carried<Topics[N]>>
+              : never
+          }
+          readonly consumes: {
+            readonly [N in Listed<Services[Name], 'consumes'>]: N extends keyof Topics
+              ? Consumer<Carried<Topics[N]>>
+              : never
+          }
+          readonly services: { readonly [N in Listed<Services[Name], 'calls'>]: ServiceHandle }
+        }
+      : never
+    : never
+
+/** A PostgreSQL database on one cluster, or one shard of several. */
+export interface DatabaseHandle<Tables> {
+  /** Kysely on a pool; each statement is its own transaction. */
+  readonly db: Kysely<Tables>
+  /**
+   * Runs `work` in one transaction: committed when it returns, rolled back when it throws. Nothing is retried.
+   *
+   * @throws TF_COMMIT_INDETERMINATE when the connection was lost during COMMIT: it may or may not have happened
+   */
+  transaction<Result>(work: (transaction: Transaction<Tables>) => Promise<Result>): Promise<Result>
+}
+
+/** A database with a shard key: a row is reached through its key, so that no query can miss its shard. */
+export interface ShardedDatabaseHandle<Tables, Key, Reference extends string = never> {
+  /** The shard where the rows of this key live. */
+  shard(key: Key): DatabaseHandle<Tables>
+  /** Reads every shard and merges the answers: for rare questions, each costs a query per shard. */
+  all(options?: AllShardsOptions): Pick<Kysely<Tables>, 'selectFrom'>
+  /** The tables that every shard holds whole, read from the nearest. */
+  readonly reference: Pick<Kysely<Pick<Tables, Reference & keyof Tables>>, 'selectFrom'>
+}
+
+export interface AllShardsOptions {
+  /** When to give up on a shard that has not answered. @default 5000 */
+  deadlineMs?: number
+  /** Whether an answer without some of the shards is an answer. @default 'error' */
+  partial?: 'error' | 'allow'
+}
+
+/** Values kept close. */
+export interface CacheHandle<Value> {
+  /** The value, or what `load` returns, which is then kept. One load at a time for a key. */
+  getOrLoad(key: string, load: () => Promise<Value>): Promise<Value>
+  /** The value if it is at hand, without waiting. */
+  get(key: string): Value | undefined
+}
+
+/** Writes events to a topic. */
+export interface Publisher<Event> {
+  publish(event: Event): Promise<void>
+}
+
+/** Reads events of a topic, each at least once, in order within its key. */
+export interface Consumer<Event> {
+  each(handle: (event: Event) => Promise<void>): void
+}
+
+/** Another service, called through the gateway's internal listener. */
+export interface ServiceHandle {
+  /** `fetch` with a path in place of a URL: balancing, deadline and retry budget apply. */
+  fetch(path: string, init?: RequestInit): Promise<Response>
+}
+
+/** Names in one of a service's lists; a list that is not a literal gives nothing. */
+type Listed<Service, List extends string> = Service extends {
+  readonly [P in List]: readonly (infer Name extends string)[]
+}
+  ? Name
+  : never
+
+/** Tables whose types the blueprint does not say. */
+type UnknownTables = Record<string, Record<string, unknown>>
+
+type TablesOf<Database> = Database extends { readonly tables: infer Tables extends Shape<unknown> }
+  ? Carried<Tables>
+  : UnknownTables
+
+type ReferenceOf<Database> = Database extends { readonly reference: readonly (infer Name extends string)[] }
+  ? Name
+  : never
+
+type HandleOf<Database> = Database extends { readonly key: infer Key extends string }
+  ? ShardedDatabaseHandle<
+      TablesOf<Database>,
+      KeyValue<Omit<TablesOf<Database>, ReferenceOf<Database>>, Key>,
+      ReferenceOf<Database>
+    >
+  : DatabaseHandle<TablesOf<Database>>
+
+/** What the key column holds; a generated column, as Kysely types it, counts as what is selected from it. */
+type KeyValue<Tables, Key extends string> = {
+  [Table in keyof Tables]: Key extends keyof Tables[Table] ? Selected<Tables[Table][Key]> : never
+}[keyof Tables]
+
+type Selected<Column> = Column extends { readonly __select__: infer Value } ? Value : Column

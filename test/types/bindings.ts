@@ -1,0 +1,21 @@
+import type { Bindings } from '../../src/service/handles.ts'
+import type { System } from './good.ts'
+
+/** What `bind` gives; only compiled. */
+export async function use(api: Bindings<System, 'api'>, recommender: Bindings<System, 'recommender'>): Promise<void> {
+  await api.publishes.order_placed.publish({ user_id: 'u', order_id: 'o' })
+  api.caches.recipes.get('x')?.title.toUpperCase()
+  await api.services.recommender.fetch('/top')
+  const mine = await api.databases.orders.shard('u1').db.selectFrom('order').select(['id', 'total_cents']).execute()
+  mine[0]?.total_cents.toFixed()
+  const countries = await api.databases.orders.reference.selectFrom('country').select('name').execute()
+  countries[0]?.name.toUpperCase()
+  await api.databases.orders.all({ partial: 'allow' }).selectFrom('order').selectAll().execute()
+  await api.databases.orders.shard('u').transaction((tx) => tx.selectFrom('order_line').selectAll().execute())
+  const recipes = await api.databases.catalog.db.selectFrom('recipe').select('title').execute()
+  recipes[0]?.title.toUpperCase()
+  const anything = await api.databases.users.db.selectFrom('anything').selectAll().execute()
+  const unknown: unknown = anything[0]?.['column']
+  void unknown
+  recommender.consumes.order_placed.each(async (event) => void event.order_id.toUpperCase())
+}
