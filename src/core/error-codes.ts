@@ -15,21 +15,96 @@ export const ERROR_CODES = {
     meaning: 'The operation was cancelled before it ended.',
     remedy: 'Run it again when you are ready; nothing half done is left behind.',
   },
+  TF_ALREADY_RUNNING: {
+    meaning: 'A second copy was started of something that may run only once: this system, or a server on this socket.',
+    remedy: 'Use the one that runs (`tenfold status`), or stop it with `tenfold down`.',
+  },
+  TF_COMMIT_INDETERMINATE: {
+    meaning:
+      'A COMMIT was sent and nobody knows whether it took effect: the connection was lost, or the wait for the standby was cancelled.',
+    remedy: 'Read back whether the work took effect before you repeat it, or make the work safe to repeat.',
+  },
+  TF_CONNECTION_LOST: {
+    meaning: 'The connection to the database ended while a statement ran.',
+    remedy: 'Inside a transaction nothing has happened; outside one, read back before you repeat a write.',
+  },
+  TF_CONTROL_UNREACHABLE: {
+    meaning: 'A process of the system did not answer on its socket, or the connection was cut.',
+    remedy:
+      'See what runs with `tenfold status`; start it with `tenfold up`. Only the user that started a system may talk to it.',
+  },
+  TF_DATABASE_CLOSED: {
+    meaning: 'A database was used after its `end()`.',
+    remedy: 'End the database only after the last request.',
+  },
+  TF_DATABASE_UNREACHABLE: {
+    meaning: 'No connection to the database could be opened in time.',
+    remedy: 'Check that it runs (`tenfold status`) and that its URL is right; the cause says what the system answered.',
+  },
+  TF_DATABASE_URL_INVALID: {
+    meaning: 'The URL of a database is not a `postgres://` URL.',
+    remedy: 'Write it like `postgres://user:password@host:5432/database`, special characters percent-encoded.',
+  },
   TF_DURATION_INVALID: {
     meaning: 'A duration is not a number followed by ms, s, m, h or d.',
     remedy: "Write it like '250ms', '5s' or '1h'.",
+  },
+  TF_INPUT_INVALID: {
+    meaning: 'A request, or the arguments of a command, are not what the receiver expects.',
+    remedy: 'Correct what the message names; the details list every problem.',
+  },
+  TF_INPUT_TOO_LARGE: {
+    meaning: 'The body of a request to a socket is larger than its server takes.',
+    remedy: 'Send less at once.',
+  },
+  TF_INTERNAL: {
+    meaning: 'Tenfold failed in a way it does not foresee.',
+    remedy: 'It is a bug: report it with the message and the log of the process.',
   },
   TF_NOT_IMPLEMENTED: {
     meaning: 'The blueprint asks for something this version of Tenfold cannot run yet.',
     remedy: 'Remove the option named in the message, or use a version that has it.',
   },
+  TF_OPTION_INVALID: {
+    meaning: 'An option of a function has a value outside its range.',
+    remedy: 'Give it a value of the kind the message names.',
+  },
+  TF_PEER_MISSING: {
+    meaning: 'A feature needs a package that is not installed.',
+    remedy: 'Run the install command in the hint.',
+  },
+  TF_POOL_EXHAUSTED: {
+    meaning: 'All connections of a database are busy, and none came free in time or too many callers wait already.',
+    remedy: 'Shorten the transactions, add instances, or raise the number of connections.',
+  },
+  TF_ROUTE_UNKNOWN: {
+    meaning: 'A process was asked for something that its version does not have.',
+    remedy: 'Use the same version of Tenfold for the command and the running system.',
+  },
   TF_SIZE_INVALID: {
     meaning: 'A size is not a number followed by B, KiB, MiB or GiB.',
     remedy: "Write it like '64MiB'.",
   },
+  TF_SOCKET_UNUSABLE: {
+    meaning:
+      "A Unix socket can't be made: its path is too long, taken by another file, or in a directory we can't write.",
+    remedy: 'Follow the hint; setting XDG_RUNTIME_DIR to a short private directory mends most cases.',
+  },
   TF_TIMEOUT: {
     meaning: 'An operation did not end within its deadline.',
     remedy: 'Look at the details for what it waited on; raise the deadline if the wait is expected.',
+  },
+  TF_TRANSACTION_ABORTED: {
+    meaning: 'A transaction could not commit because a statement in it had failed; it was rolled back.',
+    remedy: 'Let the error of the failed statement leave the work function, or use a savepoint.',
+  },
+  TF_TRANSACTION_ENDED: {
+    meaning: 'A transaction was used after its work function had returned.',
+    remedy: 'Await every query inside the work function.',
+  },
+  TF_TRANSACTION_NESTED: {
+    meaning: 'A transaction was begun inside another one.',
+    remedy: 'Use the `db` or `query` of the transaction you are in.',
   },
   TF_USAGE: {
     meaning: 'The command line names a command, an option or an argument that does not exist.',
