@@ -1,0 +1,188 @@
+import { createRequire } from 'node:module'
+import type {
+  CompiledQuery,
+  DatabaseConnection,
+  Dialect,
+  Driver,
+  Kysely,
+  QueryResult,
+  TransactionSettings,
+} from 'kysely'
+import { TenfoldError } from '../core/errors.ts'
+import { commit } from './commit.ts'
+import type { ConnectionPool } from './connection-pool.ts'
+import type { Session, SqlResult } from './session.ts'
+
+/** Whatever runs statements: a session or a transaction. */
+interface StatementRunner {
+  query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>>
+}
+
+/**
+ * Kysely on a pool. Its `transaction()` commits as ours does, so an unknown outcome is never success.
+ *
+ * @throws TF_PEER_MISSING when kysely is not installed
+ */
+export function poolKysely<Tables>(pool: ConnectionPool): Kysely<Tables> {
+  return createKysely(new PoolDriver(pool))
+}
+
+/** Kysely on one transaction that is already open. @throws TF_PEER_MISSING */
+export function sessionKysely<Tables>(runner: StatementRunner): Kysely<Tables> {
+  return createKysely(new OpenTransactionDriver(runner))
+}
+
+type KyselyModule = typeof import('kysely')
+
+let loaded: KyselyModule | undefined
+
+/** Late and synchronous: a service that writes its SQL by hand never pays for a query builder. */
+function loadKysely(): KyselyModule {
+  if (loaded !== undefined) return loaded
+  try {
+    loaded = createRequire(import.meta.url)('kysely') as KyselyModule
+    return loaded
+  } catch (cause) {
+    throw new TenfoldError(
+      'TF_PEER_MISSING',
+      'expected the package kysely to be installed: `db` is a Kysely query builder',
+      {
+        hint: 'run "npm install kysely", or use query(text, values)',
+        details: { package: 'kysely' },
+        cause,
+      },
+    )
+  }
+}
+
+function createKysely<Tables>(driver: Driver): Kysely<Tables> {
+  const kysely = loadKysely()
+  const dialect: Dialect = {
+    createAdapter: () => new kysely.PostgresAdapter(),
+    createDriver: () => driver,
+    createIntrospector: (db) => new kysely.PostgresIntrospector(db),
+    createQueryCompiler: () => new kysely.PostgresQueryCompiler(),
+  }
+  return new kysely.Kysely<Tables>({ dialect })
+}
+
+class RunnerConnection implements DatabaseConnection {
+  readonly runner: StatementRunner
+
+  constructor(runner: StatementRunner) {
+    this.runner = runner
+  }
+
+  async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
+    const { rows, rowCount, command } = await this.runner.query<R>(compiled.sql, compiled.parameters)
+    const isWrite = command === 'INSERT' || command === 'UPDATE' || command === 'DELETE' || command === 'MERGE'
+    return isWrite ? { rows: rows ?? [], numAffectedRows: BigInt(rowCount) } : { rows: rows ?? [] }
+  }
+
+  // oxlint-disable-next-line require-yield
+  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    throw new TenfoldError('TF_NOT_IMPLEMENTED', 'expected a query that returns whole, but stream() is not available', {
+      hint: 'read in pages: where the key is greater than the last one seen, with a limit',
+    })
+  }
+}
+
+abstract class SavepointDriver {
+  async init(): Promise<void> {}
+
+  async savepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await runnerOf(connection).query(`savepoint ${quoteIdentifier(name)}`)
+  }
+
+  async rollbackToSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await runnerOf(connection).query(`rollback to savepoint ${quoteIdentifier(name)}`)
+  }
+
+  async releaseSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
+    await runnerOf(connection).query(`release savepoint ${quoteIdentifier(name)}`)
+  }
+}
+
+class PoolDriver extends SavepointDriver implements Driver {
+  readonly #pool: ConnectionPool
+  /** Sessions whose state nobody knows after a failed COMMIT or ROLLBACK. */
+  readonly #tainted = new WeakSet<Session>()
+
+  constructor(pool: ConnectionPool) {
+    super()
+    this.#pool = pool
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    return new RunnerConnection(await this.#pool.acquire())
+  }
+
+  async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    const isolation = settings.isolationLevel === undefined ? '' : ` isolation level ${settings.isolationLevel}`
+    const access = settings.accessMode === undefined ? '' : ` ${settings.accessMode}`
+    await runnerOf(connection).query(`begin${isolation}${access}`)
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    const session = sessionOf(connection)
+    this.#tainted.add(session)
+    await commit(session)
+    this.#tainted.delete(session)
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    const session = sessionOf(connection)
+    if (session.isLost) return
+    this.#tainted.add(session)
+    await session.query('rollback')
+    this.#tainted.delete(session)
+  }
+
+  async releaseConnection(connection: DatabaseConnection): Promise<void> {
+    const session = sessionOf(connection)
+    this.#pool.release(session, { discard: this.#tainted.has(session) })
+  }
+
+  async destroy(): Promise<void> {
+    await this.#pool.end()
+  }
+}
+
+class OpenTransactionDriver extends SavepointDriver implements Driver {
+  readonly #connection: DatabaseConnection
+
+  constructor(runner: StatementRunner) {
+    super()
+    this.#connection = new RunnerConnection(runner)
+  }
+
+  async acquireConnection(): Promise<DatabaseConnection> {
+    return this.#connection
+  }
+
+  async beginTransaction(): Promise<void> {
+    throw new TenfoldError('TF_TRANSACTION_NESTED', 'expected one transaction, but another was begun inside it', {
+      hint: 'use the db of the transaction you are in, without transaction()',
+    })
+  }
+
+  async commitTransaction(): Promise<void> {}
+
+  async rollbackTransaction(): Promise<void> {}
+
+  async releaseConnection(): Promise<void> {}
+
+  async destroy(): Promise<void> {}
+}
+
+function runnerOf(connection: DatabaseConnection): StatementRunner {
+  return (connection as RunnerConnection).runner
+}
+
+function sessionOf(connection: DatabaseConnection): Session {
+  return (connection as RunnerConnection).runner as Session
+}
+
+function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
