@@ -1,6 +1,7 @@
-import type { Kysely, Transaction } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Blueprint } from '../blueprint/define-system.ts'
 import type { Carried, Shape } from '../blueprint/shape.ts'
+import type { Transaction, TransactionOptions } from '../sql/transaction.ts'
 
 /** Names of the services of a system. */
 export type ServiceName<System> =
@@ -45,11 +46,12 @@ export interface DatabaseHandle<Tables> {
   /** Kysely on a pool; each statement is its own transaction. */
   readonly db: Kysely<Tables>
   /**
-   * Runs `work` in one transaction: committed when it returns, rolled back when it throws. Nothing is retried.
+   * Runs `work` in one transaction: committed when it returns, rolled back when it throws. `work` runs again after a
+   * serialization failure or a deadlock: keep effects outside the database in `afterCommit`.
    *
    * @throws TF_COMMIT_INDETERMINATE when the connection was lost during COMMIT: it may or may not have happened
    */
-  transaction<Result>(work: (transaction: Transaction<Tables>) => Promise<Result>): Promise<Result>
+  transaction<Result>(work: (tx: Transaction<Tables>) => Promise<Result>, options?: TransactionOptions): Promise<Result>
 }
 
 /** A database with a shard key: a row is reached through its key, so that no query can miss its shard. */
