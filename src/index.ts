@@ -1,2 +1,10 @@
-/** The public surface of `tenfold`: what a blueprint imports. */
+/** The public surface of `tenfold`: what a blueprint, a scenario and a seed import. */
+export { defineSystem } from './blueprint/define-system.ts'
+export { shape } from './blueprint/shape.ts'
 export { TenfoldError } from './core/errors.ts'
+export type { Arrivals, Check, Extract, Feed, JsonTemplate, Scenario, Step, Think } from './blueprint/scenario.ts'
+export type { SeedContext, SeedModule, SeedValue } from './blueprint/seed.ts'
+export type { Shape } from './blueprint/shape.ts'
+export type { Duration } from './core/duration.ts'
+export type { ErrorCode } from './core/error-codes.ts'
+export type { Size } from './core/size.ts'
