@@ -19,6 +19,14 @@ export const ERROR_CODES = {
     meaning: 'A second copy was started of something that may run only once: this system, or a server on this socket.',
     remedy: 'Use the one that runs (`tenfold status`), or stop it with `tenfold down`.',
   },
+  TF_BINDINGS_INVALID: {
+    meaning: 'The bindings document is not one that this version can read, or is for another service.',
+    remedy: 'Look at the details; restart the service with the tenfold version that it imports.',
+  },
+  TF_BINDINGS_MISSING: {
+    meaning: 'bind() was called in a process that tenfold did not start.',
+    remedy: 'Start the service with `tenfold up`, or set TENFOLD_BINDINGS to a bindings document.',
+  },
   TF_COMMIT_INDETERMINATE: {
     meaning:
       'A COMMIT was sent and nobody knows whether it took effect: the connection was lost, or the wait for the standby was cancelled.',
@@ -77,9 +85,29 @@ export const ERROR_CODES = {
     meaning: 'All connections of a database are busy, and none came free in time or too many callers wait already.',
     remedy: 'Shorten the transactions, add instances, or raise the number of connections.',
   },
+  TF_RELEASE_OUTSIDE: {
+    meaning: "A service's file is outside the package that holds the blueprint, so no release contains it.",
+    remedy: 'Move the file into that package, or give the directory above both a package.json.',
+  },
+  TF_RELEASE_TOO_LARGE: {
+    meaning: 'The package that holds the blueprint has more files or bytes than a release may have.',
+    remedy: 'List what the services do not need in a file .tenfoldignore beside its package.json.',
+  },
+  TF_RELEASE_UNREADABLE: {
+    meaning: 'A source file can not be read by the user that runs tenfold.',
+    remedy: 'Make the file readable, or list it in .tenfoldignore.',
+  },
   TF_ROUTE_UNKNOWN: {
     meaning: 'A process was asked for something that its version does not have.',
     remedy: 'Use the same version of Tenfold for the command and the running system.',
+  },
+  TF_SECRET_MISSING: {
+    meaning: 'A service needs a secret that is not in the environment of tenfold.',
+    remedy: 'Set the variable named in the message where you start tenfold.',
+  },
+  TF_SERVICE_NOT_READY: {
+    meaning: 'The instances of a service did not become ready.',
+    remedy: 'Read the last lines of its log, which the message quotes; fix the program or raise its start timeout.',
   },
   TF_SIZE_INVALID: {
     meaning: 'A size is not a number followed by B, KiB, MiB or GiB.',
@@ -89,6 +117,10 @@ export const ERROR_CODES = {
     meaning:
       "A Unix socket can't be made: its path is too long, taken by another file, or in a directory we can't write.",
     remedy: 'Follow the hint; setting XDG_RUNTIME_DIR to a short private directory mends most cases.',
+  },
+  TF_SPAWN_FAILED: {
+    meaning: 'A program could not be started.',
+    remedy: 'Do what the hint says: install the program, correct its path or permissions, or free processes and files.',
   },
   TF_TIMEOUT: {
     meaning: 'An operation did not end within its deadline.',

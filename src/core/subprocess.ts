@@ -1,6 +1,6 @@
 import type { ChildUser } from './child-user.ts'
 import type { ProcessIdentity } from './process-identity.ts'
-import type { ResourceLimits } from './resource-limits.ts'
+import type { CpuThrottling, ResourceLimits } from './resource-limits.ts'
 
 /** What to run, and how. Nothing is inherited that is not written here. */
 export interface SubprocessOptions {
@@ -42,18 +42,31 @@ export interface Subprocess {
   cpuSeconds(): number | undefined
   /** Resident bytes of the child (its whole control group where limits are enforced), or undefined once gone. */
   memoryBytes(): number | undefined
+  /** How often its CPU limit held it back so far; undefined without an enforced CPU limit, or once gone. */
+  throttling(): CpuThrottling | undefined
   /** Sends a signal to the child alone; does nothing once it is gone. */
   signal(signal: NodeJS.Signals): void
-  /** Asks the child to leave; after `deadlineMs` kills its whole group. Resolves when the group is gone. */
+  /**
+   * Asks the child to leave; after `deadlineMs` (10 s unless given) kills its whole group and all descendants. Resolves
+   * when all of them are gone. Safe twice; a shorter deadline hastens the first.
+   */
   stop(deadlineMs?: number): Promise<ExitStatus>
 }
 
 /** Starts children, records them durably, and takes them all down: nothing started here is ever leaked. */
 export interface Subprocesses {
-  /** @throws TF_SPAWN_FAILED with what the system said */
+  /**
+   * Resolves when the program is found and started: it is in the record before its first instruction.
+   *
+   * @throws TF_SPAWN_FAILED with what the system said
+   * @throws TF_ABORTED after `stopAll`
+   */
   spawn(options: SubprocessOptions): Promise<Subprocess>
   /** The children that run now. */
   list(): readonly Subprocess[]
-  /** Stops every child, in no order; those that matter in order are stopped by their owners first. */
+  /**
+   * Stops every child, in no order; those that matter in order are stopped by their owners first. From then on `spawn`
+   * is refused with TF_ABORTED, so that no late restart slips through. Safe twice; a shorter deadline hastens the first.
+   */
   stopAll(deadlineMs?: number): Promise<void>
 }

@@ -1,0 +1,62 @@
+import { rmdir } from 'node:fs/promises'
+import type { Clock } from './clock.ts'
+import { systemClock } from './clock.ts'
+import { readProcess } from './process-identity.ts'
+import { environmentOf, RUN_VARIABLE } from './process-table.ts'
+import type { RecordedChild } from './subprocess-record.ts'
+import { readRecord, writeRecord } from './subprocess-record.ts'
+import { GRACE_MS_DEFAULT, takeDown } from './take-down.ts'
+
+/** What else to look for, and how long to wait. */
+export interface ReapOptions {
+  /**
+   * Also ends whoever carries a run token that begins with this, in the record or not (Linux only). It must be long
+   * enough to name one system on this machine; an empty one is ignored.
+   */
+  runTokenPrefix?: string
+  /** Time to leave before SIGKILL. @default 1500 */
+  deadlineMs?: number
+  /** @default systemClock */
+  clock?: Clock
+}
+
+/**
+ * Ends what an earlier run left: the recorded children whose pid and start time both match, everything they started,
+ * and whoever carries the token of a recorded run. A stranger that got a recorded pid is left alone. When it resolves,
+ * none of them runs and the record is empty. Call it before anything new is started, under the lock of the system.
+ *
+ * @returns those of the record that still ran
+ * @throws TF_TIMEOUT when a process survives SIGKILL
+ */
+export async function reapLeftovers(recordFile: string, options: ReapOptions = {}): Promise<readonly RecordedChild[]> {
+  const clock = options.clock ?? systemClock
+  const record = await readRecord(recordFile)
+  const children = record?.children ?? []
+  const tokens = new Set(children.map((child) => child.runToken))
+  if (record !== undefined) tokens.add(record.runToken)
+  // A leader that is not there any more may have given its pid away: then only the mark tells who belongs.
+  const roots = children.filter((child) => readProcess(child.pid)?.startTime === child.startTime)
+  const signals = new Map(roots.map((root) => [root.pid, root.stopSignal]))
+  const killAtMs = clock.nowMs() + (options.deadlineMs ?? GRACE_MS_DEFAULT)
+  await takeDown({
+    clock,
+    name: 'what an earlier run left',
+    roots,
+    isMarked: (pid) => isOfRun(environmentOf(pid, RUN_VARIABLE), tokens, options.runTokenPrefix),
+    signal: (member) => signals.get(member.pid) ?? 'SIGTERM',
+    killAtMs: () => killAtMs,
+  })
+  await Promise.all(children.flatMap((child) => child.controlGroups).map(removeGroup))
+  if (record !== undefined) await writeRecord(recordFile, record.runToken, [])
+  return roots
+}
+
+function isOfRun(token: string | undefined, tokens: ReadonlySet<string>, prefix: string | undefined): boolean {
+  if (token === undefined || token === '') return false
+  return tokens.has(token) || (prefix !== undefined && prefix !== '' && token.startsWith(prefix))
+}
+
+async function removeGroup(directory: string): Promise<void> {
+  // Gone already, or not ours to remove: an empty control group costs nothing.
+  await rmdir(directory).catch(() => {})
+}

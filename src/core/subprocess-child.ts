@@ -1,0 +1,185 @@
+import type { ChildProcess } from 'node:child_process'
+import type { Duplex } from 'node:stream'
+import type { Cancel, Clock } from './clock.ts'
+import { withTimeout } from './clock.ts'
+import { STOP_DEADLINE_MS_DEFAULT } from './component.ts'
+import type { ControlGroup } from './control-group.ts'
+import { createControlGroup } from './control-group.ts'
+import { findFamily, keyOf } from './process-family.ts'
+import type { ProcessIdentity } from './process-identity.ts'
+import { identifyProcess, signalProcess } from './process-identity.ts'
+import { CHILD_VARIABLE, environmentOf, readProcessTable, RUN_VARIABLE } from './process-table.ts'
+import { processUsage } from './process-usage.ts'
+import type { CpuThrottling } from './resource-limits.ts'
+import { spawnBehindGate, spawnFailed } from './spawn.ts'
+import { closeGate, openGate } from './spawn-gate.ts'
+import type { ExitStatus, Subprocess, SubprocessOptions } from './subprocess.ts'
+import type { RecordedChild } from './subprocess-record.ts'
+import { GRACE_MS_DEFAULT, takeDown } from './take-down.ts'
+
+/** What a child needs from whoever keeps the record. */
+export interface ChildContext {
+  readonly clock: Clock
+  readonly runToken: string
+  /** Marks this child and all that it starts, among those of the run. */
+  readonly childToken: string
+  /** The process exists, but has run nothing yet; the program starts when this resolves. */
+  onCreated(child: ManagedChild): Promise<void>
+  /** The child and everything it started is gone. */
+  onGone(child: ManagedChild): Promise<void>
+}
+
+/** A child as its owner within this folder sees it. */
+export interface ManagedChild extends Subprocess {
+  readonly isRunning: boolean
+  readonly row: RecordedChild
+  /** Resolves when the child and everything it started is gone; rejects when something survives SIGKILL. */
+  readonly gone: Promise<void>
+}
+
+/** Longer than any machine needs that is not out of memory. */
+const START_TIMEOUT_MS = 30_000
+
+/**
+ * Starts one child.
+ *
+ * @throws TF_SPAWN_FAILED
+ */
+export async function startChild(options: SubprocessOptions, context: ChildContext): Promise<ManagedChild> {
+  const group = await createControlGroup(options.limits)
+  const env = { ...options.env, [RUN_VARIABLE]: context.runToken, [CHILD_VARIABLE]: context.childToken }
+  let child: ChildProcess
+  try {
+    child = await spawnBehindGate({ ...options, env }, group.joinFiles)
+  } catch (error) {
+    await group.remove()
+    throw error
+  }
+  const managed = new Child(child, options, context, group)
+  const gate = child.stdio[3] as Duplex
+  try {
+    await context.onCreated(managed)
+    const answer = await withTimeout(context.clock, START_TIMEOUT_MS, `the start of ${options.name}`, openGate(gate))
+    if (answer?.isFound !== true) throw spawnFailed(options, answer === undefined ? 'LEFT' : 'ENOENT')
+    if (!answer.hasJoined) group.fail('the kernel refused to put the process into its control group')
+    return managed
+  } catch (error) {
+    await closeGate(gate)
+    await managed.stop(0)
+    throw error
+  }
+}
+
+class Child implements ManagedChild {
+  readonly name: string
+  readonly identity: ProcessIdentity
+  readonly exited: Promise<ExitStatus>
+  readonly gone: Promise<void>
+  readonly row: RecordedChild
+  isRunning = true
+  readonly #context: ChildContext
+  readonly #group: ControlGroup
+  readonly #known = new Set<string>()
+  readonly #mustLeave = Promise.withResolvers<void>()
+  #killAtMs = Number.POSITIVE_INFINITY
+  #cancelKill: Cancel = () => {}
+  #isAsked = false
+
+  constructor(child: ChildProcess, options: SubprocessOptions, context: ChildContext, group: ControlGroup) {
+    const pid = child.pid as number
+    this.name = options.name
+    // A process that ended at once is a zombie until 'exit' is emitted, and nobody else can have its pid.
+    this.identity = identifyProcess(pid) ?? { pid, startTime: 'ended' }
+    this.#context = context
+    this.#group = group
+    this.row = {
+      ...this.identity,
+      name: options.name,
+      stopSignal: options.stopSignal ?? 'SIGTERM',
+      runToken: context.runToken,
+      controlGroups: group.directories,
+    }
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        this.isRunning = false
+        resolve({ code: code ?? undefined, signal: signal ?? undefined })
+      })
+    })
+    this.gone = this.#windDown()
+    // Whoever stops the child hears of it; a child that leaves by itself has nobody who listens.
+    this.gone.catch(() => {})
+  }
+
+  get limits(): { enforced: boolean; reason?: string } {
+    return this.#group.state
+  }
+
+  cpuSeconds(): number | undefined {
+    if (!this.isRunning) return undefined
+    return this.#group.cpuSeconds() ?? processUsage(this.identity)?.cpuSeconds
+  }
+
+  memoryBytes(): number | undefined {
+    if (!this.isRunning) return undefined
+    return this.#group.memoryBytes() ?? processUsage(this.identity)?.memoryBytes
+  }
+
+  throttling(): CpuThrottling | undefined {
+    return this.isRunning ? this.#group.throttling() : undefined
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.isRunning) signalProcess(this.identity, signal)
+  }
+
+  async stop(deadlineMs: number = STOP_DEADLINE_MS_DEFAULT): Promise<ExitStatus> {
+    this.#killWithin(deadlineMs)
+    if (!this.#isAsked && this.isRunning) {
+      this.#isAsked = true
+      this.#meetFamily()
+      if (deadlineMs > 0) this.signal(this.row.stopSignal)
+    }
+    await this.gone
+    return this.exited
+  }
+
+  /** Brings the time of the kill forward, never back. */
+  #killWithin(deadlineMs: number): void {
+    const killAtMs = this.#context.clock.nowMs() + Math.max(0, deadlineMs)
+    if (killAtMs >= this.#killAtMs) return
+    this.#killAtMs = killAtMs
+    this.#cancelKill()
+    this.#cancelKill = this.#context.clock.schedule(Math.max(0, deadlineMs), () => this.#mustLeave.resolve())
+  }
+
+  /** From the end of the leader, or the end of our patience, until nobody of its family is left. */
+  async #windDown(): Promise<void> {
+    await Promise.race([this.exited, this.#mustLeave.promise])
+    // One that leaves by itself may leave others behind; they get a moment, as nobody will ask for them again.
+    this.#killWithin(GRACE_MS_DEFAULT)
+    try {
+      await takeDown({
+        clock: this.#context.clock,
+        name: this.name,
+        roots: [this.identity],
+        isMarked: this.#isMarked,
+        known: this.#known,
+        signal: this.row.stopSignal,
+        killAtMs: () => this.#killAtMs,
+      })
+      await this.exited
+    } finally {
+      this.#cancelKill()
+    }
+    await this.#group.remove()
+    await this.#context.onGone(this)
+  }
+
+  /** Remembers the descendants while their parents still connect them to us. */
+  #meetFamily(): void {
+    const options = { roots: [this.identity], known: this.#known, isMarked: this.#isMarked }
+    for (const row of findFamily(readProcessTable(), options)) this.#known.add(keyOf(row))
+  }
+
+  readonly #isMarked = (pid: number): boolean => environmentOf(pid, CHILD_VARIABLE) === this.#context.childToken
+}

@@ -1,0 +1,80 @@
+import type { Clock } from './clock.ts'
+import { sleep } from './clock.ts'
+import { TenfoldError } from './errors.ts'
+import { findFamily, keyOf } from './process-family.ts'
+import type { ProcessIdentity, ProcessRow } from './process-identity.ts'
+import { signalProcess } from './process-identity.ts'
+import { readProcessTable } from './process-table.ts'
+
+/** Time that whoever was asked to leave gets where nobody says otherwise. */
+export const GRACE_MS_DEFAULT = 1_500
+
+/** Looking costs a few milliseconds, so looks get rarer: 5, 10, 20, 40, 50, 50 … ms. */
+const POLL_INTERVAL_MS_MIN = 5
+const POLL_INTERVAL_MS_MAX = 50
+/** A process that SIGKILL does not end within this time is stuck in the kernel; waiting longer would hang us too. */
+const KILL_LIMIT_MS = 10_000
+
+/** Whom to end, and how. */
+export interface TakeDownOptions {
+  readonly clock: Clock
+  /** Who this is in the error. */
+  readonly name: string
+  readonly roots: readonly ProcessIdentity[]
+  /** Whether a process belongs by its environment; see `environmentOf`. */
+  readonly isMarked: (pid: number) => boolean
+  /** Who is known to belong already; grows with every look. */
+  readonly known?: Set<string>
+  /** Sent once to everybody of the family, or decided member by member. */
+  readonly signal: NodeJS.Signals | ((member: ProcessRow) => NodeJS.Signals)
+  /** Clock time (`nowMs`) after which SIGKILL is sent; read at every look, so that it can be brought forward. */
+  readonly killAtMs: () => number
+}
+
+/**
+ * Ends processes and everything that belongs to them: asks once, kills when the time is over, and resolves when no
+ * member runs any more. Zombies count as gone. Never signals a process that it has not identified as a member.
+ *
+ * @throws TF_TIMEOUT when a process survives SIGKILL, which only one that hangs in the kernel does
+ */
+export async function takeDown(options: TakeDownOptions): Promise<void> {
+  const { clock, roots, isMarked, signal } = options
+  const known = options.known ?? new Set<string>()
+  const asked = new Set<string>()
+  let killedSinceMs: number | undefined
+  for (let pollMs = POLL_INTERVAL_MS_MIN; ; pollMs = Math.min(pollMs * 2, POLL_INTERVAL_MS_MAX)) {
+    const family = findFamily(othersThanUs(readProcessTable()), { roots, known, isMarked })
+    if (family.length === 0) return
+    const mustKill = clock.nowMs() >= options.killAtMs()
+    if (mustKill) killedSinceMs ??= clock.nowMs()
+    for (const member of family) {
+      const key = keyOf(member)
+      known.add(key)
+      if (mustKill) signalProcess(member, 'SIGKILL')
+      else if (!asked.has(key)) signalProcess(member, typeof signal === 'string' ? signal : signal(member))
+      asked.add(key)
+    }
+    if (killedSinceMs !== undefined && clock.nowMs() - killedSinceMs > KILL_LIMIT_MS)
+      throw survived(options.name, family)
+    await sleep(clock, pollMs)
+  }
+}
+
+/** The table without us and our ancestors, who may carry a mark when one run is started inside another. */
+function othersThanUs(table: readonly ProcessRow[]): readonly ProcessRow[] {
+  const parents = new Map(table.map((row) => [row.pid, row.parentPid]))
+  const spared = new Set<number>()
+  for (let pid: number | undefined = process.pid; pid !== undefined && !spared.has(pid); pid = parents.get(pid)) {
+    spared.add(pid)
+  }
+  return table.filter((row) => !spared.has(row.pid))
+}
+
+function survived(name: string, family: readonly ProcessRow[]): TenfoldError {
+  const pids = family.map((row) => row.pid)
+  return new TenfoldError(
+    'TF_TIMEOUT',
+    `expected ${name} to be gone ${KILL_LIMIT_MS / 1_000} s after SIGKILL, got ${pids.length} processes still there`,
+    { hint: `look at what they wait for: ps -o pid,stat,wchan,args -p ${pids.join(',')}`, details: { pids } },
+  )
+}
