@@ -27,6 +27,10 @@ export const ERROR_CODES = {
     meaning: 'bind() was called in a process that tenfold did not start.',
     remedy: 'Start the service with `tenfold up`, or set TENFOLD_BINDINGS to a bindings document.',
   },
+  TF_CHILD_USER_MISSING: {
+    meaning: 'Tenfold runs as root, and the machine has no unprivileged account for its children.',
+    remedy: 'Create an account named postgres or nobody, or start Tenfold as an ordinary user.',
+  },
   TF_COMMIT_INDETERMINATE: {
     meaning:
       'A COMMIT was sent and nobody knows whether it took effect: the connection was lost, or the wait for the standby was cancelled.',
@@ -53,9 +57,17 @@ export const ERROR_CODES = {
     meaning: 'The URL of a database is not a `postgres://` URL.',
     remedy: 'Write it like `postgres://user:password@host:5432/database`, special characters percent-encoded.',
   },
+  TF_DIRECTORY_UNUSABLE: {
+    meaning: 'A directory that is needed cannot be made or used.',
+    remedy: 'Remove what is in the way, free space, or correct the permissions named in the message.',
+  },
   TF_DURATION_INVALID: {
     meaning: 'A duration is not a number followed by ms, s, m, h or d.',
     remedy: "Write it like '250ms', '5s' or '1h'.",
+  },
+  TF_HISTOGRAM_INVALID: {
+    meaning: 'Measurements from another process do not have the form this version writes.',
+    remedy: 'Use the same version of Tenfold on both sides.',
   },
   TF_INPUT_INVALID: {
     meaning: 'A request, or the arguments of a command, are not what the receiver expects.',
@@ -72,6 +84,10 @@ export const ERROR_CODES = {
   TF_NOT_IMPLEMENTED: {
     meaning: 'The blueprint asks for something this version of Tenfold cannot run yet.',
     remedy: 'Remove the option named in the message, or use a version that has it.',
+  },
+  TF_NOT_RUNNING: {
+    meaning: 'A command needs a running system, and none runs on this state.',
+    remedy: 'Start it with `tenfold up`.',
   },
   TF_OPTION_INVALID: {
     meaning: 'An option of a function has a value outside its range.',
@@ -121,6 +137,15 @@ export const ERROR_CODES = {
   TF_SPAWN_FAILED: {
     meaning: 'A program could not be started.',
     remedy: 'Do what the hint says: install the program, correct its path or permissions, or free processes and files.',
+  },
+  TF_STATE_NEWER: {
+    meaning: 'The state directory was written by a later version of Tenfold.',
+    remedy: 'Use that version or a later one; older ones never touch newer state.',
+  },
+  TF_STATE_UNUSABLE: {
+    meaning:
+      "The state directory can't be read or written, is damaged, belongs to another user or system, or its data is gone.",
+    remedy: 'Follow the hint: it names the directory and what to mend.',
   },
   TF_TIMEOUT: {
     meaning: 'An operation did not end within its deadline.',

@@ -1,0 +1,101 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { SystemSnapshot } from './snapshot.ts'
+
+/** Holds the snapshot of the system and tells watchers of each change. */
+export interface SnapshotStore {
+  /** The snapshot now. Never changed in place: what you hold stays as it is. */
+  current(): SystemSnapshot
+  /**
+   * Replaces the snapshot by `change` of it. A change that changes nothing is none: the version stays and nobody is
+   * told. The version is the store's; what `change` returns in it is ignored.
+   */
+  update(change: (snapshot: SystemSnapshot) => SystemSnapshot): SystemSnapshot
+  /**
+   * The snapshots newer than `afterVersion`, the first at once if there is one. A watcher that is slow gets the newest
+   * and misses those between; the last state is never missed. Ends with `signal` or `close`.
+   */
+  watch(afterVersion?: number, signal?: AbortSignal): AsyncGenerator<SystemSnapshot, void, undefined>
+  /** Resolves with the snapshot once it is newer than `afterVersion`; with the one there is when `signal` is aborted. */
+  newerThan(afterVersion: number, signal: AbortSignal): Promise<SystemSnapshot>
+  /** Ends every watch, each after the last state. */
+  close(): void
+}
+
+/**
+ * A store that starts with `initial`.
+ *
+ * @example
+ * const store = createSnapshotStore(initial)
+ * store.update((snapshot) => ({ ...snapshot, phase: 'running' }))
+ */
+export function createSnapshotStore(initial: SystemSnapshot): SnapshotStore {
+  return new VersionedSnapshotStore(initial)
+}
+
+class VersionedSnapshotStore implements SnapshotStore {
+  #snapshot: SystemSnapshot
+  #isClosed = false
+  /** Who waits for the next change. Each leaves when its wait ends, so a long quiet time collects nothing. */
+  readonly #waiting = new Set<() => void>()
+
+  constructor(initial: SystemSnapshot) {
+    this.#snapshot = initial
+  }
+
+  current(): SystemSnapshot {
+    return this.#snapshot
+  }
+
+  update(change: (snapshot: SystemSnapshot) => SystemSnapshot): SystemSnapshot {
+    const before = this.#snapshot
+    const next = { ...change(before), version: before.version }
+    if (isDeepStrictEqual(next, before)) return before
+    this.#snapshot = { ...next, version: before.version + 1 }
+    this.#wake()
+    return this.#snapshot
+  }
+
+  async *watch(afterVersion = 0, signal?: AbortSignal): AsyncGenerator<SystemSnapshot, void, undefined> {
+    let seen = afterVersion
+    for (;;) {
+      const snapshot = await this.#next(seen, signal)
+      if (snapshot === undefined) return
+      seen = snapshot.version
+      yield snapshot
+    }
+  }
+
+  async newerThan(afterVersion: number, signal: AbortSignal): Promise<SystemSnapshot> {
+    return (await this.#next(afterVersion, signal)) ?? this.#snapshot
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#wake()
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake()
+  }
+
+  async #next(seen: number, signal: AbortSignal | undefined): Promise<SystemSnapshot | undefined> {
+    for (;;) {
+      if (signal?.aborted === true) return undefined
+      if (this.#snapshot.version > seen) return this.#snapshot
+      if (this.#isClosed) return undefined
+      await this.#change(signal)
+    }
+  }
+
+  #change(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#waiting.delete(wake)
+        signal?.removeEventListener('abort', wake)
+        resolve()
+      }
+      this.#waiting.add(wake)
+      signal?.addEventListener('abort', wake, { once: true })
+    })
+  }
+}

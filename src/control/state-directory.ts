@@ -1,0 +1,150 @@
+import { chmod, mkdir, realpath, rmdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { ChildUser } from '../core/child-user.ts'
+import { canAccess } from '../core/child-user.ts'
+import type { Clock } from '../core/clock.ts'
+import { syncDirectory } from '../core/durable-file.ts'
+import type { DirectoryProbe } from './data-root.ts'
+import { chooseDataRoot, makeDataDirectories } from './data-root.ts'
+import { ownDirectory } from './own-directory.ts'
+import { forgetRunning, recordRunning } from './running-system.ts'
+import { privateRuntimeDirectory } from './runtime-directory.ts'
+import { stateError } from './state-error.ts'
+import type { StateLock } from './state-lock.ts'
+import { takeStateLock } from './state-lock.ts'
+import type { StateOwner, StatePaths } from './state-paths.ts'
+import { stateDirectoryOf, statePathsOf } from './state-paths.ts'
+import { readStateRecord, STATE_LAYOUT, writeStateRecord } from './state-record.ts'
+import { hasErrno } from './system-errors.ts'
+
+/** @see openStateDirectory */
+export interface StateDirectoryOptions {
+  readonly blueprint: StateOwner
+  /** The account that children run as when we are root; undefined: they run as we do. */
+  readonly user?: ChildUser | undefined
+  readonly clock: Clock
+  /** Read for XDG_RUNTIME_DIR. @default process.env */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Where data goes that can't be inside the state directory. @default '/var/lib/tenfold' */
+  readonly outsideBase?: string
+  /** Tells whether the children's user can use a directory. @default tried as that user */
+  readonly canUse?: DirectoryProbe
+}
+
+/** A state directory that we own until `close`. */
+export interface StateDirectory extends StatePaths {
+  /** Directory for the data of each database; entries are made, and given to their user, by who needs them. */
+  readonly dataDirectory: string
+  /** Directory for releases, likewise. */
+  readonly releasesDirectory: string
+  /** Set when data and releases are not inside the state directory: where and why; print it. */
+  readonly outside: { readonly path: string; readonly reason: string } | undefined
+  /** Short directory for sockets that only we can enter. */
+  readonly runtimeDirectory: string
+  /** Short directory for sockets that children make; theirs alone (and root's). Equal to ours when children run as we do. */
+  readonly childRuntimeDirectory: string
+  /** Where the control server listens. */
+  readonly controlSocket: string
+  /** Tells clients that we run: call it when the control socket answers. Durable when it resolves. */
+  recordRun(run: { run: string; startedEpochMs: number }): Promise<void>
+  /** Removes the record of the run, and gives up the lock. Twice does nothing. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the state of a system, `.tenfold/<system>[-<configuration>]/` beside its blueprint, for the one control plane
+ * that may change it; makes it on first use. Everything in it is written so that a power cut leaves the old or the new.
+ *
+ * @throws TF_ALREADY_RUNNING naming the process that has it; a dead one's lock is simply taken
+ * @throws TF_STATE_NEWER when a later version of Tenfold wrote it
+ * @throws TF_STATE_UNUSABLE when it can't be read or written, or its data is gone; the hint says what to do
+ * @example
+ * const state = await openStateDirectory({ blueprint, user, clock })
+ * if (state.outside !== undefined) print(`data is in ${state.outside.path}: ${state.outside.reason}`)
+ */
+export async function openStateDirectory(options: StateDirectoryOptions): Promise<StateDirectory> {
+  const wanted = stateDirectoryOf(options.blueprint)
+  try {
+    const paths = statePathsOf(await makeStateDirectory(wanted, options.user !== undefined))
+    // A newer version may lock in another way: look before touching its lock.
+    await readStateRecord(paths, options.blueprint)
+    const lock = await takeStateLock(paths, options.clock)
+    try {
+      return await openLocked(paths, lock, options)
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  } catch (error) {
+    throw stateError(wanted, error)
+  }
+}
+
+async function openLocked(paths: StatePaths, lock: StateLock, options: StateDirectoryOptions): Promise<StateDirectory> {
+  const { blueprint, user, env = process.env } = options
+  const record = await readStateRecord(paths, blueprint)
+  // The record of a dead run: from here on clients must not find it.
+  await forgetRunning(paths)
+  await ownDirectory(paths.logsDirectory, 0o700)
+  const root = await chooseDataRoot({
+    paths,
+    owner: blueprint,
+    record,
+    user,
+    canUse: options.canUse ?? ((user, directory) => canAccess(user, directory, 'write')),
+    outsideBase: options.outsideBase ?? '/var/lib/tenfold',
+  })
+  const { data, releases } = await makeDataDirectories(root)
+  // A copied state names the sockets of the original.
+  const previous = record?.directory === paths.directory ? record : undefined
+  const runtimeDirectory = await privateRuntimeDirectory({ recorded: previous?.runtimeDirectory, user: undefined, env })
+  const childRuntimeDirectory =
+    user === undefined
+      ? runtimeDirectory
+      : await privateRuntimeDirectory({ recorded: previous?.childRuntimeDirectory, user, env })
+  const outside = root.outsideReason === undefined ? undefined : { path: root.path, reason: root.outsideReason }
+  await writeStateRecord(paths, {
+    layout: STATE_LAYOUT,
+    system: blueprint.name,
+    configuration: blueprint.configuration,
+    directory: paths.directory,
+    ...(outside === undefined ? {} : { outside }),
+    runtimeDirectory,
+    childRuntimeDirectory,
+  })
+  const controlSocket = join(runtimeDirectory, 'control.sock')
+  return {
+    ...paths,
+    dataDirectory: data,
+    releasesDirectory: releases,
+    outside,
+    runtimeDirectory,
+    childRuntimeDirectory,
+    controlSocket,
+    recordRun: (run) => recordRunning(paths, { ...run, controlSocket }),
+    async close() {
+      await forgetRunning(paths)
+      for (const directory of new Set([runtimeDirectory, childRuntimeDirectory])) {
+        // Sockets of children that outlive us are still in there; then the directory stays.
+        await rmdir(directory).catch(() => undefined)
+      }
+      lock.release()
+    },
+  }
+}
+
+/** The real path of the state directory, made if need be. Children pass through it when they run as another user. */
+async function makeStateDirectory(wanted: string, isSharedWithChildren: boolean): Promise<string> {
+  const parent = dirname(wanted)
+  const isNew = (await mkdir(parent, { recursive: true })) !== undefined
+  if (isNew) await chmod(parent, 0o755)
+  await ownDirectory(wanted, isSharedWithChildren ? 0o711 : 0o700)
+  try {
+    await writeFile(join(parent, '.gitignore'), '*\n', { flag: 'wx' })
+  } catch (error) {
+    if (!hasErrno(error, 'EEXIST')) throw error
+  }
+  await syncDirectory(parent)
+  if (isNew) await syncDirectory(dirname(parent))
+  return realpath(wanted)
+}
