@@ -27,6 +27,18 @@ export const ERROR_CODES = {
     meaning: 'bind() was called in a process that tenfold did not start.',
     remedy: 'Start the service with `tenfold up`, or set TENFOLD_BINDINGS to a bindings document.',
   },
+  TF_BLUEPRINT_INVALID: {
+    meaning: 'The blueprint says something that is not so or cannot be: the message lists every place.',
+    remedy: 'Do what stands after each arrow, then run `tenfold check`.',
+  },
+  TF_BLUEPRINT_MISSING: {
+    meaning: 'There is no blueprint where one was looked for.',
+    remedy: 'Name the directory of a system; `--config NAME` chooses NAME.config.ts in it.',
+  },
+  TF_BLUEPRINT_UNLOADABLE: {
+    meaning: 'The file of the blueprint could not be loaded: a syntax error, a missing import, or code that throws.',
+    remedy: 'Correct the line that the message names.',
+  },
   TF_CHILD_USER_MISSING: {
     meaning: 'Tenfold runs as root, and the machine has no unprivileged account for its children.',
     remedy: 'Create an account named postgres or nobody, or start Tenfold as an ordinary user.',
@@ -112,6 +124,14 @@ export const ERROR_CODES = {
   TF_RELEASE_UNREADABLE: {
     meaning: 'A source file can not be read by the user that runs tenfold.',
     remedy: 'Make the file readable, or list it in .tenfoldignore.',
+  },
+  TF_PORT_FORBIDDEN: {
+    meaning: 'The gateway may not listen on the address or port it was given.',
+    remedy: 'Choose a port above 1023, and an address that belongs to this machine.',
+  },
+  TF_PORT_TAKEN: {
+    meaning: 'The port that was asked for is in use.',
+    remedy: 'Choose another with `--port`, or stop the process that the message names.',
   },
   TF_ROUTE_UNKNOWN: {
     meaning: 'A process was asked for something that its version does not have.',

@@ -45,7 +45,8 @@ export async function writeRecord(
 ): Promise<void> {
   await mkdir(dirname(recordFile), { recursive: true, mode: 0o700 })
   const record: SubprocessRecord = { version: 1, bootId: bootId(), runToken, children }
-  await writeFileDurably(recordFile, `${JSON.stringify(record, undefined, 1)}\n`)
+  // After a power cut none of them runs, so only our own sudden death has to be survived.
+  await writeFileDurably(recordFile, `${JSON.stringify(record, undefined, 1)}\n`, { isSynced: false })
 }
 
 /** A file that does not parse was damaged by something else than us: writes are atomic. It names nobody, then. */
