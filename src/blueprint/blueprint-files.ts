@@ -1,0 +1,113 @@
+import type { Stats } from 'node:fs'
+import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
+import { basename, dirname, extname, resolve } from 'node:path'
+import { didYouMean } from '../core/did-you-mean.ts'
+import { messageOf } from '../core/errors.ts'
+import type { ReadSystem } from './grammar/system.ts'
+import type { Place } from './place.ts'
+
+const MODULES = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs']
+const HEADER_MAX_BYTES = 65_536
+
+/** Checks that every file a blueprint names is there and of the right kind. */
+export function checkFiles(system: ReadSystem, directory: string, place: Place): void {
+  for (const [name, service] of system.services ?? []) {
+    if (service?.entry !== undefined) checkModule(service.entry, directory, place.at('services').at(name).at('entry'))
+  }
+  for (const [name, database] of system.databases ?? []) {
+    const at = place.at('databases').at(name)
+    for (const path of database?.migrations ?? []) checkMigrations(path, directory, at.at('migrations'))
+    for (const path of database?.seed ?? []) checkModule(path, directory, at.at('seed'))
+  }
+  const { scenarios = [], arrivals } = system.load ?? {}
+  for (const [index, { feeds, steps }] of scenarios.entries()) {
+    const at = place.at('load').at('scenarios').at(index)
+    for (const [name, feed] of feeds ?? []) {
+      if (feed?.file !== undefined) checkFile(feed.file, directory, at.at('feeds').at(name).at('file'))
+    }
+    for (const [step, { code }] of (steps ?? []).entries()) {
+      if (code?.module !== undefined)
+        checkModule(code.module, directory, at.at('steps').at(step).at('code').at('module'))
+    }
+  }
+  if (arrivals?.shape === 'trace') checkFile(arrivals.file, directory, place.at('load').at('arrivals').at('file'))
+}
+
+/** The columns that the first line of a CSV file names; undefined when it can't be read. */
+export function csvColumns(file: string): readonly string[] | undefined {
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(file, 'r')
+    const buffer = Buffer.alloc(HEADER_MAX_BYTES)
+    const length = readSync(descriptor, buffer, 0, HEADER_MAX_BYTES, 0)
+    const [header = ''] = buffer
+      .toString('utf8', 0, length)
+      .replace(/^\uFEFF/, '')
+      .split(/\r?\n/, 1)
+    return header.split(',').map((column) => column.trim().replaceAll(/^"|"$/g, ''))
+  } catch {
+    // That the file is missing or unreadable is reported where it is named.
+    return undefined
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+}
+
+function checkModule(path: string, directory: string, place: Place): void {
+  if (!checkFile(path, directory, place) || MODULES.includes(extname(path))) return
+  const hint =
+    extname(path) === '.tsx' || extname(path) === '.jsx'
+      ? 'compile it first, and name the compiled file'
+      : `name a file that ends in ${MODULES.join(', ')}`
+  place.invalid(`expected a TypeScript or JavaScript file, got '${path}'`, hint)
+}
+
+function checkMigrations(path: string, directory: string, place: Place): void {
+  const found = stat(path, directory, place, 'directory')
+  if (found === undefined) return
+  if (!found.isDirectory()) {
+    place.invalid(`expected a directory of *.sql files, got the file '${path}'`, `write '${dirname(path)}'`)
+  } else if (!readdirSync(resolve(directory, path)).some((file) => file.endsWith('.sql'))) {
+    place.invalid(
+      `expected *.sql files in '${path}', got none`,
+      "add one such as '0001-orders.sql', or remove 'migrations'",
+    )
+  }
+}
+
+function checkFile(path: string, directory: string, place: Place): boolean {
+  const found = stat(path, directory, place, 'file')
+  if (found === undefined || found.isFile()) return found !== undefined
+  place.invalid(
+    `expected a file, got '${path}', which is ${found.isDirectory() ? 'a directory' : 'something else'}`,
+    'name a file',
+  )
+  return false
+}
+
+function stat(path: string, directory: string, place: Place, what: 'file' | 'directory'): Stats | undefined {
+  const absolute = resolve(directory, path)
+  try {
+    const found = statSync(absolute, { throwIfNoEntry: false })
+    if (found !== undefined) return found
+  } catch (error) {
+    return place.invalid(
+      `expected a ${what} at ${absolute}, got an error: ${messageOf(error)}`,
+      'make it readable for the user who runs tenfold',
+    )
+  }
+  const near = didYouMean(basename(absolute), siblings(absolute))
+  return place.invalid(
+    `expected a ${what} at ${absolute}, got nothing there${near === undefined ? '' : `; did you mean '${near}'?`}`,
+    `create it, or correct the path: it starts at the blueprint's directory`,
+  )
+}
+
+function siblings(path: string): readonly string[] {
+  try {
+    return readdirSync(dirname(path))
+  } catch {
+    // Its directory is missing too: there is nothing to suggest.
+    return []
+  }
+}

@@ -1,0 +1,147 @@
+import { kindOf } from '../describe-value.ts'
+import type { Place } from '../place.ts'
+import type { ResolvedEnvironmentValue } from '../resolved-blueprint.ts'
+import type { ReadResources } from './engine.ts'
+import { resources } from './engine.ts'
+import type { Reader } from './reader.ts'
+import { later, list, object, record } from './reader.ts'
+import { scale } from './scale.ts'
+import { durationMs, number, text, variableName } from './value.ts'
+
+export interface ReadService {
+  readonly entry: string | undefined
+  readonly command: string | undefined
+  readonly routes: readonly string[] | undefined
+  readonly databases: readonly string[] | undefined
+  readonly caches: readonly string[] | undefined
+  readonly publishes: readonly string[] | undefined
+  readonly consumes: readonly string[] | undefined
+  readonly calls: readonly string[] | undefined
+  readonly env: ReadonlyMap<string, ResolvedEnvironmentValue | undefined> | undefined
+  readonly instances: ReadInstances | undefined
+  readonly resources: ReadResources | undefined
+  readonly health: string | undefined
+  readonly startTimeout: number | undefined
+  readonly stopTimeout: number | undefined
+  readonly timeout: number | undefined
+}
+
+export interface ReadInstances {
+  readonly min: number | undefined
+  readonly desired: number | undefined
+  readonly max: number | undefined
+}
+
+const names = (what: string) => list(what, text('a name'))
+const instanceCount = number({ min: 1, max: 1_000, isInteger: true })
+
+const options = {
+  entry: text('a file'),
+  command: text('a command'),
+  routes: list('routes', route),
+  databases: names('database names'),
+  caches: names('cache names'),
+  publishes: later(names('topic names'), 'a service that publishes', isNotEmpty),
+  consumes: later(names('topic names'), 'a service that consumes', isNotEmpty),
+  calls: names('service names'),
+  env: record('variables', environmentValue, {
+    pattern: /^(?!PORT$|HOST$|TENFOLD_)[A-Za-z_][A-Za-z0-9_]*$/,
+    says: 'the name of a variable that Tenfold does not set itself (PORT, HOST, TENFOLD_…)',
+  }),
+  instances: object({ what: 'instances', options: { min: instanceCount, desired: instanceCount, max: instanceCount } }),
+  scale: later(scale, 'a service that scales by itself'),
+  resources,
+  health: text('a path'),
+  startTimeout: durationMs,
+  stopTimeout: durationMs,
+  timeout: durationMs,
+}
+
+/** A service and what can be seen from it alone. */
+export const service: Reader<ReadService> = (given, place) => {
+  const read = object({ what: 'a service', options })(given, place)
+  if (read === undefined) return undefined
+  checkProgram(given as Readonly<Record<string, unknown>>, place)
+  checkInstances(read.instances, place.at('instances'))
+  if (read.health !== undefined && !read.health.startsWith('/')) {
+    place.at('health').invalid(`expected a path that starts with '/', got '${read.health}'`, `write '/${read.health}'`)
+  }
+  return read
+}
+
+function checkProgram(given: Readonly<Record<string, unknown>>, place: Place): void {
+  const isEntry = given['entry'] !== undefined
+  const isCommand = given['command'] !== undefined
+  if (isEntry && isCommand) {
+    place.invalid(
+      "expected a service to have 'entry' or 'command', got both",
+      "keep 'entry' for a Node.js file, 'command' for anything else",
+    )
+  } else if (!isEntry && !isCommand) {
+    place.invalid(
+      "expected a service to have 'entry' or 'command', got neither",
+      "add entry: './server.ts', or command: 'python3 app.py'",
+    )
+  }
+}
+
+function checkInstances(read: ReadInstances | undefined, place: Place): void {
+  const { min = 1, desired, max } = read ?? {}
+  if (desired !== undefined && desired < min) {
+    place
+      .at('desired')
+      .invalid(`expected instances.min, ${min}, or more, got ${desired}`, "raise 'desired', or lower 'min'")
+  }
+  const floor = Math.max(min, desired ?? min)
+  if (max !== undefined && max < floor) {
+    const what = floor === min ? 'min' : 'desired'
+    place
+      .at('max')
+      .invalid(`expected instances.${what}, ${floor}, or more, got ${max}`, `raise 'max', or lower '${what}'`)
+  }
+}
+
+/** A path prefix, without the slash at its end. */
+function route(given: unknown, place: Place): string | undefined {
+  const prefix = text('a path')(given, place)
+  if (prefix === undefined) return undefined
+  const wrong = wrongWithRoute(prefix)
+  if (wrong !== undefined)
+    return place.invalid(`expected a path prefix such as '/' or '/reports', got '${prefix}'`, wrong)
+  return prefix.length > 1 && prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
+}
+
+function wrongWithRoute(prefix: string): string | undefined {
+  if (/^https?:/.test(prefix)) return 'leave out the scheme and the host'
+  if (!prefix.startsWith('/')) return `write '/${prefix}'`
+  if (/[*:{}]/.test(prefix)) return 'a prefix takes everything below it: leave out patterns and parameters'
+  if (/[?#]/.test(prefix)) return 'routes are chosen by path only: leave out the query'
+  if (/\/\/|\s|[^\x21-\x7e]|\\|%(?![0-9a-fA-F]{2})/.test(prefix))
+    return "leave out spaces and '//', and percent-encode other characters"
+  if (prefix.split('/').some((segment) => segment === '.' || segment === '..')) return "leave out '.' and '..'"
+  return undefined
+}
+
+/** Values are never shown: a secret may stand here by mistake. */
+function environmentValue(given: unknown, place: Place): ResolvedEnvironmentValue | undefined {
+  if (typeof given === 'string') return { kind: 'literal', value: given }
+  if (typeof given !== 'object' || given === null) {
+    const hint =
+      typeof given === 'number' || typeof given === 'boolean'
+        ? 'write it in quotes'
+        : "write text, or { secret: 'NAME' }"
+    return place.invalid(`expected text or a secret by reference, got ${kindOf(given)}`, hint)
+  }
+  const read = secretReference(given, place)
+  return read?.secret === undefined ? undefined : { kind: 'secret', name: read.secret }
+}
+
+const secretReference = object({
+  what: 'a secret by reference',
+  options: { secret: variableName },
+  required: ['secret'],
+})
+
+function isNotEmpty(names: readonly string[]): boolean {
+  return names.length > 0
+}

@@ -1,0 +1,64 @@
+import type { Place } from '../place.ts'
+import type { ReadDatabase } from './database.ts'
+import { database } from './database.ts'
+import type { ReadLoad } from './load.ts'
+import { load } from './load.ts'
+import type { ReadObjective } from './objective.ts'
+import { objective } from './objective.ts'
+import type { Reader } from './reader.ts'
+import { later, list, object, oneOf, record } from './reader.ts'
+import type { ReadService } from './service.ts'
+import { service } from './service.ts'
+import type { ReadTopic } from './store.ts'
+import { cache, topic } from './store.ts'
+import { number, text } from './value.ts'
+
+/** A blueprint part by part; what can't be read is missing, so that the rest is still checked. */
+export interface ReadSystem {
+  readonly name: string | undefined
+  readonly databases: ReadonlyMap<string, ReadDatabase | undefined> | undefined
+  readonly caches: ReadonlyMap<string, unknown> | undefined
+  readonly topics: ReadonlyMap<string, ReadTopic | undefined> | undefined
+  readonly services: ReadonlyMap<string, ReadService | undefined> | undefined
+  readonly objectives: ReadonlyMap<string, ReadObjective | undefined> | undefined
+  readonly load: ReadLoad | undefined
+  readonly gateway: { readonly port: number | undefined; readonly host: string | undefined } | undefined
+}
+
+const receivers = list('receivers', oneOf('pagerduty', 'slack', 'webhook'))
+
+/** The whole grammar. What is `later` is checked like the rest, then refused. */
+export const system: Reader<ReadSystem> = object({
+  what: 'a blueprint',
+  options: {
+    name: systemName,
+    databases: record('databases', database),
+    caches: record('caches', later(cache, 'caches')),
+    topics: record('topics', later(topic, 'topics')),
+    services: record('services', service),
+    objectives: record('objectives', objective),
+    alerts: later(object({ what: 'alerts', options: { page: receivers, ticket: receivers } }), 'alerts'),
+    load,
+    gateway: object({
+      what: 'the gateway',
+      options: { port: number({ min: 0, max: 65_535, isInteger: true }), host: text('an address') },
+    }),
+  },
+  required: ['name', 'services'],
+  planned: ['queues', 'documents'],
+})
+
+function systemName(given: unknown, place: Place): string | undefined {
+  const name = text('a name')(given, place)
+  if (name === undefined || /^[a-z][a-z0-9-]{0,39}$/.test(name)) return name
+  return place.invalid(
+    `expected a name of lower-case letters, digits and '-' that starts with a letter, 40 at most, got '${name}'`,
+    `write '${
+      name
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9]+/g, '-')
+        .replaceAll(/^[-0-9]+|-+$/g, '')
+        .slice(0, 40) || 'my-system'
+    }'`,
+  )
+}

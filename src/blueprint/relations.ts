@@ -1,0 +1,130 @@
+import type { ReadService } from './grammar/service.ts'
+import type { ReadSystem } from './grammar/system.ts'
+import { unknownName } from './grammar/reader.ts'
+import type { Place } from './place.ts'
+
+type Services = ReadonlyMap<string, ReadService | undefined>
+
+/** Checks what only shows when the parts of a blueprint are seen together. */
+export function checkRelations(system: ReadSystem, place: Place): void {
+  const services = system.services ?? new Map<string, undefined>()
+  if (system.services?.size === 0) {
+    place
+      .at('services')
+      .invalid('expected at least one service, got none', "add one: { web: { entry: './server.ts', routes: ['/'] } }")
+  }
+  checkReferences(system, services, place)
+  checkRoutes(services, place.at('services'))
+  checkVariables(services, place.at('services'))
+  checkCycles(services, place.at('services'))
+  checkConsumers(system, services, place.at('services'))
+}
+
+const LISTS = {
+  databases: { kind: 'databases', what: 'the name of a database' },
+  caches: { kind: 'caches', what: 'the name of a cache' },
+  publishes: { kind: 'topics', what: 'the name of a topic' },
+  consumes: { kind: 'topics', what: 'the name of a topic' },
+  calls: { kind: 'services', what: 'the name of a service' },
+} as const
+
+/** Each name that a service lists, and each service with an objective, has to exist; each once. */
+function checkReferences(system: ReadSystem, services: Services, place: Place): void {
+  for (const [serviceName, service] of services) {
+    for (const [list, { kind, what }] of Object.entries(LISTS)) {
+      const names = service?.[list as keyof typeof LISTS] ?? []
+      const known = [...(system[kind]?.keys() ?? [])]
+      for (const [index, name] of names.entries()) {
+        const at = place.at('services').at(serviceName).at(list).at(index)
+        if (!known.includes(name)) unknownName(at, { what, name, known })
+        else if (names.indexOf(name) < index)
+          at.invalid(`expected each name once, got '${name}' again`, 'remove one of them')
+      }
+    }
+  }
+  for (const name of system.objectives?.keys() ?? []) {
+    if (!services.has(name))
+      unknownName(place.at('objectives').at(name), { what: LISTS.calls.what, name, known: [...services.keys()] })
+  }
+}
+
+function checkRoutes(services: Services, place: Place): void {
+  const owners = new Map<string, string>()
+  for (const [name, service] of services) {
+    for (const [index, route] of (service?.routes ?? []).entries()) {
+      const owner = owners.get(route)
+      if (owner === undefined) owners.set(route, name)
+      else {
+        place
+          .at(name)
+          .at('routes')
+          .at(index)
+          .invalid(
+            `expected each route once, got '${route}', which is also one of service '${owner}'`,
+            'remove one of them, or give one a longer prefix',
+          )
+      }
+    }
+  }
+}
+
+/** `a-b` and `a_b` would share `TENFOLD_URL_A_B`. */
+function checkVariables(services: ReadonlyMap<string, unknown>, place: Place): void {
+  const owners = new Map<string, string>()
+  for (const name of services.keys()) {
+    const variable = name.replaceAll('-', '_')
+    const owner = owners.get(variable)
+    if (owner === undefined) owners.set(variable, name)
+    else
+      place
+        .at(name)
+        .invalid(
+          `expected names that differ in more than '-' and '_', got '${owner}' and '${name}'`,
+          'rename one of them',
+        )
+  }
+}
+
+/** Services that wait for each other in a circle fill each other's connections and stop together. */
+function checkCycles(services: Services, place: Place): void {
+  const done = new Set<string>()
+  const visit = (name: string, path: readonly string[]): void => {
+    const start = path.indexOf(name)
+    if (start >= 0) {
+      const cycle = [...path.slice(start), name]
+      place
+        .at(cycle.at(-2) as string)
+        .at('calls')
+        .invalid(
+          `expected calls without a circle, got ${cycle.join(' → ')}`,
+          cycle.length === 2
+            ? `remove '${name}': a service reaches itself without the gateway`
+            : 'remove one of these calls, or move what both need into a third service',
+        )
+      return
+    }
+    if (done.has(name)) return
+    for (const called of services.get(name)?.calls ?? []) visit(called, [...path, name])
+    done.add(name)
+  }
+  for (const name of services.keys()) visit(name, [])
+}
+
+/** A partition is read by one consumer at a time: more instances than partitions would be idle. */
+function checkConsumers(system: ReadSystem, services: Services, place: Place): void {
+  for (const [name, service] of services) {
+    const { min = 1, desired = min, max = desired } = service?.instances ?? {}
+    for (const topic of service?.consumes ?? []) {
+      const partitions = system.topics?.get(topic)?.partitions
+      if (partitions === undefined || max <= partitions) continue
+      place
+        .at(name)
+        .at('instances')
+        .at('max')
+        .invalid(
+          `expected at most ${partitions}, the partitions of topic '${topic}', got ${max}: the others would have nothing to read`,
+          `lower it to ${partitions}, or give '${topic}' ${max} partitions`,
+        )
+    }
+  }
+}
