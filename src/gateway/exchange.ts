@@ -1,0 +1,249 @@
+import type { IncomingMessage } from 'node:http'
+import type { Dispatcher } from 'undici'
+import type { Clock } from '../core/clock.ts'
+import type { Deadlined, DeadlineList } from './deadline-list.ts'
+import type { GatewayErrorCode, GatewayResponse, ResponseOwner } from './gateway-response.ts'
+import { answerError } from './gateway-response.ts'
+import { RequestBody } from './request-body.ts'
+import type { ForwardedHead } from './request-headers.ts'
+import type { UpstreamHeaders } from './response-headers.ts'
+import { responseHeaders } from './response-headers.ts'
+import { canRetry } from './retry-rule.ts'
+import type { ServiceUpstreams, Waiter } from './service-upstreams.ts'
+import type { Upstream, UpstreamConnection, UpstreamHandler } from './upstream.ts'
+
+/** One request as the listener hands it over. */
+export interface ExchangeInput {
+  readonly request: IncomingMessage
+  readonly response: GatewayResponse
+  readonly head: ForwardedHead
+  /** Path and query to forward. */
+  readonly target: string
+  readonly service: ServiceUpstreams
+  /** The client waits for 100 Continue before it sends the body. */
+  readonly expectsContinue: boolean
+  readonly startedMs: number
+}
+
+/** What all exchanges share. */
+export interface ExchangeContext {
+  readonly clock: Clock
+  /** Deadlines between two pieces of an answer. */
+  readonly idleDeadlines: DeadlineList
+  /** The gateway is leaving: every answer is the last one on its connection. */
+  isStopping: boolean
+}
+
+/** Carries one request to an instance and its answer back. */
+export function startExchange(context: ExchangeContext, input: ExchangeInput): void {
+  new Exchange(context, input).start()
+}
+
+/** Where a request is: it only ever moves forward, but for a retry, which goes back to `placing`. */
+type Phase = 'placing' | 'connecting' | 'sent' | 'answering' | 'ended'
+
+class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
+  connection: UpstreamConnection | undefined
+  dueMs = 0
+  earlier: Deadlined | undefined
+  later: Deadlined | undefined
+  list: DeadlineList | undefined
+  readonly #context: ExchangeContext
+  readonly #input: ExchangeInput
+  readonly #body: RequestBody | null
+  #phase: Phase = 'placing'
+  #controller: Dispatcher.DispatchController | undefined
+  #upstream: Upstream | undefined
+  #sentMs = 0
+  #hasAnswerBytes = false
+  #isRetried = false
+  #isPaused = false
+  #isClosed = false
+
+  constructor(context: ExchangeContext, input: ExchangeInput) {
+    this.#context = context
+    this.#input = input
+    this.#body = input.head.hasBody ? new RequestBody(input.request, this.#onBodyWanted) : null
+  }
+
+  start(): void {
+    const { service, response, startedMs } = this.#input
+    service.metrics.inFlight += 1
+    response.own(this)
+    service.answerDeadlines.set(this, startedMs)
+    this.#place(undefined)
+  }
+
+  #place(avoid: Upstream | undefined): void {
+    const { service } = this.#input
+    this.#phase = 'placing'
+    const upstream = service.take(avoid)
+    if (upstream !== undefined) this.onTurn(upstream)
+    else if (service.isEmpty) this.onNobody()
+    else if (!service.wait(this)) this.#fail(503, 'queue_full', 'expected room for one more request, got a full queue')
+  }
+
+  onTurn(upstream: Upstream): void {
+    const { request, head, target } = this.#input
+    this.#upstream = upstream
+    this.#phase = 'connecting'
+    this.#controller = undefined
+    this.#hasAnswerBytes = false
+    this.#sentMs = this.#context.clock.nowMs()
+    upstream.send({ method: request.method as string, path: target, headers: head.headers, body: this.#body }, this)
+  }
+
+  onNobody(): void {
+    this.#fail(503, 'no_ready_instance', `expected ${this.#input.service.name} to have a ready instance, got none`)
+  }
+
+  // What undici calls, in this order.
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#isClosed || this.#input.response.headersSent) controller.abort(new Error('nobody waits for the answer'))
+    else this.#phase = 'sent'
+  }
+
+  /** An upload that moves is not late. */
+  onBodySent(): void {
+    if (this.#phase === 'sent') this.#input.service.answerDeadlines.set(this, this.#context.clock.nowMs())
+  }
+
+  onResponseStarted(): void {
+    this.#hasAnswerBytes = true
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
+    const { response, head, request } = this.#input
+    if (status < 200) {
+      // Older versions of Node can't send any but 100; a client must not depend on them.
+      if (request.httpVersion === '1.1') response.writeInformation?.(status, responseHeaders(headers, status))
+      return
+    }
+    const nowMs = this.#context.clock.nowMs()
+    this.#upstream?.observe(nowMs - this.#sentMs)
+    if (this.#context.isStopping) response.shouldKeepAlive = false
+    response.writeHead(status, responseHeaders(headers, status, head.requestId))
+    this.#phase = 'answering'
+    this.#context.idleDeadlines.set(this, nowMs)
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const { response } = this.#input
+    this.#context.idleDeadlines.set(this, this.#context.clock.nowMs())
+    if (response.write(chunk)) return
+    controller.pause()
+    if (this.#isPaused) return
+    this.#isPaused = true
+    response.once('drain', () => {
+      this.#isPaused = false
+      this.#context.idleDeadlines.set(this, this.#context.clock.nowMs())
+      this.#controller?.resume()
+    })
+  }
+
+  onResponseEnd(): void {
+    this.#phase = 'ended'
+    if (this.connection !== undefined) this.connection.answers += 1
+    this.#leaveUpstream()
+    this.#input.response.end()
+    // Answered before it was asked in full: nobody wants the rest of the question.
+    this.#body?.destroy()
+  }
+
+  onResponseError(_controller: unknown, error: Error): void {
+    const { response, service, request } = this.#input
+    const upstream = this.#upstream
+    const failedIn = this.#phase
+    this.#phase = 'ended'
+    this.#leaveUpstream()
+    // We cut it ourselves: the client has gone, or has its answer.
+    if (this.#isClosed || (failedIn !== 'answering' && response.headersSent)) return
+    upstream?.penalise()
+    service.metrics.upstreamFailures += 1
+    if (failedIn === 'answering') {
+      // Half an answer must never look like a whole one, not even to a client that reads until the end.
+      response.socket?.resetAndDestroy()
+      return
+    }
+    const isSafe = canRetry({
+      isSent: failedIn === 'sent',
+      isReusedConnection: (this.connection?.answers ?? 0) > 0,
+      hasAnswerBytes: this.#hasAnswerBytes,
+      hasBody: this.#body !== null,
+      method: request.method as string,
+      error,
+    })
+    if (isSafe && !this.#isRetried) {
+      this.#isRetried = true
+      service.metrics.retries += 1
+      this.#place(upstream)
+    } else {
+      this.#fail(502, 'upstream_failed', `expected an answer from ${service.name}, got ${reasonOf(error)}`)
+    }
+  }
+
+  onDeadline(): void {
+    const { service } = this.#input
+    if (this.#phase === 'placing') {
+      service.stopWaiting(this)
+      this.#fail(503, 'queue_full', 'expected an instance to have room in time, got none')
+    } else if (this.#phase === 'answering') {
+      if (!this.#isPaused) service.metrics.upstreamFailures += 1
+      this.#input.response.socket?.resetAndDestroy()
+    } else if (this.#body?.isStarved === true) {
+      this.#fail(408, 'request_timeout', 'expected the whole body in time, got only a part')
+    } else {
+      service.metrics.upstreamFailures += 1
+      this.#upstream?.penalise()
+      this.#fail(504, 'upstream_timeout', `expected ${service.name} to begin its answer in time, got nothing`)
+    }
+    this.#abandon('the deadline has passed')
+  }
+
+  onClosed(): void {
+    const { response, service, startedMs } = this.#input
+    this.#isClosed = true
+    this.list?.cancel(this)
+    service.stopWaiting(this)
+    this.#abandon('the client has gone')
+    service.metrics.inFlight -= 1
+    if (response.writableFinished) {
+      service.metrics.record(response.statusCode, this.#context.clock.nowMs() - startedMs)
+    } else {
+      service.metrics.aborted += 1
+    }
+  }
+
+  /** Ends what is under way to the instance, if anything is; `onResponseError` gives the place back. */
+  #abandon(reason: string): void {
+    if (this.#phase === 'sent' || this.#phase === 'answering') this.#controller?.abort(new Error(reason))
+  }
+
+  #leaveUpstream(): void {
+    const upstream = this.#upstream
+    this.#upstream = undefined
+    if (upstream !== undefined) this.#input.service.giveBack(upstream)
+  }
+
+  #fail(status: number, code: GatewayErrorCode, message: string): void {
+    const { response, head, expectsContinue } = this.#input
+    this.list?.cancel(this)
+    // A client that was never told to continue may send the body or leave it out: nothing after it could be told apart.
+    const isLast = expectsContinue || status === 408 || this.#context.isStopping
+    answerError(response, { status, code, message, requestId: head.requestId, isLast })
+  }
+
+  readonly #onBodyWanted = (): void => {
+    if (this.#input.expectsContinue) this.#input.response.writeContinue()
+  }
+}
+
+/** A short reason for the client: the kind of failure, never an address. */
+function reasonOf(error: Error): string {
+  const code = 'code' in error ? String(error.code) : ''
+  if (code === 'ECONNREFUSED') return 'a refused connection'
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'no connection in time'
+  return 'a broken connection'
+}

@@ -1,0 +1,111 @@
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Clock } from '../core/clock.ts'
+import { uniqueId } from '../core/random.ts'
+import type { GatewayErrorCode } from './gateway-response.ts'
+import { GatewayResponse, rawError } from './gateway-response.ts'
+
+/** Open client connections at most; one more is closed at once. */
+export const CLIENT_CONNECTIONS_MAX = 10_000
+/** Above what load balancers in front idle at (60 s), so that they leave first. */
+const KEEP_ALIVE_MS = 75_000
+const HEADERS_TIMEOUT_MS = 10_000
+/** For the whole request, also the slowest upload; an upload that stands still is ended sooner, by its service's timeout. */
+const REQUEST_TIMEOUT_MS = 300_000
+const CHECK_INTERVAL_MS = 5_000
+
+/** One listening socket of the gateway. */
+export interface Listener {
+  readonly port: number
+  /** Takes no new connection and waits for the last answer, at most `deadlineMs`; then cuts what is left. */
+  close(deadlineMs: number): Promise<void>
+}
+
+/** What a listener hands over. */
+export interface ListenerHandlers {
+  onRequest(request: IncomingMessage, response: GatewayResponse, expectsContinue: boolean): void
+}
+
+/**
+ * Opens a listener.
+ *
+ * @throws what `listen` says: EADDRINUSE, EACCES
+ */
+export async function openListener(options: {
+  host: string
+  port: number
+  clock: Clock
+  handlers: ListenerHandlers
+}): Promise<Listener> {
+  const { host, port, clock, handlers } = options
+  const server = createServer(
+    {
+      ServerResponse: GatewayResponse,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      insecureHTTPParser: false,
+      // No event is needed to learn that a request without a body has none.
+      optimizeEmptyRequests: true,
+    },
+    ((request, response: GatewayResponse) => handlers.onRequest(request, response, false)) as RequestListener<
+      typeof IncomingMessage,
+      typeof GatewayResponse
+    >,
+  )
+  server.maxConnections = CLIENT_CONNECTIONS_MAX
+  // All headers are looked at: Node would drop those beyond its limit without a word.
+  server.maxHeadersCount = 0
+  server.on('checkContinue', (request, response) => handlers.onRequest(request, response, true))
+  server.on('clientError', answerClientError)
+  server.on('connect', (_request, socket) => {
+    refuse(socket as Socket, 501, 'Not Implemented', 'upgrade_refused', 'expected a request, got CONNECT')
+  })
+  await listen(server, host, port)
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: (deadlineMs) => close(server, clock, deadlineMs),
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port, backlog: 1_024 }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+async function close(server: Server, clock: Clock, deadlineMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  const cancel = clock.schedule(deadlineMs, () => server.closeAllConnections())
+  await closed
+  cancel()
+}
+
+/** What Node's parser refuses never becomes a request: it is answered on the bare socket. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'HPE_HEADER_OVERFLOW') {
+    const message = 'expected the headers to have at most 16 KiB'
+    refuse(socket, 431, 'Request Header Fields Too Large', 'too_many_headers', message)
+  } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    refuse(socket, 408, 'Request Timeout', 'request_timeout', 'expected the whole request in time')
+  } else {
+    refuse(socket, 400, 'Bad Request', 'bad_request', 'expected a well-formed HTTP/1.1 request')
+  }
+}
+
+function refuse(socket: Socket, status: number, reason: string, code: GatewayErrorCode, message: string): void {
+  // Nothing may be written into the middle of an answer that is under way on this connection.
+  const isAnswering = '_httpMessage' in socket && (socket._httpMessage as GatewayResponse | null)?.headersSent === true
+  if (!socket.writable || isAnswering) {
+    socket.destroy()
+    return
+  }
+  socket.end(rawError({ status, code, message, requestId: uniqueId() }, reason), () => socket.destroy())
+}

@@ -1,0 +1,80 @@
+import { TenfoldError } from '../core/errors.ts'
+import type { Endpoint, GatewayConfig, GatewayRoute, GatewayService } from './gateway-config.ts'
+import { normalisePath } from './request-path.ts'
+
+/**
+ * A configuration that came over the admin socket, checked whole before any of it is used.
+ *
+ * @throws TF_INPUT_INVALID with the path of what is wrong
+ */
+export function parseGatewayConfig(value: unknown): GatewayConfig {
+  const config = record(value, 'config')
+  const services = record(config['services'], 'services')
+  const routes = array(config['routes'], 'routes')
+  return {
+    version: number(config['version'], 'version', 0, Number.MAX_SAFE_INTEGER),
+    routes: routes.map((route, index) => parseRoute(route, `routes[${index}]`, services)),
+    services: Object.fromEntries(
+      Object.entries(services).map(([name, service]) => [name, parseService(service, `services.${name}`)]),
+    ),
+  }
+}
+
+function parseRoute(value: unknown, path: string, services: Readonly<Record<string, unknown>>): GatewayRoute {
+  const { prefix, service } = record(value, path)
+  if (typeof prefix !== 'string' || normalisePath(prefix)?.path !== prefix) {
+    throw invalid(`${path}.prefix`, 'a path in normal form', prefix)
+  }
+  if (typeof service !== 'string' || !Object.hasOwn(services, service)) {
+    throw invalid(`${path}.service`, 'the name of a service', service)
+  }
+  return { prefix, service }
+}
+
+function parseService(value: unknown, path: string): GatewayService {
+  const service = record(value, path)
+  return {
+    requestTimeoutMs: number(service['requestTimeoutMs'], `${path}.requestTimeoutMs`, 1, 86_400_000),
+    endpoints: array(service['endpoints'], `${path}.endpoints`).map((endpoint, index) =>
+      parseEndpoint(endpoint, `${path}.endpoints[${index}]`),
+    ),
+  }
+}
+
+function parseEndpoint(value: unknown, path: string): Endpoint {
+  const { id, host, port, weight } = record(value, path)
+  return {
+    id: text(id, `${path}.id`),
+    host: text(host, `${path}.host`),
+    port: number(port, `${path}.port`, 1, 65_535),
+    ...(weight === undefined ? {} : { weight: number(weight, `${path}.weight`, 0.001, 1_000) }),
+  }
+}
+
+function record(value: unknown, path: string): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(path, 'an object', value)
+  return value as Readonly<Record<string, unknown>>
+}
+
+function array(value: unknown, path: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw invalid(path, 'an array', value)
+  return value
+}
+
+function text(value: unknown, path: string): string {
+  if (typeof value !== 'string' || value === '') throw invalid(path, 'a text', value)
+  return value
+}
+
+function number(value: unknown, path: string, min: number, max: number): number {
+  if (typeof value !== 'number' || !(value >= min && value <= max)) {
+    throw invalid(path, `a number from ${min} to ${max}`, value)
+  }
+  return value
+}
+
+function invalid(path: string, expected: string, got: unknown): TenfoldError {
+  return new TenfoldError('TF_INPUT_INVALID', `expected ${path} to be ${expected}, got ${JSON.stringify(got)}`, {
+    details: { path },
+  })
+}

@@ -1,0 +1,155 @@
+import type { IncomingMessage } from 'node:http'
+import type { Clock } from '../core/clock.ts'
+import type { Random } from '../core/random.ts'
+import { uniqueId } from '../core/random.ts'
+import { createServiceMetrics } from './access-metrics.ts'
+import { createP2c } from './balancers/p2c.ts'
+import { createDeadlineList } from './deadline-list.ts'
+import type { ExchangeContext } from './exchange.ts'
+import { startExchange } from './exchange.ts'
+import type { GatewayConfig } from './gateway-config.ts'
+import type { GatewayResponse } from './gateway-response.ts'
+import { answerError } from './gateway-response.ts'
+import type { ListenerHandlers } from './listener.ts'
+import { forwardHead, isRefused, originForm } from './request-headers.ts'
+import { normalisePath } from './request-path.ts'
+import type { Router } from './router.ts'
+import { createRouter, routeInternally } from './router.ts'
+import type { ServiceUpstreams } from './service-upstreams.ts'
+import { createServiceUpstreams } from './service-upstreams.ts'
+
+/** Which listener a request came in on. */
+export type Entrance = 'public' | 'internal'
+
+/** How long an answer may pause between two pieces; streams that are quiet for longer send a comment now and then. */
+const ANSWER_IDLE_MS = 300_000
+const SWEEP_MS = 50
+
+/** The data plane: requests in, requests out. Knows nothing of sockets that listen. */
+export interface Proxy {
+  /** Takes over a configuration; false when it is older than the one that is served. */
+  apply(config: GatewayConfig): boolean
+  readonly configVersion: number
+  readonly services: ReadonlyMap<string, ServiceUpstreams>
+  /** What serves the requests of a listener. */
+  entrance(entrance: Entrance): ListenerHandlers
+  /** Resolves true when nothing is in flight to an instance, false at the deadline. */
+  drained(service: string, instance: string, deadlineMs: number): Promise<boolean>
+  /** From now on every answer is the last on its connection. */
+  announceStop(): void
+  /** Cuts what is left. */
+  destroy(): Promise<void>
+}
+
+export function createProxy(options: { clock: Clock; random: Random }): Proxy {
+  return new BalancingProxy(options.clock, options.random)
+}
+
+class BalancingProxy implements Proxy {
+  readonly services = new Map<string, ServiceUpstreams>()
+  readonly #context: ExchangeContext
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #stopSweeping: () => void
+  #routePublic: Router = () => undefined
+  #version = 0
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock
+    this.#random = random
+    this.#context = { clock, idleDeadlines: createDeadlineList(ANSWER_IDLE_MS), isStopping: false }
+    this.#stopSweeping = clock.every(SWEEP_MS, () => this.#sweep(), { unref: true })
+  }
+
+  get configVersion(): number {
+    return this.#version
+  }
+
+  apply(config: GatewayConfig): boolean {
+    if (config.version < this.#version) return false
+    this.#version = config.version
+    for (const [name, service] of Object.entries(config.services)) this.#service(name).configure(service)
+    for (const [name, service] of this.services) {
+      // Kept, with nobody in it, until its last request has ended: its metrics say so.
+      if (!Object.hasOwn(config.services, name)) service.configure({ requestTimeoutMs: 30_000, endpoints: [] })
+    }
+    this.#routePublic = createRouter(config.routes)
+    return true
+  }
+
+  entrance(entrance: Entrance): ListenerHandlers {
+    const routeOf: Router = entrance === 'public' ? (path) => this.#routePublic(path) : routeInternally
+    return {
+      onRequest: (request, response, expectsContinue) => this.#handle(routeOf, request, response, expectsContinue),
+    }
+  }
+
+  #handle(routeOf: Router, request: IncomingMessage, response: GatewayResponse, expectsContinue: boolean): void {
+    const startedMs = this.#clock.nowMs()
+    const head = forwardHead(request.rawHeaders, {
+      httpVersion: request.httpVersion,
+      remoteAddress: plainAddress(request.socket.remoteAddress),
+    })
+    if (isRefused(head)) {
+      const code = head.status === 431 ? 'too_many_headers' : 'bad_request'
+      answerError(response, { status: head.status, code, message: head.reason, requestId: uniqueId(), isLast: true })
+      return
+    }
+    const { requestId } = head
+    const target = originForm(request.url as string, head.host)
+    const path = target === undefined ? undefined : normalisePath(target)
+    const match = path === undefined ? 'ambiguous' : routeOf(path)
+    if (match === 'ambiguous') {
+      const message = 'expected a target that names one path on this host'
+      answerError(response, { status: 400, code: 'bad_request', message, requestId, isLast: true })
+      return
+    }
+    const service = match === undefined ? undefined : this.services.get(match.service)
+    if (match === undefined || service === undefined) {
+      const message = 'expected the path to belong to a service, got one that no route matches'
+      answerError(response, { status: 404, code: 'no_route', message, requestId, isLast: expectsContinue })
+      return
+    }
+    startExchange(this.#context, { request, response, head, target: match.target, service, expectsContinue, startedMs })
+  }
+
+  async drained(serviceName: string, instance: string, deadlineMs: number): Promise<boolean> {
+    const upstreams = this.services.get(serviceName)?.find(instance) ?? []
+    const { promise: deadline, resolve } = Promise.withResolvers<false>()
+    const cancel = this.#clock.schedule(deadlineMs, () => resolve(false))
+    try {
+      return await Promise.race([Promise.all(upstreams.map((upstream) => upstream.idle())).then(() => true), deadline])
+    } finally {
+      cancel()
+    }
+  }
+
+  announceStop(): void {
+    this.#context.isStopping = true
+  }
+
+  async destroy(): Promise<void> {
+    this.#stopSweeping()
+    await Promise.all([...this.services.values()].map((service) => service.destroy()))
+  }
+
+  #service(name: string): ServiceUpstreams {
+    const known = this.services.get(name)
+    if (known !== undefined) return known
+    const balancer = createP2c(this.#random.fork(name))
+    const service = createServiceUpstreams(name, { clock: this.#clock, balancer, metrics: createServiceMetrics() })
+    this.services.set(name, service)
+    return service
+  }
+
+  #sweep(): void {
+    const nowMs = this.#clock.nowMs()
+    this.#context.idleDeadlines.sweep(nowMs)
+    for (const service of this.services.values()) service.answerDeadlines.sweep(nowMs)
+  }
+}
+
+function plainAddress(address: string | undefined): string {
+  if (address === undefined) return 'unknown'
+  return address.startsWith('::ffff:') ? address.slice(7) : address
+}

@@ -1,0 +1,53 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+
+/**
+ * The body of a request on its way to an instance. It reads nothing before the first byte is asked for, so a request
+ * whose connection was refused still has its whole body for the next instance; and whatever undici does to it when an
+ * instance fails, the client's request itself stays intact, so that the client can be answered.
+ */
+export class RequestBody extends Readable {
+  readonly #request: IncomingMessage
+  readonly #onFirstRead: () => void
+  #isReading = false
+
+  /** @param onFirstRead called before anything is read: the moment to send 100 Continue */
+  constructor(request: IncomingMessage, onFirstRead: () => void) {
+    super()
+    this.#request = request
+    this.#onFirstRead = onFirstRead
+    this.on('error', () => {
+      // The exchange hears of it from the instance or from the client; here it must only not be thrown.
+    })
+  }
+
+  /** Whether the instance asks for bytes that the client has not sent. */
+  get isStarved(): boolean {
+    return this.#isReading && !this.#request.complete && this.readableLength === 0
+  }
+
+  override _read(): void {
+    if (this.#isReading) {
+      this.#request.resume()
+      return
+    }
+    this.#isReading = true
+    this.#onFirstRead()
+    this.#request.on('data', this.#onData).on('end', this.#onEnd)
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    this.#request.off('data', this.#onData).off('end', this.#onEnd)
+    // What is left is read and thrown away, or the client would never get to read its answer.
+    if (this.#isReading) this.#request.resume()
+    callback(error)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (!this.push(chunk)) this.#request.pause()
+  }
+
+  readonly #onEnd = (): void => {
+    this.push(null)
+  }
+}

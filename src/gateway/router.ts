@@ -1,0 +1,51 @@
+import type { GatewayRoute } from './gateway-config.ts'
+import type { RequestPath } from './request-path.ts'
+
+/** Where a request goes. */
+export interface RouteMatch {
+  readonly service: string
+  /** Path and query to forward. */
+  readonly target: string
+}
+
+/**
+ * Finds the service of a request. `'ambiguous'`: the path goes elsewhere once its encoded slashes are decoded, so the
+ * request is refused rather than sent to an instance that may read it as another service's.
+ */
+export type Router = (path: RequestPath) => RouteMatch | 'ambiguous' | undefined
+
+/**
+ * Routes of the public listener: the longest prefix that matches on whole segments; the path is forwarded whole.
+ *
+ * @example createRouter([{ prefix: '/reports', service: 'legacy' }])(path('/reports/1')) // legacy, '/reports/1'
+ */
+export function createRouter(routes: readonly GatewayRoute[]): Router {
+  const ordered = routes
+    .map(({ prefix, service }) => ({ prefix: prefix.replace(/\/+$/, ''), service }))
+    .sort((a, b) => b.prefix.length - a.prefix.length)
+  const serviceOf = (path: string): string | undefined => ordered.find(({ prefix }) => isBelow(path, prefix))?.service
+  return ({ path, search, decodedPath }) => {
+    const service = serviceOf(path)
+    if (decodedPath !== undefined && serviceOf(decodedPath) !== service) return 'ambiguous'
+    return service === undefined ? undefined : { service, target: search === '' ? path : path + search }
+  }
+}
+
+/**
+ * The route of the internal listener: the first segment names the service and is taken off.
+ *
+ * @example routeInternally(path('/recommender/for/7?n=3')) // recommender, '/for/7?n=3'
+ */
+export const routeInternally: Router = ({ path, search, decodedPath }) => {
+  const end = path.indexOf('/', 1)
+  const service = end === -1 ? path.slice(1) : path.slice(1, end)
+  if (service === '') return undefined
+  if (decodedPath !== undefined && !isBelow(decodedPath, `/${service}`)) return 'ambiguous'
+  const rest = end === -1 ? '/' : path.slice(end)
+  // `/api//x` must not become `//x`, which reads as a host.
+  return { service, target: (rest.startsWith('//') ? rest.replace(/^\/+/, '/') : rest) + search }
+}
+
+function isBelow(path: string, prefix: string): boolean {
+  return path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f)
+}
