@@ -8,6 +8,8 @@ import type { ProcessIdentity } from './process-identity.ts'
 /** Somebody the guardian takes down when we die. */
 export interface Ward extends ProcessIdentity {
   readonly stopSignal: 'SIGTERM' | 'SIGINT'
+  /** Whoever is inside belongs to it. */
+  readonly controlGroups: readonly string[]
 }
 
 /** A line of the guardian's input, as JSON. */

@@ -5,6 +5,7 @@
  */
 import { createInterface } from 'node:readline'
 import { systemClock } from './clock.ts'
+import { processesInside, removeGroups } from './control-group.ts'
 import type { GuardianMessage, Ward } from './guardian-link.ts'
 import { readProcess } from './process-identity.ts'
 import { environmentOf, RUN_VARIABLE } from './process-table.ts'
@@ -29,16 +30,21 @@ async function endAll(): Promise<void> {
   const killAtMs = systemClock.nowMs() + GRACE_MS_DEFAULT
   // A leader that is not there any more may have given its pid away: then only the mark tells who belongs.
   const roots = [...wards.values()].filter((ward) => readProcess(ward.pid)?.startTime === ward.startTime)
-  const isMarked = (pid: number): boolean => runToken !== undefined && environmentOf(pid, RUN_VARIABLE) === runToken
+  const groups = [...wards.values()].flatMap((ward) => ward.controlGroups)
+  const mark = (): ((pid: number) => boolean) => {
+    const inside = processesInside(groups)
+    return (pid) => inside.has(pid) || (runToken !== undefined && environmentOf(pid, RUN_VARIABLE) === runToken)
+  }
   try {
     await takeDown({
       clock: systemClock,
       name: 'everything of the run',
       roots,
-      isMarked,
+      mark,
       signal: (member) => wards.get(member.pid)?.stopSignal ?? 'SIGTERM',
       killAtMs: () => killAtMs,
     })
+    removeGroups(groups)
   } finally {
     // A process stuck in the kernel must not keep us for ever; the next start finds it in the record.
     process.exit(0)

@@ -1,6 +1,6 @@
-import { rmdir } from 'node:fs/promises'
 import type { Clock } from './clock.ts'
 import { systemClock } from './clock.ts'
+import { processesInside, removeGroups } from './control-group.ts'
 import { readProcess } from './process-identity.ts'
 import { environmentOf, RUN_VARIABLE } from './process-table.ts'
 import type { RecordedChild } from './subprocess-record.ts'
@@ -37,16 +37,21 @@ export async function reapLeftovers(recordFile: string, options: ReapOptions = {
   // A leader that is not there any more may have given its pid away: then only the mark tells who belongs.
   const roots = children.filter((child) => readProcess(child.pid)?.startTime === child.startTime)
   const signals = new Map(roots.map((root) => [root.pid, root.stopSignal]))
+  const groups = children.flatMap((child) => child.controlGroups)
   const killAtMs = clock.nowMs() + (options.deadlineMs ?? GRACE_MS_DEFAULT)
   await takeDown({
     clock,
     name: 'what an earlier run left',
     roots,
-    isMarked: (pid) => isOfRun(environmentOf(pid, RUN_VARIABLE), tokens, options.runTokenPrefix),
+    mark: () => {
+      const inside = processesInside(groups)
+      return (pid) => inside.has(pid) || isOfRun(environmentOf(pid, RUN_VARIABLE), tokens, options.runTokenPrefix)
+    },
     signal: (member) => signals.get(member.pid) ?? 'SIGTERM',
     killAtMs: () => killAtMs,
   })
-  await Promise.all(children.flatMap((child) => child.controlGroups).map(removeGroup))
+  // One that the kernel does not let go yet is removed by a later start.
+  removeGroups(groups)
   if (record !== undefined) await writeRecord(recordFile, record.runToken, [])
   return roots
 }
@@ -54,9 +59,4 @@ export async function reapLeftovers(recordFile: string, options: ReapOptions = {
 function isOfRun(token: string | undefined, tokens: ReadonlySet<string>, prefix: string | undefined): boolean {
   if (token === undefined || token === '') return false
   return tokens.has(token) || (prefix !== undefined && prefix !== '' && token.startsWith(prefix))
-}
-
-async function removeGroup(directory: string): Promise<void> {
-  // Gone already, or not ours to remove: an empty control group costs nothing.
-  await rmdir(directory).catch(() => {})
 }

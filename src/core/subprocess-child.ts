@@ -1,10 +1,11 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Duplex } from 'node:stream'
 import type { Cancel, Clock } from './clock.ts'
-import { withTimeout } from './clock.ts'
+import { sleep, withTimeout } from './clock.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from './component.ts'
 import type { ControlGroup } from './control-group.ts'
-import { createControlGroup } from './control-group.ts'
+import { processesInside, removeGroups } from './control-group.ts'
+import { limitResources } from './limit-resources.ts'
 import { findFamily, keyOf } from './process-family.ts'
 import type { ProcessIdentity } from './process-identity.ts'
 import { identifyProcess, signalProcess } from './process-identity.ts'
@@ -40,19 +41,21 @@ export interface ManagedChild extends Subprocess {
 /** Longer than any machine needs that is not out of memory. */
 const START_TIMEOUT_MS = 30_000
 
+const REMOVE_ATTEMPTS_MAX = 25
+
 /**
  * Starts one child.
  *
  * @throws TF_SPAWN_FAILED
  */
 export async function startChild(options: SubprocessOptions, context: ChildContext): Promise<ManagedChild> {
-  const group = await createControlGroup(options.limits)
+  const group = limitResources(options.limits)
   const env = { ...options.env, [RUN_VARIABLE]: context.runToken, [CHILD_VARIABLE]: context.childToken }
   let child: ChildProcess
   try {
     child = await spawnBehindGate({ ...options, env }, group.joinFiles)
   } catch (error) {
-    await group.remove()
+    removeGroups(group.directories)
     throw error
   }
   const managed = new Child(child, options, context, group)
@@ -61,7 +64,7 @@ export async function startChild(options: SubprocessOptions, context: ChildConte
     await context.onCreated(managed)
     const answer = await withTimeout(context.clock, START_TIMEOUT_MS, `the start of ${options.name}`, openGate(gate))
     if (answer?.isFound !== true) throw spawnFailed(options, answer === undefined ? 'LEFT' : 'ENOENT')
-    if (!answer.hasJoined) group.fail('the kernel refused to put the process into its control group')
+    if (!answer.hasJoined) managed.limitsFailed('the kernel refused to let the process into its control group')
     return managed
   } catch (error) {
     await closeGate(gate)
@@ -84,6 +87,7 @@ class Child implements ManagedChild {
   #killAtMs = Number.POSITIVE_INFINITY
   #cancelKill: Cancel = () => {}
   #isAsked = false
+  #limitsFailure: string | undefined
 
   constructor(child: ChildProcess, options: SubprocessOptions, context: ChildContext, group: ControlGroup) {
     const pid = child.pid as number
@@ -111,7 +115,11 @@ class Child implements ManagedChild {
   }
 
   get limits(): { enforced: boolean; reason?: string } {
-    return this.#group.state
+    return this.#limitsFailure === undefined ? this.#group.state : { enforced: false, reason: this.#limitsFailure }
+  }
+
+  limitsFailed(reason: string): void {
+    this.#limitsFailure = reason
   }
 
   cpuSeconds(): number | undefined {
@@ -162,7 +170,7 @@ class Child implements ManagedChild {
         clock: this.#context.clock,
         name: this.name,
         roots: [this.identity],
-        isMarked: this.#isMarked,
+        mark: () => this.#mark(),
         known: this.#known,
         signal: this.row.stopSignal,
         killAtMs: () => this.#killAtMs,
@@ -171,15 +179,26 @@ class Child implements ManagedChild {
     } finally {
       this.#cancelKill()
     }
-    await this.#group.remove()
+    await this.#removeGroups()
     await this.#context.onGone(this)
   }
 
   /** Remembers the descendants while their parents still connect them to us. */
   #meetFamily(): void {
-    const options = { roots: [this.identity], known: this.#known, isMarked: this.#isMarked }
+    const options = { roots: [this.identity], known: this.#known, isMarked: this.#mark() }
     for (const row of findFamily(readProcessTable(), options)) this.#known.add(keyOf(row))
   }
 
-  readonly #isMarked = (pid: number): boolean => environmentOf(pid, CHILD_VARIABLE) === this.#context.childToken
+  /** Whoever is in our control group belongs, and whoever carries our token: a daemon leaves neither behind. */
+  #mark(): (pid: number) => boolean {
+    const inside = processesInside(this.#group.directories)
+    return (pid) => inside.has(pid) || environmentOf(pid, CHILD_VARIABLE) === this.#context.childToken
+  }
+
+  /** The kernel may take a moment to forget the last process; what stays then is removed by a later start. */
+  async #removeGroups(): Promise<void> {
+    for (let i = 0; i < REMOVE_ATTEMPTS_MAX && !removeGroups(this.#group.directories); i++) {
+      await sleep(this.#context.clock, 20)
+    }
+  }
 }

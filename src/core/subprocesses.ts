@@ -116,8 +116,7 @@ class RecordedSubprocesses implements Subprocesses {
 
   async #enter(child: ManagedChild): Promise<void> {
     this.#children.set(child.identity.pid, child)
-    const { stopSignal } = child.row
-    await Promise.all([this.save(), this.#guardian?.watch({ ...child.identity, stopSignal })])
+    await Promise.all([this.save(), this.#guardian?.watch(child.row)])
   }
 
   async #leave(child: ManagedChild): Promise<void> {

@@ -21,8 +21,8 @@ export interface TakeDownOptions {
   /** Who this is in the error. */
   readonly name: string
   readonly roots: readonly ProcessIdentity[]
-  /** Whether a process belongs by its environment; see `environmentOf`. */
-  readonly isMarked: (pid: number) => boolean
+  /** Asked at every look for a test of who belongs by its environment or its control group. */
+  readonly mark: () => (pid: number) => boolean
   /** Who is known to belong already; grows with every look. */
   readonly known?: Set<string>
   /** Sent once to everybody of the family, or decided member by member. */
@@ -38,12 +38,12 @@ export interface TakeDownOptions {
  * @throws TF_TIMEOUT when a process survives SIGKILL, which only one that hangs in the kernel does
  */
 export async function takeDown(options: TakeDownOptions): Promise<void> {
-  const { clock, roots, isMarked, signal } = options
+  const { clock, roots, signal } = options
   const known = options.known ?? new Set<string>()
   const asked = new Set<string>()
   let killedSinceMs: number | undefined
   for (let pollMs = POLL_INTERVAL_MS_MIN; ; pollMs = Math.min(pollMs * 2, POLL_INTERVAL_MS_MAX)) {
-    const family = findFamily(othersThanUs(readProcessTable()), { roots, known, isMarked })
+    const family = findFamily(othersThanUs(readProcessTable()), { roots, known, isMarked: options.mark() })
     if (family.length === 0) return
     const mustKill = clock.nowMs() >= options.killAtMs()
     if (mustKill) killedSinceMs ??= clock.nowMs()

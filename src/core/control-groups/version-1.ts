@@ -1,0 +1,85 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ControlGroup } from '../control-group.ts'
+import {
+  CPU_PERIOD_US,
+  cpuQuotaUs,
+  noControlGroup,
+  readGroupFile,
+  readGroupTable,
+  removeGroups,
+} from '../control-group.ts'
+import { messageOf } from '../errors.ts'
+import type { ResourceLimits } from '../resource-limits.ts'
+
+/** Our own group in each hierarchy that is mounted; version 1 mounts every controller apart, or some together. */
+export interface Version1Hierarchies {
+  readonly cpu?: string | undefined
+  readonly cpuacct?: string | undefined
+  readonly memory?: string | undefined
+}
+
+/** Control groups of version 1, below our own, so that the limits put on us hold for the child as well. */
+export function createVersion1Group(parents: Version1Hierarchies, name: string, limits: ResourceLimits): ControlGroup {
+  const made = new Set<string>()
+  const problems: string[] = []
+
+  function make(
+    controller: keyof Version1Hierarchies,
+    isNeeded: boolean,
+    set: (directory: string) => void,
+  ): string | undefined {
+    const parent = parents[controller]
+    const directory = parent === undefined ? undefined : join(parent, name)
+    try {
+      if (directory === undefined) throw new Error('the controller is not mounted')
+      if (!made.has(directory)) mkdirSync(directory)
+      made.add(directory)
+      set(directory)
+      return directory
+    } catch (error) {
+      if (isNeeded) problems.push(`${controller}: ${messageOf(error)}`)
+      return undefined
+    }
+  }
+
+  const cpu = make('cpu', limits.cpu !== undefined, (directory) => {
+    if (limits.cpu === undefined) return
+    writeFileSync(join(directory, 'cpu.cfs_period_us'), String(CPU_PERIOD_US))
+    writeFileSync(join(directory, 'cpu.cfs_quota_us'), String(cpuQuotaUs(limits.cpu)))
+  })
+  const cpuacct = make('cpuacct', false, () => {})
+  const memory = make('memory', limits.memoryBytes !== undefined, (directory) => {
+    if (limits.memoryBytes !== undefined) {
+      writeFileSync(join(directory, 'memory.limit_in_bytes'), String(limits.memoryBytes))
+    }
+  })
+  const directories = [...made]
+  if (problems.length > 0 && cpu === undefined && memory === undefined) {
+    removeGroups(directories)
+    return noControlGroup(problems.join('; '))
+  }
+  return {
+    state: problems.length === 0 ? { enforced: true } : { enforced: false, reason: problems.join('; ') },
+    joinFiles: directories.map((directory) => join(directory, 'cgroup.procs')),
+    directories,
+    cpuSeconds() {
+      const nanoseconds = cpuacct && readGroupFile(cpuacct, 'cpuacct.usage')
+      return nanoseconds ? Number(nanoseconds) / 1e9 : undefined
+    },
+    memoryBytes() {
+      const table = memory && readGroupTable(memory, 'memory.stat')
+      // "rss + mapped_file" is the resident set of a group, says the kernel's documentation of version 1.
+      return table ? (table.get('total_rss') ?? 0) + (table.get('total_mapped_file') ?? 0) : undefined
+    },
+    throttling() {
+      const table = cpu && limits.cpu !== undefined && readGroupTable(cpu, 'cpu.stat')
+      if (!table) return undefined
+      return {
+        periods: table.get('nr_periods') ?? 0,
+        throttledPeriods: table.get('nr_throttled') ?? 0,
+        throttledSeconds: (table.get('throttled_time') ?? 0) / 1e9,
+      }
+    },
+  }
+}
