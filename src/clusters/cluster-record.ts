@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { writeFileDurably } from '../core/durable-file.ts'
+import { TenfoldError, messageOf } from '../core/errors.ts'
+import { secretToken } from '../core/random.ts'
+
+/** What must be remembered about a cluster beside its data; readable by us only, since it holds the passwords. */
+export interface ClusterRecord {
+  readonly layout: 1
+  readonly superuserPassword: string
+  readonly servicePassword: string
+  /** Wanted again at the next start, so that addresses stay the same where they can. */
+  readonly port?: number | undefined
+  readonly socketDirectory?: string | undefined
+  /** Set once the data exists: from then on missing data is a loss to report, not a reason to begin anew. */
+  readonly systemIdentifier?: string | undefined
+}
+
+const recordSchema: z.ZodType<ClusterRecord> = z.object({
+  layout: z.literal(1),
+  superuserPassword: z.string().min(1),
+  servicePassword: z.string().min(1),
+  port: z.number().int().optional(),
+  socketDirectory: z.string().optional(),
+  systemIdentifier: z.string().optional(),
+})
+
+/** Where the parts of a cluster are, inside its directory. */
+export interface ClusterPaths {
+  readonly directory: string
+  /** The data directory of PostgreSQL, owned by the user that runs it. */
+  readonly data: string
+  readonly record: string
+}
+
+/** The paths inside a cluster's directory. */
+export function clusterPathsOf(directory: string): ClusterPaths {
+  return { directory, data: join(directory, 'data'), record: join(directory, 'cluster.json') }
+}
+
+/** Reads the record; undefined when the cluster is new. @throws TF_CLUSTER_DATA_INVALID when it can't be understood */
+export async function readClusterRecord(paths: ClusterPaths): Promise<ClusterRecord | undefined> {
+  let text: string
+  try {
+    text = await readFile(paths.record, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+  try {
+    return recordSchema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new TenfoldError(
+      'TF_CLUSTER_DATA_INVALID',
+      `expected ${paths.record} to be the record of a cluster: ${messageOf(cause)}`,
+      { hint: 'restore the file from a backup, or use the version of Tenfold that wrote it', cause },
+    )
+  }
+}
+
+/** A record for a cluster that does not exist yet. */
+export function newClusterRecord(superuserPassword: string = secretToken()): ClusterRecord {
+  return { layout: 1, superuserPassword, servicePassword: secretToken() }
+}
+
+/** Replaces the record at once and durably. */
+export async function writeClusterRecord(paths: ClusterPaths, record: ClusterRecord): Promise<void> {
+  await writeFileDurably(paths.record, `${JSON.stringify(record, undefined, 2)}\n`, { mode: 0o600 })
+}

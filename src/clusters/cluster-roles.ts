@@ -1,0 +1,40 @@
+import { secretToken } from '../core/random.ts'
+import type { Session } from '../sql/session.ts'
+import { openSession } from '../sql/session.ts'
+import { scramVerifier } from './scram-verifier.ts'
+
+/**
+ * Makes sure that the database `name` exists and belongs to a role of the same name that is no superuser, with this
+ * password. Repeating it changes nothing.
+ */
+export async function ensureServiceDatabase(adminUrl: string, name: string, password: string): Promise<void> {
+  const admin = await openSession({
+    url: adminUrl,
+    applicationName: 'tenfold set-up',
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 60_000,
+  })
+  try {
+    const { rows } = await admin.query<{ role: boolean; database: boolean }>(
+      `select exists (select from pg_roles where rolname = $1) as role,
+              exists (select from pg_database where datname = $1) as database`,
+      [name],
+    )
+    if (rows[0]?.role !== true) await createRole(admin, name, password)
+    if (rows[0]?.database !== true) {
+      await admin.query(`create database ${quoteIdentifier(name)} owner ${quoteIdentifier(name)}`)
+    }
+  } finally {
+    await admin.close()
+  }
+}
+
+async function createRole(admin: Session, name: string, password: string): Promise<void> {
+  const verifier = scramVerifier(password, Buffer.from(secretToken(16), 'base64url'))
+  await admin.query(`create role ${quoteIdentifier(name)} login password '${verifier}'`)
+}
+
+/** A name as an SQL identifier, whatever characters it has. */
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}

@@ -1,0 +1,353 @@
+import { rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { privateRuntimeDirectory } from '../control/runtime-directory.ts'
+import { assertSocketPath } from '../control/socket-path.ts'
+import { takeStateLock } from '../control/state-lock.ts'
+import { statePathsOf } from '../control/state-paths.ts'
+import type { ChildUser } from '../core/child-user.ts'
+import type { Clock } from '../core/clock.ts'
+import { sleep, systemClock } from '../core/clock.ts'
+import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
+import type { Duration } from '../core/duration.ts'
+import { parseDuration } from '../core/duration.ts'
+import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
+import type { ResourceLimits } from '../core/resource-limits.ts'
+import type { Size } from '../core/size.ts'
+import { parseSize } from '../core/size.ts'
+import type { ExitStatus, Subprocess, Subprocesses } from '../core/subprocess.ts'
+import type { ClusterPaths, ClusterRecord } from './cluster-record.ts'
+import { clusterPathsOf, newClusterRecord, readClusterRecord, writeClusterRecord } from './cluster-record.ts'
+import { ensureServiceDatabase } from './cluster-roles.ts'
+import type { Cluster, ClusterState } from './cluster-state.ts'
+import { readControlFile } from './control-file.ts'
+import { freePort, isPortFree } from './free-port.ts'
+import type { ClusterTemplate } from './initialise-data.ts'
+import { initialiseData, inspectData, makeClusterDirectory } from './initialise-data.ts'
+import { endOrphanServers } from './orphan-servers.ts'
+import type { PostgresBinaries } from './postgres-binaries.ts'
+import { startPostmaster, stopPostmaster } from './postmaster.ts'
+
+/** What a cluster is made of. */
+export interface ClusterOptions {
+  /** Name of the cluster, its database and the role that owns it: letters, digits, `_`, `-`; at most 63. */
+  name: string
+  /** The cluster's own directory: data, passwords and lock. Made if need be; `user` must be able to enter it. */
+  dataDirectory: string
+  binaries: PostgresBinaries
+  subprocesses: Subprocesses
+  /** File that the server's log is appended to. */
+  logFile: string
+  /** Account that runs the server; required when we are root. */
+  user?: ChildUser | undefined
+  limits?: ResourceLimits | undefined
+  /** Port on 127.0.0.1; a taken one is an error. @default the port of the last start if it is free, else a free one */
+  port?: number | undefined
+  /** Short directory for the Unix socket that only `user` can enter. @default a new one under /tmp */
+  socketDirectory?: string | undefined
+  /** @default '32MiB' */
+  sharedBuffers?: Size
+  /** @default 100 */
+  connectionsMax?: number
+  /** How long one start may take, recovery included. @default '10m' */
+  startTimeout?: Duration
+  /** For tests: copied instead of running initdb. */
+  template?: ClusterTemplate | undefined
+  /** @default the machine's clock */
+  clock?: Clock
+  /** Called at each change; must not throw. */
+  onState?: (state: ClusterState) => void
+}
+
+const PORT_ATTEMPTS = 3
+const RESTART_FIRST_MS = 100
+const RESTART_MAX_MS = 30_000
+/** A server that ran this long has earned a quick restart again. */
+const STABLE_AFTER_MS = 60_000
+
+/**
+ * A PostgreSQL cluster on this machine: made on the first start, recovered after a crash, restarted with growing
+ * pauses when its server ends by itself. Committed data survives everything but the loss of the directory.
+ *
+ * `start` rejects with TF_ALREADY_RUNNING (somebody runs this directory), TF_POSTGRES_VERSION,
+ * TF_CLUSTER_DATA_INVALID, TF_DIRECTORY_UNUSABLE, TF_DISK_FULL, TF_PORT_TAKEN, TF_CLUSTER_START_FAILED or TF_ABORTED.
+ *
+ * @example
+ * const cluster = createCluster({ name: 'orders', dataDirectory, binaries, subprocesses, logFile })
+ * await cluster.start()
+ * cluster.url() // 'postgres://orders:…@127.0.0.1:40123/orders'
+ */
+export function createCluster(options: ClusterOptions): Cluster {
+  if (!/^[a-z_][a-z0-9_-]{0,62}$/.test(options.name) || /^(postgres$|template[01]$|pg_)/.test(options.name)) {
+    throw new TenfoldError(
+      'TF_OPTION_INVALID',
+      `expected the name of a cluster to be lower-case letters, digits, _ or -, got ${JSON.stringify(options.name)}`,
+      { hint: 'choose another name; postgres, template0, template1 and pg_… belong to PostgreSQL' },
+    )
+  }
+  return new EmbeddedCluster(options)
+}
+
+/** Pause before a restart: doubles with each attempt in a row, up to half a minute. */
+export function restartDelayMs(attempt: number): number {
+  return Math.min(RESTART_MAX_MS, RESTART_FIRST_MS * 2 ** Math.min(attempt - 1, 20))
+}
+
+/** From `start` to the end of everything that it started. */
+interface Life {
+  readonly abort: AbortController
+  readonly started: PromiseWithResolvers<void>
+  ended: Promise<void>
+  stopDeadlineMs: number
+}
+
+class EmbeddedCluster implements Cluster {
+  readonly name: string
+  readonly #options: ClusterOptions
+  readonly #paths: ClusterPaths
+  readonly #clock: Clock
+  #state: ClusterState = { kind: 'stopped' }
+  #record: ClusterRecord | undefined
+  #life: Life | undefined
+  #server: Subprocess | undefined
+
+  constructor(options: ClusterOptions) {
+    this.name = options.name
+    this.#options = options
+    this.#paths = clusterPathsOf(options.dataDirectory)
+    this.#clock = options.clock ?? systemClock
+  }
+
+  get state(): ClusterState {
+    return this.#state
+  }
+
+  get version(): string {
+    return this.#options.binaries.version
+  }
+
+  get port(): number | undefined {
+    return this.#record?.port
+  }
+
+  get process(): Subprocess | undefined {
+    return this.#server
+  }
+
+  url(): string {
+    const { port, servicePassword } = this.#startedRecord()
+    return `postgres://${this.name}:${servicePassword}@127.0.0.1:${port}/${this.name}`
+  }
+
+  adminUrl(): string {
+    return this.#superuserUrl(this.#startedRecord(), this.name)
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    if (this.#life !== undefined) {
+      throw new TenfoldError('TF_ALREADY_RUNNING', `expected cluster ${this.name} to be stopped, but it was started`, {
+        hint: 'stop it first',
+      })
+    }
+    const life: Life = {
+      abort: new AbortController(),
+      started: Promise.withResolvers(),
+      ended: Promise.resolve(),
+      stopDeadlineMs: STOP_DEADLINE_MS_DEFAULT,
+    }
+    this.#life = life
+    const forward = (): void => life.abort.abort(signal?.reason)
+    signal?.addEventListener('abort', forward, { once: true })
+    if (signal?.aborted === true) forward()
+    life.ended = this.#live(life)
+    try {
+      await life.started.promise
+    } catch (error) {
+      await life.ended
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', forward)
+    }
+  }
+
+  async stop(deadlineMs: number = STOP_DEADLINE_MS_DEFAULT): Promise<void> {
+    const life = this.#life
+    if (life === undefined) return
+    const isSecond = life.abort.signal.aborted
+    life.stopDeadlineMs = Math.min(life.stopDeadlineMs, deadlineMs)
+    life.abort.abort()
+    if (isSecond && this.#server !== undefined) await stopPostmaster(this.#server, this.#clock, deadlineMs)
+    await life.ended
+  }
+
+  async #live(life: Life): Promise<void> {
+    const { signal } = life.abort
+    const undo: (() => void | Promise<void>)[] = []
+    let end: ClusterState = { kind: 'stopped' }
+    try {
+      signal.throwIfAborted()
+      await this.#bringUp(signal, undo)
+      this.#become({ kind: 'ready' })
+      life.started.resolve()
+      await this.#keepUp(signal)
+    } catch (error) {
+      if (!signal.aborted) end = { kind: 'failed', reason: messageOf(error) }
+      life.started.reject(signal.aborted ? this.#aborted(error) : error)
+    } finally {
+      if (this.#server !== undefined) {
+        this.#become({ kind: 'stopping' })
+        await stopPostmaster(this.#server, this.#clock, life.stopDeadlineMs)
+        this.#server = undefined
+      }
+      for (const step of undo.toReversed()) await step()
+      this.#life = undefined
+      this.#become(end)
+    }
+  }
+
+  async #bringUp(signal: AbortSignal, undo: (() => void | Promise<void>)[]): Promise<void> {
+    const { user, binaries, template } = this.#options
+    this.#become({ kind: 'starting' })
+    await makeClusterDirectory(this.#paths, user)
+    const lock = await takeStateLock(statePathsOf(this.#paths.directory), this.#clock)
+    undo.push(() => lock.release())
+    let record = await readClusterRecord(this.#paths)
+    if ((await inspectData(this.#paths, record, binaries)) === 'absent') {
+      this.#become({ kind: 'initialising' })
+      record = newClusterRecord(template?.superuserPassword)
+      await writeClusterRecord(this.#paths, record)
+      await initialiseData({ ...this.#options, user, template, paths: this.#paths, record, signal })
+    }
+    if (record === undefined) throw new Error('expected data to have a record')
+    const socketDirectory = await this.#socketDirectory(record, undo)
+    for (let attempt = 1; ; attempt++) {
+      const port = await this.#choosePort(record.port)
+      assertSocketPath(join(socketDirectory, `.s.PGSQL.${port}`))
+      await this.#remember(record, { port, socketDirectory })
+      try {
+        await this.#startServer(signal)
+        break
+      } catch (error) {
+        // Somebody took the port after we had looked.
+        const isWorthAnother =
+          hasCode(error, 'TF_PORT_TAKEN') && this.#options.port === undefined && attempt < PORT_ATTEMPTS
+        if (!isWorthAnother) throw error
+      }
+    }
+    await ensureServiceDatabase(
+      this.#superuserUrl(this.#startedRecord(), 'postgres'),
+      this.name,
+      record.servicePassword,
+    )
+    signal.throwIfAborted()
+  }
+
+  /** Waits for the server to end and starts it again, until stopped. */
+  async #keepUp(signal: AbortSignal): Promise<void> {
+    const stopped = Promise.withResolvers<'stopped'>()
+    signal.addEventListener('abort', () => stopped.resolve('stopped'), { once: true })
+    if (signal.aborted) return
+    let attempt = 0
+    let sinceMs = this.#clock.nowMs()
+    for (;;) {
+      const ended = await Promise.race([this.#server?.exited ?? stopped.promise, stopped.promise])
+      if (ended === 'stopped') return
+      this.#server = undefined
+      attempt = this.#clock.nowMs() - sinceMs > STABLE_AFTER_MS ? 1 : attempt + 1
+      let reason = describeExit(ended)
+      for (; this.#server === undefined; attempt++) {
+        const delayMs = restartDelayMs(attempt)
+        this.#become({ kind: 'backing-off', reason, attempt, delayMs })
+        try {
+          await sleep(this.#clock, delayMs, signal)
+          await this.#startServer(signal)
+        } catch (error) {
+          if (signal.aborted) return
+          reason = messageOf(error)
+        }
+      }
+      sinceMs = this.#clock.nowMs()
+      this.#become({ kind: 'ready' })
+    }
+  }
+
+  async #startServer(signal: AbortSignal): Promise<void> {
+    const record = this.#startedRecord()
+    await inspectData(this.#paths, record, this.#options.binaries)
+    await endOrphanServers(this.#paths.data, this.#clock)
+    const control = await readControlFile(this.#paths.data)
+    this.#become({ kind: control?.wasShutDown === false ? 'recovering' : 'starting' })
+    this.#server = await startPostmaster({
+      name: this.name,
+      settings: {
+        dataDirectory: this.#paths.data,
+        port: record.port,
+        socketDirectory: record.socketDirectory,
+        sharedBuffersBytes: parseSize(this.#options.sharedBuffers ?? '32MiB'),
+        connectionsMax: this.#options.connectionsMax ?? 100,
+      },
+      binaries: this.#options.binaries,
+      subprocesses: this.#options.subprocesses,
+      user: this.#options.user,
+      limits: this.#options.limits,
+      logFile: this.#options.logFile,
+      clock: this.#clock,
+      adminUrl: this.#superuserUrl(record, 'postgres'),
+      startTimeoutMs: parseDuration(this.#options.startTimeout ?? '10m'),
+      signal,
+    })
+  }
+
+  async #choosePort(last: number | undefined): Promise<number> {
+    if (this.#options.port !== undefined) return this.#options.port
+    return last !== undefined && (await isPortFree(last)) ? last : freePort()
+  }
+
+  async #socketDirectory(record: ClusterRecord, undo: (() => void | Promise<void>)[]): Promise<string> {
+    if (this.#options.socketDirectory !== undefined) return this.#options.socketDirectory
+    const { user } = this.#options
+    const directory = await privateRuntimeDirectory({ recorded: record.socketDirectory, user, env: process.env })
+    // Not empty only if somebody put something there; then it is theirs to remove.
+    undo.push(() => rmdir(directory).catch(() => undefined))
+    return directory
+  }
+
+  async #remember(record: ClusterRecord, changes: { port: number; socketDirectory: string }): Promise<void> {
+    const systemIdentifier = record.systemIdentifier ?? (await readControlFile(this.#paths.data))?.systemIdentifier
+    const next = { ...record, ...changes, ...(systemIdentifier === undefined ? {} : { systemIdentifier }) }
+    if (JSON.stringify(next) !== JSON.stringify(record)) await writeClusterRecord(this.#paths, next)
+    this.#record = next
+  }
+
+  #startedRecord(): ClusterRecord & { port: number; socketDirectory: string } {
+    const record = this.#record
+    if (record?.port === undefined || record.socketDirectory === undefined) {
+      throw new TenfoldError('TF_NOT_RUNNING', `expected cluster ${this.name} to have been started`, {
+        hint: 'its address is known after start()',
+      })
+    }
+    return { ...record, port: record.port, socketDirectory: record.socketDirectory }
+  }
+
+  #superuserUrl(record: ClusterRecord, database: string): string {
+    const host = encodeURIComponent(record.socketDirectory ?? '')
+    return `postgres://postgres:${record.superuserPassword}@localhost:${record.port}/${database}?host=${host}`
+  }
+
+  #aborted(cause: unknown): unknown {
+    if (hasCode(cause, 'TF_ABORTED')) return cause
+    return new TenfoldError('TF_ABORTED', `expected cluster ${this.name} to start, but the start was cancelled`, {
+      cause,
+    })
+  }
+
+  #become(state: ClusterState): void {
+    this.#state = state
+    this.#options.onState?.(state)
+  }
+}
+
+function describeExit(exit: ExitStatus): string {
+  return exit.signal === undefined
+    ? `the server ended with code ${exit.code}`
+    : `the server was ended by ${exit.signal}`
+}

@@ -1,0 +1,51 @@
+import { open } from 'node:fs/promises'
+import type { ExitStatus } from '../core/subprocess.ts'
+import { TenfoldError } from '../core/errors.ts'
+
+const TAIL_BYTES = 16_384
+const TAIL_LINES = 12
+
+/** The end of a log, from `fromByte` on, in whole lines. */
+export async function readLogTail(file: string, fromByte: number): Promise<readonly string[]> {
+  const handle = await open(file, 'r')
+  try {
+    const { size } = await handle.stat()
+    const start = Math.max(fromByte, size - TAIL_BYTES)
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.max(0, size - start)), { position: start })
+    return buffer
+      .toString('utf8', 0, bytesRead)
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .slice(-TAIL_LINES)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Turns the end of a server program into the error that names the cause and the next step. */
+export function explainFailure(
+  what: string,
+  exit: ExitStatus,
+  lines: readonly string[],
+  logFile: string,
+): TenfoldError {
+  const said = lines.join('\n')
+  const details = { logFile, exit, log: lines }
+  if (/No space left on device|Disk quota exceeded/i.test(said)) {
+    return new TenfoldError('TF_DISK_FULL', `expected ${what} to start, but the disk is full:\n${said}`, {
+      hint: 'free some space and start again; nothing that was committed is lost',
+      details,
+    })
+  }
+  if (/Address already in use|lock file ".*\.s\.PGSQL\.\d+\.lock" already exists/i.test(said)) {
+    return new TenfoldError('TF_PORT_TAKEN', `expected ${what} to get its port, but another program has it:\n${said}`, {
+      hint: 'stop the other program, or let Tenfold choose the port',
+      details,
+    })
+  }
+  const how = exit.signal === undefined ? `exit code ${exit.code}` : `signal ${exit.signal}`
+  return new TenfoldError('TF_CLUSTER_START_FAILED', `expected ${what} to run, but it ended with ${how}:\n${said}`, {
+    hint: `read ${logFile}`,
+    details,
+  })
+}
