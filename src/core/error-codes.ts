@@ -52,6 +52,14 @@ export const ERROR_CODES = {
     meaning: 'The PostgreSQL server of a cluster ended, or did not answer, while it was started.',
     remedy: 'Read the lines of its log in the message, and the whole log in the file that is named.',
   },
+  TF_COMMANDS_TOO_MANY: {
+    meaning: 'More commands run at once than the control plane takes.',
+    remedy: 'Wait until some have ended.',
+  },
+  TF_COMMAND_UNKNOWN: {
+    meaning: 'The running system has no command of this name.',
+    remedy: 'Look at the names in the message; use the same version of Tenfold for the command and the running system.',
+  },
   TF_COMMIT_INDETERMINATE: {
     meaning:
       'A COMMIT was sent and nobody knows whether it took effect: the connection was lost, or the wait for the standby was cancelled.',
@@ -105,6 +113,10 @@ export const ERROR_CODES = {
   TF_INTERNAL: {
     meaning: 'Tenfold failed in a way it does not foresee.',
     remedy: 'It is a bug: report it with the message and the log of the process.',
+  },
+  TF_METRIC_UNKNOWN: {
+    meaning: 'A process reported a metric, or a label of one, that the table of metrics does not have.',
+    remedy: 'Use the same version of Tenfold for all processes; for a new metric, add a row to the table.',
   },
   TF_NOT_IMPLEMENTED: {
     meaning: 'The blueprint asks for something this version of Tenfold cannot run yet.',
