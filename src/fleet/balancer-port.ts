@@ -1,0 +1,21 @@
+/** One instance that may take requests, as the gateway is told. */
+export interface BalancedEndpoint {
+  /** The instance's id: `api-1`. */
+  readonly id: string
+  readonly host: string
+  readonly port: number
+}
+
+/** What the fleet needs of the gateway; `runtime` wires the two, neither imports the other. */
+export interface Balancer {
+  /**
+   * Replaces the endpoints of a service. Resolves when the gateway has taken them over: from then on it sends nothing
+   * new to an instance that is not listed. The fleet makes one call at a time for a service and repeats one that fails.
+   */
+  publish(service: string, endpoints: readonly BalancedEndpoint[]): Promise<void>
+  /**
+   * Resolves `true` once no request to an instance that is no longer listed is in flight, `false` if some still are
+   * when `deadlineMs` has passed.
+   */
+  drained(service: string, instanceId: string, deadlineMs: number): Promise<boolean>
+}

@@ -1,0 +1,25 @@
+import { createServer } from 'node:net'
+
+/**
+ * A TCP port of the loopback address on which nobody listens now. Somebody may a moment later: whoever uses it has to
+ * be ready to try another.
+ *
+ * @param isTaken leaves out ports that were given to somebody who does not listen yet
+ */
+export async function findFreePort(isTaken: (port: number) => boolean = () => false): Promise<number> {
+  for (;;) {
+    const port = await anyPort()
+    if (!isTaken(port)) return port
+  }
+}
+
+function anyPort(): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const server = createServer()
+  server.once('error', reject)
+  server.listen(0, '127.0.0.1', () => {
+    const address = server.address()
+    server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
+  })
+  return promise
+}

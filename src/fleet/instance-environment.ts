@@ -1,0 +1,100 @@
+import { dirname, delimiter } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
+import { TenfoldError } from '../core/errors.ts'
+
+/** What the environment of an instance is made of. */
+export interface InstanceEnvironmentParts {
+  readonly service: ResolvedService
+  readonly id: string
+  readonly host: string
+  readonly port: number
+  /** Base URL on the gateway's internal listener, by service. */
+  readonly urls: Readonly<Record<string, string>>
+  readonly bindingsFile: string
+  /** Node executable; its directory comes first on the PATH. */
+  readonly node: string
+  /** Module that Node services load first. */
+  readonly preload: string
+  /** Whether Tenfold runs from its sources. */
+  readonly isCheckout: boolean
+  readonly telemetry: { readonly socket: string; readonly token: string } | undefined
+  /** A directory the instance may write to. */
+  readonly home: string
+  /** Where secrets, and the machine's PATH and time zone, are taken from. */
+  readonly surroundings: Readonly<Record<string, string | undefined>>
+}
+
+const PATH_DEFAULT = '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin'
+const PASSED_ON = ['LANG', 'LC_ALL', 'TZ', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR'] as const
+
+/**
+ * The whole environment of an instance: what it is told of its place, then its own `env` from the blueprint, which wins.
+ * Nothing else of ours gets there, least of all other services' secrets.
+ *
+ * @throws TF_SECRET_MISSING
+ */
+export function instanceEnvironment(parts: InstanceEnvironmentParts): Record<string, string> {
+  const { service, surroundings } = parts
+  const env: Record<string, string> = {
+    PATH: [dirname(parts.node), surroundings.PATH ?? PATH_DEFAULT].join(delimiter),
+    HOME: parts.home,
+    LANG: 'C.UTF-8',
+    NODE_ENV: 'production',
+    NODE_OPTIONS: nodeOptions(parts),
+    HOST: parts.host,
+    PORT: String(parts.port),
+    TENFOLD_SERVICE: service.name,
+    TENFOLD_INSTANCE: parts.id,
+    TENFOLD_BINDINGS: parts.bindingsFile,
+  }
+  for (const name of PASSED_ON) {
+    const value = surroundings[name]
+    if (value !== undefined) env[name] = value
+  }
+  for (const name of service.calls) {
+    const url = parts.urls[name]
+    if (url !== undefined) env[urlVariable(name)] = url
+  }
+  if (parts.telemetry !== undefined) {
+    env.TENFOLD_TELEMETRY = parts.telemetry.socket
+    env.TENFOLD_TELEMETRY_TOKEN = parts.telemetry.token
+  }
+  return { ...env, ...ownEnvironment(service, surroundings) }
+}
+
+/**
+ * The variable that holds the URL of another service.
+ *
+ * @example urlVariable('price-list') // 'TENFOLD_URL_PRICE_LIST'
+ */
+export function urlVariable(service: string): string {
+  return `TENFOLD_URL_${service.toUpperCase().replaceAll('-', '_')}`
+}
+
+function nodeOptions({ isCheckout, preload }: InstanceEnvironmentParts): string {
+  // As a URL, which has no spaces, whatever the path: NODE_OPTIONS is split at them.
+  const options = [`--import=${pathToFileURL(preload).href}`]
+  return (isCheckout ? ['--conditions=tenfold-source', ...options] : options).join(' ')
+}
+
+function ownEnvironment(
+  service: ResolvedService,
+  surroundings: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const own: Record<string, string> = {}
+  for (const [variable, value] of Object.entries(service.env)) {
+    const text = value.kind === 'literal' ? value.value : surroundings[value.name]
+    if (text === undefined) throw missing(service.name, variable, value.kind === 'secret' ? value.name : variable)
+    own[variable] = text
+  }
+  return own
+}
+
+function missing(service: string, variable: string, secret: string): TenfoldError {
+  return new TenfoldError(
+    'TF_SECRET_MISSING',
+    `expected the secret ${secret}, which ${service} gets as ${variable}, in the environment of tenfold`,
+    { hint: `set it where you start tenfold: export ${secret}=…`, details: { service, variable, secret } },
+  )
+}

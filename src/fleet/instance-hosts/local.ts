@@ -1,0 +1,205 @@
+import { stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { ChildUser } from '../../core/child-user.ts'
+import { writeFileDurably } from '../../core/durable-file.ts'
+import { ensureOwnedDirectory } from '../../core/owned-directory.ts'
+import type { ExitStatus, Subprocess, Subprocesses } from '../../core/subprocess.ts'
+import type { BindingsDocument } from '../../service/bindings-document.ts'
+import { findFreePort } from '../free-port.ts'
+import { instanceEnvironment } from '../instance-environment.ts'
+import type { InstanceExit, InstanceHost, InstanceRequest, RunningInstance } from '../instance-host.ts'
+import { lastLines } from '../last-lines.ts'
+import { probe } from '../readiness-probe.ts'
+import { pathInRelease } from '../release.ts'
+
+/** A host that runs instances as processes of this machine. */
+export interface LocalInstanceHost extends InstanceHost {
+  /** Rewrites a service's bindings document; its instances see the change by themselves. */
+  rebind(service: string): Promise<void>
+}
+
+export interface LocalInstanceHostOptions {
+  readonly subprocesses: Subprocesses
+  /** The account that instances run as; undefined: our own. */
+  readonly user: ChildUser | undefined
+  /** Node executable that the account can run: `ReleaseStore.readableNode`. */
+  readonly node: string
+  /** Tenfold's package where the account can read it: `materialisePackage(tenfoldPackageRoot(), …)`. */
+  readonly tenfoldRoot: string
+  /** Where output goes: `<logsDirectory>/<service>/<instance>.log`. */
+  readonly logsDirectory: string
+  /** Where bindings documents go; the account must be able to enter it. */
+  readonly bindingsDirectory: string
+  /** The blueprint's directory: commands run there, in the release. */
+  readonly blueprintDirectory: string
+  /** What a service may reach, asked anew for every start. */
+  readonly bindings: (service: string) => BindingsDocument
+  /** Where instances send their measurements; `instance-telemetry.ts` has it. */
+  readonly telemetry?: { readonly socket: string; tokenFor(service: string, instance: string): string }
+  /** Where secrets are read from. @default process.env */
+  readonly surroundings?: Readonly<Record<string, string | undefined>>
+}
+
+const LOOPBACK = '127.0.0.1'
+const LAST_LINES = 20
+const PORT_TAKEN = /EADDRINUSE|address already in use/i
+
+/**
+ * Runs instances as processes of this machine: an `entry` with our Node, a `command` by the shell, both from the
+ * release, on a free port of the loopback address.
+ */
+export async function createLocalInstanceHost(options: LocalInstanceHostOptions): Promise<LocalInstanceHost> {
+  const isCheckout = await exists(join(options.tenfoldRoot, 'tsconfig.json'))
+  const preload = isCheckout ? 'src/service/preload.ts' : 'dist/service/preload.js'
+  return new LocalHost(options, { isCheckout, preload: join(options.tenfoldRoot, preload) })
+}
+
+/** The file that takes the output of an instance. */
+export function outputFileOf(logsDirectory: string, service: string, instance: string): string {
+  return join(logsDirectory, service, `${instance}.log`)
+}
+
+class LocalHost implements LocalInstanceHost {
+  readonly #options: LocalInstanceHostOptions
+  readonly #code: { readonly isCheckout: boolean; readonly preload: string }
+  readonly #ports = new Set<number>()
+
+  constructor(options: LocalInstanceHostOptions, code: { isCheckout: boolean; preload: string }) {
+    this.#options = options
+    this.#code = code
+  }
+
+  async start(request: InstanceRequest): Promise<RunningInstance> {
+    const { service, id } = request
+    const port = await findFreePort((candidate) => this.#ports.has(candidate))
+    this.#ports.add(port)
+    try {
+      const env = await this.#environment(request, port)
+      const outputFile = outputFileOf(this.#options.logsDirectory, service.name, id)
+      await ensureOwnedDirectory(dirname(outputFile))
+      const outputStart = (await stat(outputFile).catch(() => undefined))?.size ?? 0
+      const child = await this.#options.subprocesses.spawn({
+        name: id,
+        ...this.#program(request),
+        env,
+        user: this.#options.user,
+        limits: service.resources,
+        outputFile,
+      })
+      void child.exited.then(() => this.#ports.delete(port))
+      return new LocalInstance(child, { ...request, port, outputFile, outputStart })
+    } catch (error) {
+      this.#ports.delete(port)
+      throw error
+    }
+  }
+
+  async rebind(service: string): Promise<void> {
+    await this.#writeBindings(this.#options.bindings(service))
+  }
+
+  async #environment({ service, id }: InstanceRequest, port: number): Promise<Record<string, string>> {
+    const { node, telemetry, surroundings = process.env } = this.#options
+    const document = this.#options.bindings(service.name)
+    const env = instanceEnvironment({
+      service,
+      id,
+      host: LOOPBACK,
+      port,
+      urls: Object.fromEntries(Object.entries(document.services).map(([name, { url }]) => [name, url])),
+      bindingsFile: this.#bindingsFile(service.name),
+      node,
+      ...this.#code,
+      telemetry:
+        telemetry === undefined ? undefined : { socket: telemetry.socket, token: telemetry.tokenFor(service.name, id) },
+      home: tmpdir(),
+      surroundings,
+    })
+    await this.#writeBindings(document)
+    return env
+  }
+
+  async #writeBindings(document: BindingsDocument): Promise<void> {
+    const file = this.#bindingsFile(document.service)
+    await ensureOwnedDirectory(dirname(file), { mode: 0o711 })
+    const text = `${JSON.stringify(document, undefined, 2)}\n`
+    await writeFileDurably(file, text, { mode: 0o600, isSynced: false, owner: this.#options.user })
+  }
+
+  #bindingsFile(service: string): string {
+    return join(this.#options.bindingsDirectory, `${service}.json`)
+  }
+
+  #program({ service, release }: InstanceRequest): { command: string; args: string[]; cwd: string } {
+    const cwd = pathInRelease(release, this.#options.blueprintDirectory)
+    const { program } = service
+    return program.kind === 'entry'
+      ? { command: this.#options.node, args: [pathInRelease(release, program.entry)], cwd }
+      : { command: '/bin/sh', args: ['-c', program.command], cwd }
+  }
+}
+
+interface LocalInstanceFacts extends InstanceRequest {
+  readonly port: number
+  readonly outputFile: string
+  /** Where in the file the output of this process begins. */
+  readonly outputStart: number
+}
+
+class LocalInstance implements RunningInstance {
+  readonly id: string
+  readonly pid: number
+  readonly host = LOOPBACK
+  readonly port: number
+  readonly limitsNotEnforced: string | undefined
+  readonly exited: Promise<InstanceExit>
+  readonly #child: Subprocess
+  readonly #health: string | undefined
+
+  constructor(child: Subprocess, facts: LocalInstanceFacts) {
+    this.id = facts.id
+    this.pid = child.identity.pid
+    this.port = facts.port
+    this.#child = child
+    this.#health = facts.service.health
+    const { cpu, memoryBytes } = facts.service.resources
+    const isLimited = cpu !== undefined || memoryBytes !== undefined
+    this.limitsNotEnforced =
+      isLimited && !child.limits.enforced ? (child.limits.reason ?? 'limits are not enforced') : undefined
+    this.exited = child.exited.then(async (status) => {
+      const lines = await lastLines(facts.outputFile, LAST_LINES, facts.outputStart).catch(() => [])
+      return {
+        reason: describeExit(status, lines),
+        lastLines: lines,
+        isPortTaken: lines.some((line) => PORT_TAKEN.test(line)),
+      }
+    })
+  }
+
+  probe(timeoutMs: number): ReturnType<RunningInstance['probe']> {
+    return probe({ host: this.host, port: this.port, health: this.#health }, timeoutMs)
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    await this.#child.stop(deadlineMs)
+  }
+}
+
+/**
+ * How a process ended, with the line of its output that says most.
+ *
+ * @example describeExit({ code: 1, signal: undefined }, ['Error: no menu']) // 'exited with code 1: Error: no menu'
+ */
+export function describeExit({ code, signal }: ExitStatus, lines: readonly string[]): string {
+  const how = signal === undefined ? `exited with code ${code ?? '?'}` : `was ended by ${signal}`
+  const isTelling = (line: string): boolean => /^\s*(?:[A-Za-z]*(?:Error|Exception)\b|fatal\b|error\b)/i.test(line)
+  const telling = lines.findLast(isTelling)
+  // Who was killed from outside has not said why.
+  const line = signal === undefined ? (telling ?? lines.findLast((text) => text.trim() !== '')) : telling
+  return line === undefined ? how : `${how}: ${line.trim().slice(0, 300)}`
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined
+}
