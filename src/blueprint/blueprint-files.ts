@@ -33,7 +33,7 @@ export function checkFiles(system: ReadSystem, directory: string, place: Place):
   if (arrivals?.shape === 'trace') checkFile(arrivals.file, directory, place.at('load').at('arrivals').at('file'))
 }
 
-/** The columns that the first line of a CSV file names; undefined when it can't be read. */
+/** The columns that the first line of a CSV file names; undefined when it can't be read, or has cells in quotes. */
 export function csvColumns(file: string): readonly string[] | undefined {
   let descriptor: number | undefined
   try {
@@ -44,7 +44,7 @@ export function csvColumns(file: string): readonly string[] | undefined {
       .toString('utf8', 0, length)
       .replace(/^\uFEFF/, '')
       .split(/\r?\n/, 1)
-    return header.split(',').map((column) => column.trim().replaceAll(/^"|"$/g, ''))
+    return header.includes('"') ? undefined : header.split(',')
   } catch {
     // That the file is missing or unreadable is reported where it is named.
     return undefined

@@ -11,9 +11,10 @@ export type Placeholder =
  */
 export function placeholdersIn(text: string): readonly Placeholder[] {
   return [...text.matchAll(/\{\{(.*?)(?:\}\}|$)/gs)].map(([whole, inside = '']) => {
-    const match = whole.endsWith('}}') ? /^\s*([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?\s*$/.exec(inside) : null
-    if (match === null) return { kind: 'malformed', text: whole }
-    const [, name = '', column] = match
-    return column === undefined ? { kind: 'extract', name } : { kind: 'feed', feed: name, column }
+    const [, feed, column] = /^\s*([A-Za-z_]\w*)\.([^{}]*[^{}\s])\s*$/.exec(inside) ?? []
+    const [, name] = /^\s*([A-Za-z_]\w*)\s*$/.exec(inside) ?? []
+    if (!whole.endsWith('}}')) return { kind: 'malformed', text: whole }
+    if (feed !== undefined && column !== undefined) return { kind: 'feed', feed, column }
+    return name === undefined ? { kind: 'malformed', text: whole } : { kind: 'extract', name }
   })
 }

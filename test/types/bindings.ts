@@ -11,7 +11,7 @@ export async function use(api: Bindings<System, 'api'>, recommender: Bindings<Sy
   const countries = await api.databases.orders.reference.selectFrom('country').select('name').execute()
   countries[0]?.name.toUpperCase()
   await api.databases.orders.all({ partial: 'allow' }).selectFrom('order').selectAll().execute()
-  await api.databases.orders.shard('u').transaction((tx) => tx.selectFrom('order_line').selectAll().execute())
+  await api.databases.orders.shard('u').transaction((tx) => tx.db.selectFrom('order_line').selectAll().execute())
   const recipes = await api.databases.catalog.db.selectFrom('recipe').select('title').execute()
   recipes[0]?.title.toUpperCase()
   const anything = await api.databases.users.db.selectFrom('anything').selectAll().execute()

@@ -30,7 +30,8 @@ export interface ReadStep {
 
 const JSON_DEPTH_MAX = 32
 const IDENTIFIER = { pattern: /^[A-Za-z_]\w*$/, says: 'a name of letters, digits and _' }
-const FIELD = { pattern: /^./s, says: 'a name' }
+const COLUMN = { pattern: /^[^{}]*[^{}\s]$/, says: 'the name of a column, without braces' }
+const JSON_PATH = { pattern: /^/, says: 'a path' }
 const HEADER = { pattern: /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, says: 'the name of a header' }
 
 const whole = number({ min: -Number.MAX_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER, isInteger: true })
@@ -54,11 +55,9 @@ const feed: Reader<ReadFeed> = exactlyOne(
     options: {
       pick,
       sequence,
-      rows: list(
-        'rows',
-        record('columns', scalar<string | number>('text or a number', ['string', 'number']), IDENTIFIER),
-        { min: 1 },
-      ),
+      rows: list('rows', record('columns', scalar<string | number>('text or a number', ['string', 'number']), COLUMN), {
+        min: 1,
+      }),
       file: text('a CSV file'),
     },
   }),
@@ -81,7 +80,7 @@ const check = object({
   what: 'a check',
   options: {
     status: oneOrMore('status codes', number({ min: 100, max: 599, isInteger: true })),
-    json: record('values', jsonScalar, FIELD),
+    json: record('values', jsonScalar, JSON_PATH),
     bodyContains: text('text'),
   },
 })
