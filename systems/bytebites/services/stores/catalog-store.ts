@@ -1,0 +1,72 @@
+import type { CatalogTables } from '../../data/tables.ts'
+import type { Recipe, TasteRecipe } from '../../domain/recipe.ts'
+import type { Taste } from '../../domain/taste.ts'
+import type { SqlDatabase } from './sql-database.ts'
+
+/** A recipe with what is in it. */
+export interface RecipeDetails extends Recipe {
+  readonly proteinGrams: number
+  readonly ingredients: readonly { readonly name: string; readonly grams: number }[]
+}
+
+/** Reads of the catalogue. Each call asks the database: what to keep, and for how long, is decided elsewhere. */
+export interface CatalogStore {
+  /** The recipes of a menu of the cycle, in its order. */
+  menu(menuNumber: number): Promise<Recipe[]>
+  /** The same, with their tastes. */
+  tasteMenu(menuNumber: number): Promise<TasteRecipe[]>
+  /** The tastes of some recipes, by id; unknown ones are left out. */
+  tastes(recipeIds: readonly number[]): Promise<ReadonlyMap<number, Taste>>
+  recipe(id: number): Promise<RecipeDetails | undefined>
+}
+
+const RECIPE_COLUMNS = [
+  'recipe.recipe_id as id',
+  'recipe.name',
+  'recipe.cuisine',
+  'recipe.diet',
+  'recipe.allergens',
+  'recipe.minutes',
+  'recipe.kcal',
+  'recipe.surcharge_cents as surchargeCents',
+] as const
+
+/** The catalogue in PostgreSQL. */
+export function catalogStore({ db }: Pick<SqlDatabase<CatalogTables>, 'db'>): CatalogStore {
+  const menuQuery = (menuNumber: number) =>
+    db
+      .selectFrom('menu')
+      .innerJoin('recipe', 'recipe.recipe_id', 'menu.recipe_id')
+      .where('menu.menu_number', '=', menuNumber)
+      .orderBy('menu.position')
+      .select(RECIPE_COLUMNS)
+  return {
+    menu: (menuNumber) => menuQuery(menuNumber).execute(),
+    tasteMenu: (menuNumber) => menuQuery(menuNumber).select('recipe.taste').execute(),
+    async tastes(recipeIds) {
+      if (recipeIds.length === 0) return new Map()
+      const rows = await db
+        .selectFrom('recipe')
+        .where('recipe_id', 'in', recipeIds)
+        .select(['recipe_id', 'taste'])
+        .execute()
+      return new Map(rows.map((row) => [row.recipe_id, row.taste]))
+    },
+    async recipe(id) {
+      const recipe = await db
+        .selectFrom('recipe')
+        .where('recipe_id', '=', id)
+        .select([...RECIPE_COLUMNS, 'protein_grams as proteinGrams'])
+        .executeTakeFirst()
+      if (recipe === undefined) return undefined
+      const ingredients = await db
+        .selectFrom('recipe_ingredient as part')
+        .innerJoin('ingredient', 'ingredient.ingredient_id', 'part.ingredient_id')
+        .where('part.recipe_id', '=', id)
+        .orderBy('part.grams_per_serving', 'desc')
+        .select(['ingredient.name', 'part.grams_per_serving as grams'])
+        .execute()
+      return { ...recipe, ingredients }
+    },
+  }
+}
