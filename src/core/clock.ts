@@ -15,21 +15,31 @@ export interface Clock {
   nowMs(): number
   /** Calls `callback` once after `delayMs`, never earlier. A timer does not keep the process alive if `unref` is set. */
   schedule(delayMs: number, callback: () => void, options?: { unref?: boolean }): Cancel
-  /** Calls `callback` every `intervalMs`, without drift compensation, until cancelled. */
+  /** Calls `callback` every `intervalMs` (at most 24.8 days), without drift compensation, until cancelled. */
   every(intervalMs: number, callback: () => void, options?: { unref?: boolean }): Cancel
 }
+
+const TIMEOUT_MS_MAX = 2 ** 31 - 1
 
 /** The machine's clock. */
 export const systemClock: Clock = {
   epochMs: () => Date.now(),
   nowMs: () => performance.now(),
   schedule(delayMs, callback, options = {}) {
-    const timer = setTimeout(callback, delayMs)
-    if (options.unref === true) timer.unref()
+    const dueMs = performance.now() + delayMs
+    let timer: NodeJS.Timeout
+    const arm = (): void => {
+      // Node counts whole milliseconds from the last turn of its loop, so it may be early; and what does not fit into
+      // 31 bits (24.8 days, Infinity) it would call at once.
+      const restMs = Math.ceil(dueMs - performance.now())
+      timer = setTimeout(() => (performance.now() < dueMs ? arm() : callback()), Math.min(restMs, TIMEOUT_MS_MAX))
+      if (options.unref === true) timer.unref()
+    }
+    arm()
     return () => clearTimeout(timer)
   },
   every(intervalMs, callback, options = {}) {
-    const timer = setInterval(callback, intervalMs)
+    const timer = setInterval(callback, Math.min(intervalMs, TIMEOUT_MS_MAX))
     if (options.unref === true) timer.unref()
     return () => clearInterval(timer)
   },

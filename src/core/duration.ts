@@ -38,11 +38,13 @@ export function isDuration(value: unknown): value is Duration {
 export function formatDuration(durationMs: number): string {
   if (!Number.isFinite(durationMs)) return '∞'
   for (const unit of ['d', 'h', 'm', 's'] as const) {
-    if (durationMs >= UNIT_MS[unit]) return `${significant(durationMs / UNIT_MS[unit])}${unit}`
+    const value = significant(durationMs / UNIT_MS[unit])
+    // Rounded first, so that 999.9 ms is a second and not a thousand milliseconds.
+    if (value >= 1) return `${value}${unit}`
   }
   return `${significant(durationMs)}ms`
 }
 
-function significant(value: number): string {
-  return String(Number(value.toPrecision(3)))
+function significant(value: number): number {
+  return Number(value.toPrecision(3))
 }

@@ -89,7 +89,8 @@ class Xoshiro128 implements Random {
   }
 
   fork(name: string): Random {
-    let hash = this.#seed ^ 0x811c9dc5
+    // Scrambled first: else seed 9 with 'b' would be seed 10 with 'a', since 9 ^ 98 = 10 ^ 97.
+    let hash = scramble((this.#seed + 0x811c9dc5) >>> 0)
     for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
     return new Xoshiro128(scramble(hash))
   }

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { Cancel, Clock } from '../core/clock.ts'
 import type { Duration } from '../core/duration.ts'
 import { parseDuration } from '../core/duration.ts'
@@ -14,6 +15,9 @@ export interface VirtualClock extends Clock {
   /** Timers that wait. */
   readonly pending: number
 }
+
+/** Timers of one instant; more are a loop. */
+const RUN_AT_ONCE_MAX = 10_000
 
 interface Timer {
   readonly dueMs: number
@@ -57,19 +61,24 @@ export function virtualClock(options: { epochMs?: number } = {}): VirtualClock {
     nowMs: () => nowMs,
     schedule,
     every(intervalMs, callback) {
+      // As a real timer, which waits at least a millisecond: an interval of 0 would stop time.
+      const stepMs = intervalMs > 0 ? intervalMs : 1
       let cancel: Cancel
       const tick = (): void => {
-        cancel = schedule(intervalMs, tick)
+        cancel = schedule(stepMs, tick)
         callback()
       }
-      cancel = schedule(intervalMs, tick)
+      cancel = schedule(stepMs, tick)
       return () => cancel()
     },
     async advance(duration) {
       const untilMs = nowMs + (typeof duration === 'number' ? duration : parseDuration(duration))
       await settle()
+      let ranAtOnce = 0
       for (let timer = nextDue(untilMs); timer !== undefined; timer = nextDue(untilMs)) {
         timers.delete(timer)
+        ranAtOnce = timer.dueMs > nowMs ? 0 : ranAtOnce + 1
+        assert(ranAtOnce < RUN_AT_ONCE_MAX, 'expected time to go on, got a timer of 0 ms that sets itself again')
         nowMs = timer.dueMs
         timer.callback()
         await settle()
