@@ -1,3 +1,7 @@
+import type { SerialisedHistogram } from '../core/histogram.ts'
+
+export type { SerialisedHistogram }
+
 /**
  * One second of measurements from one source. Names, units and labels are fixed in `metric-names.ts`, after the
  * OpenTelemetry conventions.
@@ -18,10 +22,3 @@ export type MetricSample = {
   | /** A level now, or what was added in this second (see the metric's kind). */ { readonly value: number }
   | /** A distribution in this second, mergeable by addition. */ { readonly histogram: SerialisedHistogram }
 )
-
-/** The non-empty buckets of a `core/histogram`, as pairs index, count. */
-export interface SerialisedHistogram {
-  readonly buckets: readonly (readonly [index: number, count: number])[]
-  readonly sum: number
-  readonly max: number
-}

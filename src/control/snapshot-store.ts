@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { createChangeSignal } from './change-signal.ts'
 import type { SystemSnapshot } from './snapshot.ts'
 
 /** Holds the snapshot of the system and tells watchers of each change. */
@@ -35,8 +36,7 @@ export function createSnapshotStore(initial: SystemSnapshot): SnapshotStore {
 class VersionedSnapshotStore implements SnapshotStore {
   #snapshot: SystemSnapshot
   #isClosed = false
-  /** Who waits for the next change. Each leaves when its wait ends, so a long quiet time collects nothing. */
-  readonly #waiting = new Set<() => void>()
+  readonly #changed = createChangeSignal()
 
   constructor(initial: SystemSnapshot) {
     this.#snapshot = initial
@@ -51,7 +51,7 @@ class VersionedSnapshotStore implements SnapshotStore {
     const next = { ...change(before), version: before.version }
     if (isDeepStrictEqual(next, before)) return before
     this.#snapshot = { ...next, version: before.version + 1 }
-    this.#wake()
+    this.#changed.notify()
     return this.#snapshot
   }
 
@@ -71,11 +71,7 @@ class VersionedSnapshotStore implements SnapshotStore {
 
   close(): void {
     this.#isClosed = true
-    this.#wake()
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiting) wake()
+    this.#changed.notify()
   }
 
   async #next(seen: number, signal: AbortSignal | undefined): Promise<SystemSnapshot | undefined> {
@@ -83,19 +79,7 @@ class VersionedSnapshotStore implements SnapshotStore {
       if (signal?.aborted === true) return undefined
       if (this.#snapshot.version > seen) return this.#snapshot
       if (this.#isClosed) return undefined
-      await this.#change(signal)
+      await this.#changed.next(signal)
     }
-  }
-
-  #change(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        this.#waiting.delete(wake)
-        signal?.removeEventListener('abort', wake)
-        resolve()
-      }
-      this.#waiting.add(wake)
-      signal?.addEventListener('abort', wake, { once: true })
-    })
   }
 }

@@ -1,0 +1,224 @@
+/**
+ * What a number is. A `counter` is what was added in this second, so it can be summed over time and sources; a `gauge`
+ * is a level now; a `histogram` is the distribution of this second, mergeable by addition.
+ */
+export type MetricKind = 'counter' | 'gauge' | 'histogram'
+
+/** One row of `docs/reference/metrics.md`, which is generated from `METRICS`. */
+export interface MetricDescription {
+  readonly kind: MetricKind
+  /** In the notation of UCUM, as OpenTelemetry uses it: `s`, `us`, `By`, `1` for a share of one, `{request}`. */
+  readonly unit: string
+  /** Every sample has these. */
+  readonly labels: readonly string[]
+  /** A sample may have these as well. */
+  readonly mayHave?: readonly string[]
+  readonly meaning: string
+}
+
+/**
+ * Every metric, by name. Names follow the OpenTelemetry semantic conventions where those have one, and begin with
+ * `tenfold.` where they have none. Histograms hold whole microseconds, everything else the unit of the conventions. A
+ * frame with a name or label that is not here is refused, so a new metric starts with a row.
+ */
+export const METRICS = {
+  'http.client.request.duration': {
+    kind: 'histogram',
+    unit: 'us',
+    labels: ['scenario', 'step', 'status_class'],
+    meaning: 'What a user of the generated load waited for an answer, from the intended start of the request.',
+  },
+  'http.server.active_requests': {
+    kind: 'gauge',
+    unit: '{request}',
+    labels: ['service'],
+    mayHave: ['instance'],
+    meaning: 'Requests in the gateway between arrival and the last byte of the answer.',
+  },
+  'http.server.request.duration': {
+    kind: 'histogram',
+    unit: 'us',
+    labels: ['service', 'status_class'],
+    mayHave: ['instance', 'listener'],
+    meaning:
+      'From the arrival of a request at the gateway to the last byte of the answer. Its count is the throughput.',
+  },
+  'nodejs.eventloop.delay.max': {
+    kind: 'gauge',
+    unit: 's',
+    labels: [],
+    mayHave: ['service', 'instance'],
+    meaning: 'Longest time in this second that the event loop kept a timer waiting.',
+  },
+  'nodejs.eventloop.delay.p99': {
+    kind: 'gauge',
+    unit: 's',
+    labels: [],
+    mayHave: ['service', 'instance'],
+    meaning: '99th percentile in this second of the time that the event loop kept a timer waiting.',
+  },
+  'nodejs.eventloop.utilization': {
+    kind: 'gauge',
+    unit: '1',
+    labels: [],
+    mayHave: ['service', 'instance'],
+    meaning: 'Share of this second in which the event loop was busy: 1 is saturated.',
+  },
+  'process.cpu.time': {
+    kind: 'counter',
+    unit: 's',
+    labels: [],
+    mayHave: ['service', 'instance', 'database'],
+    meaning: 'CPU time used, user and system mode together, with children.',
+  },
+  'process.memory.usage': {
+    kind: 'gauge',
+    unit: 'By',
+    labels: [],
+    mayHave: ['service', 'instance', 'database'],
+    meaning: 'Resident memory, with children.',
+  },
+  'system.cpu.load_average.1m': {
+    kind: 'gauge',
+    unit: '{thread}',
+    labels: [],
+    meaning: 'Threads of the machine that run or wait to run, average of one minute.',
+  },
+  'system.cpu.logical.count': {
+    kind: 'gauge',
+    unit: '{cpu}',
+    labels: [],
+    meaning: 'Logical processors of the machine that we may use.',
+  },
+  'system.cpu.utilization': {
+    kind: 'gauge',
+    unit: '1',
+    labels: [],
+    meaning: 'Share of the time of all processors of the machine that was not idle, 0 to 1.',
+  },
+  'system.memory.available': {
+    kind: 'gauge',
+    unit: 'By',
+    labels: [],
+    meaning: 'Memory of the machine that programs could still get without swapping.',
+  },
+  'system.memory.limit': { kind: 'gauge', unit: 'By', labels: [], meaning: 'Memory of the machine.' },
+  'tenfold.gateway.aborted': {
+    kind: 'counter',
+    unit: '{request}',
+    labels: ['service'],
+    meaning: 'Requests whose client left before the last byte of the answer.',
+  },
+  'tenfold.gateway.queue.length': {
+    kind: 'gauge',
+    unit: '{request}',
+    labels: ['service'],
+    meaning: 'Requests that wait in the gateway for an instance.',
+  },
+  'tenfold.gateway.refused': {
+    kind: 'counter',
+    unit: '{request}',
+    labels: ['reason'],
+    meaning: 'Requests that reached no service: `bad_request`, `too_many_headers` or `no_route`.',
+  },
+  'tenfold.gateway.retries': {
+    kind: 'counter',
+    unit: '{attempt}',
+    labels: ['service'],
+    meaning: 'Attempts on a further instance after one had failed.',
+  },
+  'tenfold.gateway.upstream.failures': {
+    kind: 'counter',
+    unit: '{attempt}',
+    labels: ['service'],
+    mayHave: ['instance'],
+    meaning: 'Attempts that an instance refused, broke off or did not answer in time.',
+  },
+  'tenfold.generator.failures': {
+    kind: 'counter',
+    unit: '{request}',
+    labels: ['scenario', 'reason'],
+    meaning: 'Requests of the generated load that got no answer, or one that a check refused.',
+  },
+  'tenfold.generator.lateness': {
+    kind: 'histogram',
+    unit: 'us',
+    labels: [],
+    meaning: 'How long after its intended start a request was sent: the health of the generator.',
+  },
+  'tenfold.generator.sessions': {
+    kind: 'counter',
+    unit: '{session}',
+    labels: ['scenario'],
+    meaning: 'Sessions of the generated load that started.',
+  },
+  'tenfold.generator.sessions.active': {
+    kind: 'gauge',
+    unit: '{session}',
+    labels: ['scenario'],
+    meaning: 'Sessions of the generated load that are under way.',
+  },
+  'tenfold.host.cpu.stolen': {
+    kind: 'gauge',
+    unit: '1',
+    labels: [],
+    meaning: 'Share of the time of all processors that the hypervisor gave to others while we wanted it.',
+  },
+  'tenfold.instance.active_requests': {
+    kind: 'gauge',
+    unit: '{request}',
+    labels: ['service', 'instance'],
+    meaning: 'Requests that an instance has taken and not yet answered, as it sees them itself.',
+  },
+  'v8js.gc.duration': {
+    kind: 'histogram',
+    unit: 'us',
+    labels: ['gc_type'],
+    mayHave: ['service', 'instance'],
+    meaning: 'Pauses of the garbage collector; `gc_type` is minor, major, incremental or weakcb.',
+  },
+  'v8js.memory.heap.limit': {
+    kind: 'gauge',
+    unit: 'By',
+    labels: [],
+    mayHave: ['service', 'instance'],
+    meaning: 'Size that the JavaScript heap may grow to.',
+  },
+  'v8js.memory.heap.used': {
+    kind: 'gauge',
+    unit: 'By',
+    labels: [],
+    mayHave: ['service', 'instance'],
+    meaning: 'JavaScript heap in use.',
+  },
+} as const
+
+/** The name of a metric. */
+export type MetricName = keyof typeof METRICS
+
+/** The row of a metric, or undefined when there is none of this name. */
+export function metricDescription(name: string): MetricDescription | undefined {
+  return Object.hasOwn(METRICS, name) ? METRICS[name as MetricName] : undefined
+}
+
+/** Text of `docs/reference/metrics.md`. */
+export function metricsDocument(): string {
+  const rows = Object.keys(METRICS).map((name) => {
+    const { kind, unit, labels, mayHave = [], meaning } = metricDescription(name)!
+    const names = [...labels.map((label) => `\`${label}\``), ...mayHave.map((label) => `\`${label}\`?`)]
+    return `| \`${name}\` | ${kind} | \`${unit}\` | ${names.join(', ')} | ${meaning} |`
+  })
+  return [
+    '# Metrics',
+    '',
+    'Once a second every source (`gateway`, `instance/api-1`, `postgres/orders`, `host`, `generator`) reports a frame of these.',
+    'A counter is what was added in that second, a gauge is a level now, a histogram is the distribution of that second.',
+    'Labels with a question mark are not on every sample; what is counted with them is not counted again without. `status_class` is `2xx`, `3xx`, `4xx`, `5xx`, or `none` without an answer.',
+    'This page is generated from `src/control/metric-names.ts`.',
+    '',
+    '| name | kind | unit | labels | meaning |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n')
+}
