@@ -1,29 +1,44 @@
 import type { MetricFrame, MetricSample } from '../control/metric-frame.ts'
+import type { MetricName } from '../control/metric-names.ts'
+import type { GatewayErrorCode } from './gateway-response.ts'
 import type { ServiceUpstreams } from './service-upstreams.ts'
 
+/** What a frame is made of. */
+export interface AccessSource {
+  readonly services: ReadonlyMap<string, ServiceUpstreams>
+  /** Requests refused before they reached a service, by reason. */
+  readonly refused: Map<GatewayErrorCode, number>
+}
+
 /** What happened in the last second, as one frame; the counts begin again at 0. */
-export function accessFrame(services: ReadonlyMap<string, ServiceUpstreams>, atEpochMs: number): MetricFrame {
+export function accessFrame(source: AccessSource, atEpochMs: number): MetricFrame {
   const samples: MetricSample[] = []
-  for (const service of services.values()) samples.push(...samplesOf(service))
+  for (const service of source.services.values()) samples.push(...samplesOf(service))
+  for (const [reason, count] of source.refused) samples.push(value('tenfold.gateway.refused', count, { reason }))
+  source.refused.clear()
   return { atEpochMs, source: 'gateway', samples }
 }
 
 function samplesOf({ name: service, metrics, endpoints }: ServiceUpstreams): MetricSample[] {
-  const labels = { service }
   const samples: MetricSample[] = [
-    { name: 'http.server.active_requests', labels, value: metrics.inFlight },
-    { name: 'gateway.queue.length', labels, value: metrics.queued },
-    { name: 'gateway.upstream.failures', labels, value: metrics.upstreamFailures },
-    { name: 'gateway.retries', labels, value: metrics.retries },
-    { name: 'gateway.client.aborts', labels, value: metrics.aborted },
-    { name: 'http.server.request.duration', labels, histogram: metrics.latencyUs.serialise() },
+    value('http.server.active_requests', metrics.inFlight, { service }),
+    value('tenfold.gateway.queue.length', metrics.queued, { service }),
+    value('tenfold.gateway.upstream.failures', metrics.upstreamFailures, { service }),
+    value('tenfold.gateway.retries', metrics.retries, { service }),
+    value('tenfold.gateway.aborted', metrics.aborted, { service }),
   ]
-  for (const [digit, value] of metrics.answered.entries()) {
-    if (value > 0) samples.push({ name: 'http.server.requests', labels: { service, status: `${digit}xx` }, value })
-  }
   for (const { id: instance, inFlight } of endpoints) {
-    samples.push({ name: 'gateway.instance.active_requests', labels: { service, instance }, value: inFlight })
+    samples.push(value('http.server.active_requests', inFlight, { service, instance }))
+  }
+  for (const [digit, histogram] of metrics.latencyUs.entries()) {
+    if (histogram === undefined || histogram.count === 0) continue
+    const name: MetricName = 'http.server.request.duration'
+    samples.push({ name, labels: { service, status_class: `${digit}xx` }, histogram: histogram.serialise() })
   }
   metrics.reset()
   return samples
+}
+
+function value(name: MetricName, value: number, labels: Readonly<Record<string, string>>): MetricSample {
+  return { name, labels, value }
 }

@@ -12,10 +12,11 @@ export interface ServiceMetrics {
   upstreamFailures: number
   /** Requests whose client left before the last byte. */
   aborted: number
-  /** Answered requests by the first digit of their status: index 2 holds 200 to 299. */
-  readonly answered: Uint32Array
-  /** From the arrival of the head to the last byte, microseconds. */
-  readonly latencyUs: Histogram
+  /**
+   * From the arrival of the head to the last byte, microseconds, by the first digit of the status: index 2 holds 200 to
+   * 299. Its count is the number of requests.
+   */
+  readonly latencyUs: readonly (Histogram | undefined)[]
   /** One request has been answered to the last byte. */
   record(status: number, latencyMs: number): void
   /** Forgets what was added; levels stay. */
@@ -23,26 +24,23 @@ export interface ServiceMetrics {
 }
 
 export function createServiceMetrics(): ServiceMetrics {
-  const answered = new Uint32Array(10)
-  const latencyUs = createHistogram()
+  const latencyUs: (Histogram | undefined)[] = Array.from({ length: 10 }, () => undefined)
   return {
     inFlight: 0,
     queued: 0,
     retries: 0,
     upstreamFailures: 0,
     aborted: 0,
-    answered,
     latencyUs,
     record(status, latencyMs) {
-      answered[(status / 100) | 0]! += 1
-      latencyUs.record(Math.round(latencyMs * 1_000))
+      const histogram = (latencyUs[(status / 100) | 0] ??= createHistogram())
+      histogram.record(Math.round(latencyMs * 1_000))
     },
     reset() {
       this.retries = 0
       this.upstreamFailures = 0
       this.aborted = 0
-      answered.fill(0)
-      latencyUs.reset()
+      for (const histogram of latencyUs) histogram?.reset()
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
-import type { ServiceUpstreams } from './service-upstreams.ts'
+import type { AccessSource } from './access-frame.ts'
 import { accessFrame } from './access-frame.ts'
 
 const FRAME_MS = 1_000
@@ -14,14 +14,13 @@ export interface FrameFeed {
   end(): void
 }
 
-export function createFrameFeed(options: { clock: Clock; services: ReadonlyMap<string, ServiceUpstreams> }): FrameFeed {
-  const { clock, services } = options
+export function createFrameFeed(clock: Clock, source: AccessSource): FrameFeed {
   const readers = new Set<{ backlog: MetricFrame[]; wake: () => void }>()
   let hasEnded = false
   const cancel = clock.every(
     FRAME_MS,
     () => {
-      const frame = accessFrame(services, clock.epochMs())
+      const frame = accessFrame(source, clock.epochMs())
       for (const reader of readers) {
         reader.backlog.push(frame)
         if (reader.backlog.length > BACKLOG_MAX) reader.backlog.shift()

@@ -9,9 +9,14 @@ import { createGatewayServer } from './gateway-server.ts'
  * one has ended or the deadline has passed.
  */
 
-// One bad request must not take the others with it; what is broken shows in the log and in the metrics.
-process.on('uncaughtException', (error) => log('error', error.stack ?? error.message))
-process.on('unhandledRejection', (reason) => log('error', messageOf(reason)))
+/** A defect that one request hits must not take the others with it; after so many the process starts afresh. */
+const DEFECTS_MAX = 20
+let defects = 0
+process.on('uncaughtException', (error) => {
+  log('error', error.stack ?? error.message)
+  defects += 1
+  if (defects > DEFECTS_MAX) process.exit(1)
+})
 
 try {
   const options = readGatewayOptions(process.env)

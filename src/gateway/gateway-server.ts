@@ -1,6 +1,5 @@
 import type { Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
-import { TenfoldError } from '../core/errors.ts'
 import { freshSeed, seededRandom } from '../core/random.ts'
 import type { JsonSocket } from '../control/json-socket.ts'
 import { createJsonSocket, jsonRoute, jsonStream } from '../control/json-socket.ts'
@@ -11,6 +10,7 @@ import { gatewayState } from './gateway-state.ts'
 import type { Listener } from './listener.ts'
 import { openListener } from './listener.ts'
 import { parseGatewayConfig } from './parse-gateway-config.ts'
+import { portForbidden, portTaken } from './port-errors.ts'
 import type { Entrance, Proxy } from './proxy.ts'
 import { createProxy } from './proxy.ts'
 
@@ -49,7 +49,7 @@ class HttpGatewayServer implements GatewayServer {
   async start(signal?: AbortSignal): Promise<void> {
     const { clock, host, port, isPortGiven, internalPort, adminSocketPath } = this.#options
     const proxy = createProxy({ clock, random: seededRandom(freshSeed()) })
-    const feed = createFrameFeed({ clock, services: proxy.services })
+    const feed = createFrameFeed(clock, proxy)
     const run: Run = { proxy, listeners: [], endFrames: () => feed.end(), admin: undefined }
     this.#run = run
     this.#stopping = undefined
@@ -125,19 +125,7 @@ class HttpGatewayServer implements GatewayServer {
 
 function listenFailed(error: unknown, host: string, port: number): unknown {
   const code = (error as NodeJS.ErrnoException).code
-  if (code === 'EADDRINUSE') {
-    return new TenfoldError('TF_PORT_TAKEN', `expected port ${port} on ${host} to be free, got one in use`, {
-      hint: 'choose another with --port, or stop what holds it',
-      details: { host, port },
-      cause: error,
-    })
-  }
-  if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
-    return new TenfoldError('TF_PORT_FORBIDDEN', `expected to listen on ${host} port ${port}, got ${code}`, {
-      hint: 'choose a port above 1023 and an address of this machine',
-      details: { host, port },
-      cause: error,
-    })
-  }
+  if (code === 'EADDRINUSE') return portTaken(host, port, error)
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL') return portForbidden(host, port, error)
   return error
 }

@@ -1,10 +1,12 @@
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { Clock } from '../core/clock.ts'
 import { uniqueId } from '../core/random.ts'
 import type { GatewayErrorCode } from './gateway-response.ts'
 import { GatewayResponse, rawError } from './gateway-response.ts'
+import { isWebSocket } from './upgrade.ts'
 
 /** Open client connections at most; one more is closed at once. */
 export const CLIENT_CONNECTIONS_MAX = 10_000
@@ -25,6 +27,8 @@ export interface Listener {
 /** What a listener hands over. */
 export interface ListenerHandlers {
   onRequest(request: IncomingMessage, response: GatewayResponse, expectsContinue: boolean): void
+  /** A request to become a WebSocket. */
+  onUpgrade(request: IncomingMessage, socket: Duplex, firstBytes: Buffer): void
 }
 
 /**
@@ -49,6 +53,7 @@ export async function openListener(options: {
       insecureHTTPParser: false,
       // No event is needed to learn that a request without a body has none.
       optimizeEmptyRequests: true,
+      shouldUpgradeCallback: isWebSocket,
     },
     ((request, response: GatewayResponse) => handlers.onRequest(request, response, false)) as RequestListener<
       typeof IncomingMessage,
@@ -59,6 +64,11 @@ export async function openListener(options: {
   // All headers are looked at: Node would drop those beyond its limit without a word.
   server.maxHeadersCount = 0
   server.on('checkContinue', (request, response) => handlers.onRequest(request, response, true))
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, firstBytes: Buffer) => {
+    if (isWebSocket(request)) return handlers.onUpgrade(request, socket, firstBytes)
+    // Only a Node older than 24.9 asks us about other upgrades.
+    refuse(socket as Socket, 501, 'Not Implemented', 'upgrade_refused', 'expected an upgrade to websocket')
+  })
   server.on('clientError', answerClientError)
   server.on('connect', (_request, socket) => {
     refuse(socket as Socket, 501, 'Not Implemented', 'upgrade_refused', 'expected a request, got CONNECT')

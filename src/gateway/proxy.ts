@@ -1,22 +1,27 @@
 import type { IncomingMessage } from 'node:http'
+import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { Clock } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import { uniqueId } from '../core/random.ts'
+import type { AccessSource } from './access-frame.ts'
 import { createServiceMetrics } from './access-metrics.ts'
 import { createP2c } from './balancers/p2c.ts'
 import { createDeadlineList } from './deadline-list.ts'
 import type { ExchangeContext } from './exchange.ts'
 import { startExchange } from './exchange.ts'
 import type { GatewayConfig } from './gateway-config.ts'
-import type { GatewayResponse } from './gateway-response.ts'
-import { answerError } from './gateway-response.ts'
+import type { GatewayError, GatewayErrorCode, GatewayResponse } from './gateway-response.ts'
+import { answerError, rawError } from './gateway-response.ts'
 import type { ListenerHandlers } from './listener.ts'
+import type { ForwardedHead } from './request-headers.ts'
 import { forwardHead, isRefused, originForm } from './request-headers.ts'
 import { normalisePath } from './request-path.ts'
 import type { Router } from './router.ts'
 import { createRouter, routeInternally } from './router.ts'
 import type { ServiceUpstreams } from './service-upstreams.ts'
 import { createServiceUpstreams } from './service-upstreams.ts'
+import { startUpgrade } from './upgrade.ts'
 
 /** Which listener a request came in on. */
 export type Entrance = 'public' | 'internal'
@@ -26,11 +31,10 @@ const ANSWER_IDLE_MS = 300_000
 const SWEEP_MS = 50
 
 /** The data plane: requests in, requests out. Knows nothing of sockets that listen. */
-export interface Proxy {
+export interface Proxy extends AccessSource {
   /** Takes over a configuration; false when it is older than the one that is served. */
   apply(config: GatewayConfig): boolean
   readonly configVersion: number
-  readonly services: ReadonlyMap<string, ServiceUpstreams>
   /** What serves the requests of a listener. */
   entrance(entrance: Entrance): ListenerHandlers
   /** Resolves true when nothing is in flight to an instance, false at the deadline. */
@@ -45,8 +49,17 @@ export function createProxy(options: { clock: Clock; random: Random }): Proxy {
   return new BalancingProxy(options.clock, options.random)
 }
 
+interface Place {
+  readonly head: ForwardedHead
+  /** Path and query to forward. */
+  readonly target: string
+  readonly service: ServiceUpstreams
+}
+
 class BalancingProxy implements Proxy {
   readonly services = new Map<string, ServiceUpstreams>()
+  readonly refused = new Map<GatewayErrorCode, number>()
+  readonly #upgraded = new Set<Duplex>()
   readonly #context: ExchangeContext
   readonly #clock: Clock
   readonly #random: Random
@@ -81,19 +94,44 @@ class BalancingProxy implements Proxy {
     const routeOf: Router = entrance === 'public' ? (path) => this.#routePublic(path) : routeInternally
     return {
       onRequest: (request, response, expectsContinue) => this.#handle(routeOf, request, response, expectsContinue),
+      onUpgrade: (request, socket, firstBytes) => this.#handleUpgrade(routeOf, request, socket, firstBytes),
     }
   }
 
   #handle(routeOf: Router, request: IncomingMessage, response: GatewayResponse, expectsContinue: boolean): void {
     const startedMs = this.#clock.nowMs()
-    const head = forwardHead(request.rawHeaders, {
-      httpVersion: request.httpVersion,
-      remoteAddress: plainAddress(request.socket.remoteAddress),
-    })
-    if (isRefused(head)) {
-      const code = head.status === 431 ? 'too_many_headers' : 'bad_request'
-      answerError(response, { status: head.status, code, message: head.reason, requestId: uniqueId(), isLast: true })
+    const place = this.#locate(routeOf, request)
+    if ('status' in place) {
+      const isLast = place.status !== 404 || expectsContinue
+      this.#count(place.code)
+      answerError(response, { ...place, isLast })
       return
+    }
+    const { head, target, service } = place
+    startExchange(this.#context, { request, response, head, target, service, expectsContinue, startedMs })
+  }
+
+  #handleUpgrade(routeOf: Router, request: IncomingMessage, socket: Duplex, firstBytes: Buffer): void {
+    const startedMs = this.#clock.nowMs()
+    const place = this.#locate(routeOf, request)
+    if ('status' in place) {
+      this.#count(place.code)
+      socket.on('error', () => socket.destroy())
+      socket.end(rawError(place, STATUS_CODES[place.status] ?? ''))
+      return
+    }
+    const { head, target, service } = place
+    const upgraded = this.#upgraded
+    startUpgrade(this.#context, { request, socket, firstBytes, head, target, service, upgraded, startedMs })
+  }
+
+  /** Where a request goes, or the error that it is answered with. */
+  #locate(routeOf: Router, request: IncomingMessage): Place | GatewayError {
+    const { httpVersion, rawHeaders, socket } = request
+    const head = forwardHead(rawHeaders, { httpVersion, remoteAddress: plainAddress(socket.remoteAddress) })
+    if (isRefused(head)) {
+      const { status, reason: message } = head
+      return { status, code: status === 431 ? 'too_many_headers' : 'bad_request', message, requestId: uniqueId() }
     }
     const { requestId } = head
     const target = originForm(request.url as string, head.host)
@@ -101,45 +139,18 @@ class BalancingProxy implements Proxy {
     const match = path === undefined ? 'ambiguous' : routeOf(path)
     if (match === 'ambiguous') {
       const message = 'expected a target that names one path on this host'
-      answerError(response, { status: 400, code: 'bad_request', message, requestId, isLast: true })
-      return
+      return { status: 400, code: 'bad_request', message, requestId }
     }
     const service = match === undefined ? undefined : this.services.get(match.service)
     if (match === undefined || service === undefined) {
       const message = 'expected the path to belong to a service, got one that no route matches'
-      answerError(response, { status: 404, code: 'no_route', message, requestId, isLast: expectsContinue })
-      return
+      return { status: 404, code: 'no_route', message, requestId }
     }
-    startExchange(this.#context, { request, response, head, target: match.target, service, expectsContinue, startedMs })
+    return { head, target: match.target, service }
   }
 
-  async drained(serviceName: string, instance: string, deadlineMs: number): Promise<boolean> {
-    const upstreams = this.services.get(serviceName)?.find(instance) ?? []
-    const { promise: deadline, resolve } = Promise.withResolvers<false>()
-    const cancel = this.#clock.schedule(deadlineMs, () => resolve(false))
-    try {
-      return await Promise.race([Promise.all(upstreams.map((upstream) => upstream.idle())).then(() => true), deadline])
-    } finally {
-      cancel()
-    }
-  }
-
-  announceStop(): void {
-    this.#context.isStopping = true
-  }
-
-  async destroy(): Promise<void> {
-    this.#stopSweeping()
-    await Promise.all([...this.services.values()].map((service) => service.destroy()))
-  }
-
-  #service(name: string): ServiceUpstreams {
-    const known = this.services.get(name)
-    if (known !== undefined) return known
-    const balancer = createP2c(this.#random.fork(name))
-    const service = createServiceUpstreams(name, { clock: this.#clock, balancer, metrics: createServiceMetrics() })
-    this.services.set(name, service)
-    return service
+  #count(code: GatewayErrorCode): void {
+    this.refused.set(code, (this.refused.get(code) ?? 0) + 1)
   }
 
   #sweep(): void {

@@ -1,0 +1,40 @@
+import type { MetricFrame } from '../control/metric-frame.ts'
+import { jsonSocketRequest, jsonSocketStream } from '../control/json-socket.ts'
+import type { GatewayConfig } from './gateway-config.ts'
+import type { GatewayState } from './gateway-state.ts'
+
+/** The control plane's side of a gateway process. Every call throws TF_CONTROL_UNREACHABLE when it does not answer. */
+export interface GatewayClient {
+  /**
+   * Hands over the whole configuration. `isApplied` is false when the gateway holds a newer one, whose version is given.
+   *
+   * @throws TF_INPUT_INVALID
+   */
+  configure(config: GatewayConfig): Promise<{ isApplied: boolean; version: number }>
+  /** Metric frames from now on, one a second; ends with the signal. */
+  frames(signal?: AbortSignal): AsyncGenerator<MetricFrame, void, undefined>
+  /** True once nothing is in flight to an instance, false if something still is when `deadlineMs` has passed. */
+  drained(service: string, id: string, deadlineMs: number): Promise<boolean>
+  state(): Promise<GatewayState>
+}
+
+/** Longer than a busy event loop of the gateway; one that takes longer is not well. */
+const ANSWER_TIMEOUT_MS = 5_000
+
+/** A client of the gateway process that listens on an admin socket. Holds nothing open between calls. */
+export function createGatewayClient(socketPath: string): GatewayClient {
+  const options = { timeoutMs: ANSWER_TIMEOUT_MS }
+  return {
+    configure: (config) => jsonSocketRequest(socketPath, 'PUT', '/v1/config', config, options),
+    frames: (signal) => jsonSocketStream<MetricFrame>(socketPath, '/v1/frames', { ...options, signal }),
+    async drained(service, id, deadlineMs) {
+      const timeoutMs = deadlineMs + ANSWER_TIMEOUT_MS
+      const body = { service, id, deadlineMs }
+      const answer = await jsonSocketRequest<{ isDrained: boolean }>(socketPath, 'POST', '/v1/drained', body, {
+        timeoutMs,
+      })
+      return answer.isDrained
+    },
+    state: () => jsonSocketRequest<GatewayState>(socketPath, 'GET', '/v1/state', undefined, options),
+  }
+}

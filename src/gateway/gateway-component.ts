@@ -1,0 +1,296 @@
+import { strict as assert } from 'node:assert'
+import { fileURLToPath } from 'node:url'
+import type { ChildUser } from '../core/child-user.ts'
+import type { Clock } from '../core/clock.ts'
+import { sleep, withTimeout } from '../core/clock.ts'
+import type { Component } from '../core/component.ts'
+import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
+import { messageOf, TenfoldError } from '../core/errors.ts'
+import type { ExitStatus, Subprocess, Subprocesses } from '../core/subprocess.ts'
+import type { MetricFrame } from '../control/metric-frame.ts'
+import type { GatewayStatus } from '../control/snapshot.ts'
+import type { GatewayClient } from './gateway-client.ts'
+import { createGatewayClient } from './gateway-client.ts'
+import type { Endpoint, GatewayConfig, GatewayRoute } from './gateway-config.ts'
+import type { GatewayOptions } from './gateway-options.ts'
+import { EXIT_PORT_FORBIDDEN, EXIT_PORT_TAKEN, GATEWAY_OPTIONS_VARIABLE } from './gateway-options.ts'
+import type { GatewayState } from './gateway-state.ts'
+import { portForbidden, portTaken } from './port-errors.ts'
+
+/** @see createGateway */
+export interface GatewayComponentOptions {
+  readonly subprocesses: Subprocesses
+  /** Account that the process runs as; undefined: ours. */
+  readonly user: ChildUser | undefined
+  /** The module to run, where `user` can read it. @default the one beside this file */
+  readonly entryFile?: string
+  /** The Node to run it with, where `user` can execute it. @default our own */
+  readonly nodePath?: string
+  /** Address of the public listener. */
+  readonly host: string
+  readonly port: number
+  /** Whether it has to be this port; else the next free one is taken, and a notice says so. */
+  readonly isPortGiven: boolean
+  /** In a directory that `user` can write. */
+  readonly adminSocketPath: string
+  readonly logFile: string
+  readonly clock: Clock
+  readonly routes: readonly GatewayRoute[]
+  /** Every service, with its time to the first byte of an answer. */
+  readonly services: Readonly<Record<string, { readonly requestTimeoutMs: number }>>
+  /** Called with each change. */
+  readonly onState?: (status: GatewayStatus) => void
+  /** Called with what a person should know. */
+  readonly onNotice?: (notice: { level: 'info' | 'warning' | 'error'; message: string; hint?: string }) => void
+}
+
+/** The gateway as the control plane holds it. Fits the fleet's port `Balancer`. */
+export interface Gateway extends Component {
+  /**
+   * Replaces the endpoints of a service. When it resolves, nothing new goes to an instance that is not listed. Without a
+   * running process (before the start, between a crash and the restart) it resolves at once: the next one begins with it.
+   *
+   * @throws TF_CONTROL_UNREACHABLE when the process does not answer; call again
+   */
+  publish(service: string, endpoints: readonly Endpoint[]): Promise<void>
+  /** True once nothing is in flight to the instance, false if something still is when `deadlineMs` has passed. */
+  drained(service: string, id: string, deadlineMs: number): Promise<boolean>
+  /** Base URL of the public listener; undefined before the first start. */
+  url(): string | undefined
+  /** Base URL for calls between services: `${internalUrl()}/recommender`. The same after a restart of the process. */
+  internalUrl(): string | undefined
+  /** Frames, one a second, across restarts of the process; ends with the signal or with `stop`. */
+  frames(signal?: AbortSignal): AsyncGenerator<MetricFrame, void, undefined>
+}
+
+const READY_TIMEOUT_MS = 15_000
+const READY_POLL_MS = 20
+const RESTART_MS_MIN = 100
+const RESTART_MS_MAX = 5_000
+/** A process that has lived this long is well: the next crash is a first one again. */
+const WELL_AFTER_MS = 30_000
+const RESUBSCRIBE_MS = 250
+
+/**
+ * Runs the gateway as a process of its own, restarts it when it crashes, and tells it where the instances are. It
+ * outlives the control plane; `stop` lets it finish what is under way.
+ *
+ * `start` throws TF_PORT_TAKEN with the holder if it can be known, TF_PORT_FORBIDDEN, TF_SPAWN_FAILED, TF_TIMEOUT.
+ */
+export function createGateway(options: GatewayComponentOptions): Gateway {
+  return new SupervisedGateway(options)
+}
+
+class SupervisedGateway implements Gateway {
+  readonly #options: GatewayComponentOptions
+  readonly #client: GatewayClient
+  readonly #endpoints = new Map<string, readonly Endpoint[]>()
+  #version = 0
+  #listening: { url: string; internalUrl: string } | undefined
+  /** The process, from the moment it answers until it has ended. */
+  #child: Subprocess | undefined
+  #life: AbortController | undefined
+  #supervision: Promise<void> = Promise.resolve()
+
+  constructor(options: GatewayComponentOptions) {
+    this.#options = options
+    this.#client = createGatewayClient(options.adminSocketPath)
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    assert(this.#life === undefined || this.#life.signal.aborted, 'the gateway has been started already')
+    const life = new AbortController()
+    this.#life = life
+    this.#tell('starting')
+    const starting = this.#spawn(AbortSignal.any([life.signal, ...(signal === undefined ? [] : [signal])]))
+    this.#supervision = starting.then(
+      (child) => this.#supervise(child, life.signal),
+      () => undefined,
+    )
+    try {
+      await starting
+    } catch (error) {
+      this.#tell('failed')
+      throw error
+    }
+  }
+
+  async stop(deadlineMs = STOP_DEADLINE_MS_DEFAULT): Promise<void> {
+    if (this.#life === undefined) return
+    this.#life.abort()
+    await this.#child?.stop(deadlineMs)
+    await this.#supervision
+    this.#child = undefined
+    this.#tell('stopped')
+  }
+
+  async publish(service: string, endpoints: readonly Endpoint[]): Promise<void> {
+    assert(Object.hasOwn(this.#options.services, service), `no service ${service} is known to the gateway`)
+    this.#endpoints.set(service, endpoints)
+    this.#version += 1
+    if (this.#child !== undefined) await this.#configure()
+  }
+
+  async drained(service: string, id: string, deadlineMs: number): Promise<boolean> {
+    return this.#child === undefined || (await this.#client.drained(service, id, deadlineMs))
+  }
+
+  url(): string | undefined {
+    return this.#listening?.url
+  }
+
+  internalUrl(): string | undefined {
+    return this.#listening?.internalUrl
+  }
+
+  async *frames(signal?: AbortSignal): AsyncGenerator<MetricFrame, void, undefined> {
+    const life = this.#life?.signal
+    const ended = AbortSignal.any([life, signal].filter((each) => each !== undefined))
+    while (!ended.aborted) {
+      try {
+        yield* this.#client.frames(ended)
+      } catch {
+        // The process is gone, or not there yet: its successor is listened to as soon as there is one.
+      }
+      await sleep(this.#options.clock, RESUBSCRIBE_MS, ended).catch(() => undefined)
+    }
+  }
+
+  /** Starts a process and waits until it listens and holds the configuration. */
+  async #spawn(signal: AbortSignal): Promise<Subprocess> {
+    const { subprocesses, user, clock, logFile, nodePath = process.execPath } = this.#options
+    const entryFile = this.#options.entryFile ?? besideUs()
+    const child = await subprocesses.spawn({
+      name: 'gateway',
+      command: nodePath,
+      args: ['--disable-warning=ExperimentalWarning', entryFile],
+      env: { [GATEWAY_OPTIONS_VARIABLE]: JSON.stringify(this.#processOptions()) },
+      user,
+      outputFile: logFile,
+    })
+    try {
+      const state = await withTimeout(clock, READY_TIMEOUT_MS, 'the gateway to listen', this.#ready(child, signal))
+      this.#version = Math.max(this.#version, state.configVersion) + 1
+      this.#remember(state)
+      this.#child = child
+      await this.#configure()
+    } catch (error) {
+      this.#child = undefined
+      await child.stop(0)
+      throw error
+    }
+    this.#tell('running')
+    return child
+  }
+
+  async #ready(child: Subprocess, signal: AbortSignal): Promise<GatewayState> {
+    let exit: ExitStatus | undefined
+    void child.exited.then((status) => (exit = status))
+    for (;;) {
+      await sleep(this.#options.clock, READY_POLL_MS, signal)
+      if (exit !== undefined) throw this.#startFailed(exit)
+      const state = await this.#client.state().catch(() => undefined)
+      // Whoever else answers there is a gateway that an earlier run left behind.
+      if (state?.pid === child.identity.pid) return state
+    }
+  }
+
+  /** Keeps a process alive until `life` ends. Never rejects. */
+  async #supervise(first: Subprocess, life: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    let child: Subprocess | undefined = first
+    let delayMs = RESTART_MS_MIN
+    for (;;) {
+      const startedMs = clock.nowMs()
+      const exit = await child?.exited
+      this.#child = undefined
+      if (life.aborted) return
+      if (clock.nowMs() - startedMs > WELL_AFTER_MS) delayMs = RESTART_MS_MIN
+      if (exit !== undefined) this.#notify('error', `the gateway ended with ${describe(exit)} and is started again`)
+      this.#tell(exit === undefined ? 'failed' : 'starting')
+      const isGoingOn = await sleep(clock, delayMs, life).then(
+        () => true,
+        () => false,
+      )
+      if (!isGoingOn) return
+      delayMs = Math.min(delayMs * 2, RESTART_MS_MAX)
+      child = await this.#spawn(life).catch((error: unknown) => {
+        if (!life.aborted) this.#notify('error', messageOf(error))
+        return undefined
+      })
+    }
+  }
+
+  #configure(): Promise<unknown> {
+    const { routes, services } = this.#options
+    const config: GatewayConfig = {
+      version: this.#version,
+      routes,
+      services: Object.fromEntries(
+        Object.entries(services).map(([name, { requestTimeoutMs }]) => [
+          name,
+          { requestTimeoutMs, endpoints: this.#endpoints.get(name) ?? [] },
+        ]),
+      ),
+    }
+    return this.#client.configure(config)
+  }
+
+  /** After a restart the ports stay: instances hold the internal URL in their environment. */
+  #processOptions(): GatewayOptions {
+    const { host, port, isPortGiven, adminSocketPath } = this.#options
+    const known = this.#listening
+    return {
+      host,
+      port: known === undefined ? port : portOf(known.url),
+      isPortGiven: known !== undefined || isPortGiven,
+      internalPort: known === undefined ? 0 : portOf(known.internalUrl),
+      adminSocketPath,
+      stopDeadlineMs: STOP_DEADLINE_MS_DEFAULT,
+    }
+  }
+
+  #remember(state: GatewayState): void {
+    const { port } = this.#options
+    const isFirst = this.#listening === undefined
+    this.#listening = { url: state.url, internalUrl: state.internalUrl }
+    if (isFirst && port !== 0 && portOf(state.url) !== port) {
+      const message = `port ${port} is in use, so the gateway listens on ${state.url}`
+      this.#notify('warning', message, 'give a port with --port to insist on it')
+    }
+  }
+
+  #startFailed(exit: ExitStatus): TenfoldError {
+    const { host, logFile } = this.#options
+    const { port } = this.#processOptions()
+    if (exit.code === EXIT_PORT_TAKEN) return portTaken(host, port)
+    if (exit.code === EXIT_PORT_FORBIDDEN) return portForbidden(host, port)
+    return new TenfoldError('TF_SPAWN_FAILED', `expected the gateway to run, but it ended with ${describe(exit)}`, {
+      hint: `read ${logFile}`,
+      details: { logFile },
+    })
+  }
+
+  #tell(state: GatewayStatus['state']): void {
+    const pid = this.#child?.identity.pid
+    this.#options.onState?.({ state, ...(pid === undefined ? {} : { pid }), ...this.#listening })
+  }
+
+  #notify(level: 'warning' | 'error', message: string, hint?: string): void {
+    this.#options.onNotice?.({ level, message, ...(hint === undefined ? {} : { hint }) })
+  }
+}
+
+/** In the sources this module is TypeScript and so is its neighbour; in the package both are JavaScript. */
+function besideUs(): string {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  return fileURLToPath(new URL(`gateway-process.${extension}`, import.meta.url))
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port || 80)
+}
+
+function describe(exit: ExitStatus): string {
+  return exit.signal === undefined ? `exit code ${exit.code}` : `signal ${exit.signal}`
+}
