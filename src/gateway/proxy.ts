@@ -149,6 +149,36 @@ class BalancingProxy implements Proxy {
     return { head, target: match.target, service }
   }
 
+  async drained(serviceName: string, instance: string, deadlineMs: number): Promise<boolean> {
+    const upstreams = this.services.get(serviceName)?.find(instance) ?? []
+    const { promise: deadline, resolve } = Promise.withResolvers<false>()
+    const cancel = this.#clock.schedule(deadlineMs, () => resolve(false))
+    try {
+      return await Promise.race([Promise.all(upstreams.map((upstream) => upstream.idle())).then(() => true), deadline])
+    } finally {
+      cancel()
+    }
+  }
+
+  announceStop(): void {
+    this.#context.isStopping = true
+  }
+
+  async destroy(): Promise<void> {
+    this.#stopSweeping()
+    for (const socket of this.#upgraded) socket.destroy()
+    await Promise.all([...this.services.values()].map((service) => service.destroy()))
+  }
+
+  #service(name: string): ServiceUpstreams {
+    const known = this.services.get(name)
+    if (known !== undefined) return known
+    const balancer = createP2c(this.#random.fork(name))
+    const service = createServiceUpstreams(name, { clock: this.#clock, balancer, metrics: createServiceMetrics() })
+    this.services.set(name, service)
+    return service
+  }
+
   #count(code: GatewayErrorCode): void {
     this.refused.set(code, (this.refused.get(code) ?? 0) + 1)
   }
