@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 
 /** Lines longer than this are cut, and say so. */
-export const LINE_BYTES_MAX = 16 * 1024
+export const LINE_BYTES_MAX: number = 16 * 1024
 
 const CHUNK_BYTES = 64 * 1024
 

@@ -1,2 +1,17 @@
 /** The public surface of `tenfold/service`: what a service imports. */
-export type { BindingsDocument } from './bindings-document.ts'
+export type { BoundService } from './bind.ts'
+export { bind } from './bind.ts'
+export type { BindingsDocument, DatabaseBinding, ServiceBinding } from './bindings-document.ts'
+export type {
+  Bindings,
+  CacheHandle,
+  Consumer,
+  DatabaseHandle,
+  Publisher,
+  ServiceHandle,
+  ServiceName,
+  ShardedDatabaseHandle,
+} from './handles.ts'
+export { forwarded } from './service-client.ts'
+export type { ShutdownHook } from './shutdown.ts'
+export { onShutdown } from './shutdown.ts'
