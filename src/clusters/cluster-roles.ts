@@ -1,4 +1,5 @@
 import { secretToken } from '../core/random.ts'
+import { quoteIdentifier } from '../sql/quote-identifier.ts'
 import type { Session } from '../sql/session.ts'
 import { openSession } from '../sql/session.ts'
 import { scramVerifier } from './scram-verifier.ts'
@@ -32,9 +33,4 @@ export async function ensureServiceDatabase(adminUrl: string, name: string, pass
 async function createRole(admin: Session, name: string, password: string): Promise<void> {
   const verifier = scramVerifier(password, Buffer.from(secretToken(16), 'base64url'))
   await admin.query(`create role ${quoteIdentifier(name)} login password '${verifier}'`)
-}
-
-/** A name as an SQL identifier, whatever characters it has. */
-export function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

@@ -98,6 +98,10 @@ export const ERROR_CODES = {
     meaning: 'A duration is not a number followed by ms, s, m, h or d.',
     remedy: "Write it like '250ms', '5s' or '1h'.",
   },
+  TF_FEED_INVALID: {
+    meaning: "A scenario's feed can't be read or has no rows.",
+    remedy: 'Correct the feed named in the message: a sequence, rows, or a CSV file with a header line.',
+  },
   TF_HISTOGRAM_INVALID: {
     meaning: 'Measurements from another process do not have the form this version writes.',
     remedy: 'Use the same version of Tenfold on both sides.',
@@ -114,9 +118,34 @@ export const ERROR_CODES = {
     meaning: 'Tenfold failed in a way it does not foresee.',
     remedy: 'It is a bug: report it with the message and the log of the process.',
   },
+  TF_LOAD_WORKER_FAILED: {
+    meaning: 'A thread of the load generator ended before the run did.',
+    remedy: 'Look at the cause; if it was memory, lower the rate or the number of steps, and report it otherwise.',
+  },
   TF_METRIC_UNKNOWN: {
     meaning: 'A process reported a metric, or a label of one, that the table of metrics does not have.',
     remedy: 'Use the same version of Tenfold for all processes; for a new metric, add a row to the table.',
+  },
+  TF_MIGRATION_CHANGED: {
+    meaning: 'A migration that was applied has changed since.',
+    remedy: 'Restore the file and write the change as a new migration.',
+  },
+  TF_MIGRATION_FAILED: {
+    meaning: 'A statement of a migration failed. Nothing of that file was kept; the files before it are applied.',
+    remedy: 'Correct the file at the line in the message and start again.',
+  },
+  TF_MIGRATION_INVALID: {
+    meaning:
+      'A migration, or a directory of them, can not be used: unreadable, ambiguous, or it begins or ends a transaction itself.',
+    remedy: 'Do what the hint says; every migration runs in a transaction of its own.',
+  },
+  TF_MIGRATION_MISSING: {
+    meaning: 'A migration that was applied is gone.',
+    remedy: 'Restore the file under its name; to undo it, write a new migration.',
+  },
+  TF_MIGRATION_ORDER: {
+    meaning: 'A new migration comes before one that is applied already.',
+    remedy: 'Rename it so that it sorts after the last one applied.',
   },
   TF_NOT_IMPLEMENTED: {
     meaning: 'The blueprint asks for something this version of Tenfold cannot run yet.',
@@ -170,9 +199,17 @@ export const ERROR_CODES = {
     meaning: 'A process was asked for something that its version does not have.',
     remedy: 'Use the same version of Tenfold for the command and the running system.',
   },
+  TF_SCENARIO_INVALID: {
+    meaning: "A step of a scenario can't be sent as it is written.",
+    remedy: 'Correct the step named in the message.',
+  },
   TF_SECRET_MISSING: {
     meaning: 'A service needs a secret that is not in the environment of tenfold.',
     remedy: 'Set the variable named in the message where you start tenfold.',
+  },
+  TF_SEED_FAILED: {
+    meaning: 'A seed module threw, or the server refused what it wrote. Nothing of it was kept.',
+    remedy: 'Correct the module and start again; the log file in the details has its whole output.',
   },
   TF_SERVICE_NOT_READY: {
     meaning: 'The instances of a service did not become ready.',
@@ -200,9 +237,21 @@ export const ERROR_CODES = {
       "The state directory can't be read or written, is damaged, belongs to another user or system, or its data is gone.",
     remedy: 'Follow the hint: it names the directory and what to mend.',
   },
+  TF_TARGET_INVALID: {
+    meaning: 'The target of a load is not the address of an HTTP server.',
+    remedy: "Give it as 'http://host:port', without a path.",
+  },
+  TF_TARGET_UNREACHABLE: {
+    meaning: 'The target of a load accepts no connections.',
+    remedy: 'Start it, or correct the address; nothing was measured.',
+  },
   TF_TIMEOUT: {
     meaning: 'An operation did not end within its deadline.',
     remedy: 'Look at the details for what it waited on; raise the deadline if the wait is expected.',
+  },
+  TF_TRACE_INVALID: {
+    meaning: "A trace of arrivals can't be read or holds no counts.",
+    remedy: 'Give a CSV file with a header line and one count per line.',
   },
   TF_TRANSACTION_ABORTED: {
     meaning: 'A transaction could not commit because a statement in it had failed; it was rolled back.',

@@ -10,7 +10,7 @@ import type { ConnectionPool, PoolStats } from './connection-pool.ts'
 import { createConnectionPool } from './connection-pool.ts'
 import { poolKysely } from './kysely-handle.ts'
 import type { SqlResult } from './session.ts'
-import { openSession } from './session.ts'
+import { hadNoEffect, openSession } from './session.ts'
 import type { Transaction, TransactionOptions } from './transaction.ts'
 import { runTransaction } from './transaction.ts'
 
@@ -66,6 +66,9 @@ export interface DatabaseConnection<Tables = unknown> {
   end(): Promise<void>
 }
 
+/** A statement that met a server on its way down is sent again this often at most. */
+const ATTEMPTS_MAX = 3
+
 /**
  * Connects to a database when it is first used; a server that restarts is waited for, up to `acquireTimeout`.
  *
@@ -110,11 +113,16 @@ class PooledDatabase<Tables> implements DatabaseConnection<Tables> {
   }
 
   async query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
-    const session = await this.#context.pool.acquire()
-    try {
-      return await session.query<Row>(text, values)
-    } finally {
-      this.#context.pool.release(session)
+    const { pool } = this.#context
+    for (let attempt = 1; ; attempt++) {
+      const session = await pool.acquire()
+      try {
+        return await session.query<Row>(text, values)
+      } catch (error) {
+        if (attempt === ATTEMPTS_MAX || !hadNoEffect(error)) throw error
+      } finally {
+        pool.release(session)
+      }
     }
   }
 

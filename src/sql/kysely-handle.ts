@@ -11,9 +11,11 @@ import type {
 import { TenfoldError } from '../core/errors.ts'
 import { commit } from './commit.ts'
 import type { ConnectionPool } from './connection-pool.ts'
+import { quoteIdentifier } from './quote-identifier.ts'
 import type { Session, SqlResult } from './session.ts'
+import { hadNoEffect } from './session.ts'
 
-/** Whatever runs statements: a session or a transaction. */
+/** Whatever runs statements: a connection of the pool or a transaction. */
 interface StatementRunner {
   query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>>
 }
@@ -66,15 +68,11 @@ function createKysely<Tables>(driver: Driver): Kysely<Tables> {
   return new kysely.Kysely<Tables>({ dialect })
 }
 
-class RunnerConnection implements DatabaseConnection {
-  readonly runner: StatementRunner
-
-  constructor(runner: StatementRunner) {
-    this.runner = runner
-  }
+abstract class RunnerConnection implements DatabaseConnection {
+  abstract run<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>>
 
   async executeQuery<R>(compiled: CompiledQuery): Promise<QueryResult<R>> {
-    const { rows, rowCount, command } = await this.runner.query<R>(compiled.sql, compiled.parameters)
+    const { rows, rowCount, command } = await this.run<R>(compiled.sql, compiled.parameters)
     const isWrite = command === 'INSERT' || command === 'UPDATE' || command === 'DELETE' || command === 'MERGE'
     return isWrite ? { rows: rows ?? [], numAffectedRows: BigInt(rowCount) } : { rows: rows ?? [] }
   }
@@ -91,22 +89,55 @@ abstract class SavepointDriver {
   async init(): Promise<void> {}
 
   async savepoint(connection: DatabaseConnection, name: string): Promise<void> {
-    await runnerOf(connection).query(`savepoint ${quoteIdentifier(name)}`)
+    await runnerOf(connection).run(`savepoint ${quoteIdentifier(name)}`)
   }
 
   async rollbackToSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
-    await runnerOf(connection).query(`rollback to savepoint ${quoteIdentifier(name)}`)
+    await runnerOf(connection).run(`rollback to savepoint ${quoteIdentifier(name)}`)
   }
 
   async releaseSavepoint(connection: DatabaseConnection, name: string): Promise<void> {
-    await runnerOf(connection).query(`release savepoint ${quoteIdentifier(name)}`)
+    await runnerOf(connection).run(`release savepoint ${quoteIdentifier(name)}`)
+  }
+}
+
+/** A connection of the pool; replaced when it turns out to be dead before it has done anything. */
+class PooledConnection extends RunnerConnection {
+  readonly #pool: ConnectionPool
+  #isFresh = true
+  #isHeld = true
+  /** Whether nobody knows the state of the session, after a failed COMMIT or ROLLBACK. */
+  isTainted = false
+  session: Session
+
+  constructor(pool: ConnectionPool, session: Session) {
+    super()
+    this.#pool = pool
+    this.session = session
+  }
+
+  async run<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    const isFirst = this.#isFresh
+    this.#isFresh = false
+    try {
+      return await this.session.query<Row>(text, values)
+    } catch (error) {
+      if (!isFirst || !hadNoEffect(error)) throw error
+    }
+    this.release()
+    this.session = await this.#pool.acquire()
+    this.#isHeld = true
+    return this.session.query<Row>(text, values)
+  }
+
+  release(): void {
+    if (this.#isHeld) this.#pool.release(this.session, { discard: this.isTainted })
+    this.#isHeld = false
   }
 }
 
 class PoolDriver extends SavepointDriver implements Driver {
   readonly #pool: ConnectionPool
-  /** Sessions whose state nobody knows after a failed COMMIT or ROLLBACK. */
-  readonly #tainted = new WeakSet<Session>()
 
   constructor(pool: ConnectionPool) {
     super()
@@ -114,37 +145,50 @@ class PoolDriver extends SavepointDriver implements Driver {
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
-    return new RunnerConnection(await this.#pool.acquire())
+    return new PooledConnection(this.#pool, await this.#pool.acquire())
   }
 
   async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
     const isolation = settings.isolationLevel === undefined ? '' : ` isolation level ${settings.isolationLevel}`
     const access = settings.accessMode === undefined ? '' : ` ${settings.accessMode}`
-    await runnerOf(connection).query(`begin${isolation}${access}`)
+    await runnerOf(connection).run(`begin${isolation}${access}`)
   }
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    const session = sessionOf(connection)
-    this.#tainted.add(session)
-    await commit(session)
-    this.#tainted.delete(session)
+    const pooled = connection as PooledConnection
+    pooled.isTainted = true
+    await commit(pooled.session)
+    pooled.isTainted = false
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    const session = sessionOf(connection)
-    if (session.isLost) return
-    this.#tainted.add(session)
-    await session.query('rollback')
-    this.#tainted.delete(session)
+    const pooled = connection as PooledConnection
+    if (pooled.session.isLost) return
+    pooled.isTainted = true
+    await pooled.session.query('rollback')
+    pooled.isTainted = false
   }
 
   async releaseConnection(connection: DatabaseConnection): Promise<void> {
-    const session = sessionOf(connection)
-    this.#pool.release(session, { discard: this.#tainted.has(session) })
+    const pooled = connection as PooledConnection
+    pooled.release()
   }
 
   async destroy(): Promise<void> {
     await this.#pool.end()
+  }
+}
+
+class TransactionConnection extends RunnerConnection {
+  readonly #runner: StatementRunner
+
+  constructor(runner: StatementRunner) {
+    super()
+    this.#runner = runner
+  }
+
+  run<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    return this.#runner.query<Row>(text, values)
   }
 }
 
@@ -153,7 +197,7 @@ class OpenTransactionDriver extends SavepointDriver implements Driver {
 
   constructor(runner: StatementRunner) {
     super()
-    this.#connection = new RunnerConnection(runner)
+    this.#connection = new TransactionConnection(runner)
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
@@ -175,14 +219,6 @@ class OpenTransactionDriver extends SavepointDriver implements Driver {
   async destroy(): Promise<void> {}
 }
 
-function runnerOf(connection: DatabaseConnection): StatementRunner {
-  return (connection as RunnerConnection).runner
-}
-
-function sessionOf(connection: DatabaseConnection): Session {
-  return (connection as RunnerConnection).runner as Session
-}
-
-function quoteIdentifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
+function runnerOf(connection: DatabaseConnection): RunnerConnection {
+  return connection as RunnerConnection
 }

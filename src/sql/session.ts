@@ -1,7 +1,7 @@
 import type { QueryResult } from 'pg'
 import { Client } from 'pg'
-import { TenfoldError, messageOf } from '../core/errors.ts'
-import { isCancelledStandbyWait, isFatal } from './sql-failure.ts'
+import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
+import { isCancelledStandbyWait, isFatal, isServerError } from './sql-failure.ts'
 
 /** The outcome of one statement. */
 export interface SqlResult<Row> {
@@ -81,7 +81,7 @@ class PostgresSession implements Session {
       result = await this.#client.query(text, values as unknown[] | undefined)
     } catch (error) {
       if (isFatal(error)) this.#lost()
-      throw this.#isLost ? connectionLost(error) : error
+      throw this.#isLost ? connectionLost(text, error) : error
     }
     if (this.#isStandbyWaitCancelled) {
       this.#isStandbyWaitCancelled = false
@@ -111,9 +111,21 @@ export function commitIndeterminate(reason: string, cause?: unknown): TenfoldErr
   })
 }
 
-function connectionLost(cause: unknown): TenfoldError {
+/**
+ * Whether a lost statement certainly had no effect: the server said that it was ending the session (57P01), which it
+ * says between statements or instead of finishing one. Unknown for texts that may commit on their way.
+ */
+export function hadNoEffect(error: unknown): boolean {
+  return hasCode(error, 'TF_CONNECTION_LOST') && (error as TenfoldError).details['hadNoEffect'] === true
+}
+
+function connectionLost(text: string, cause: unknown): TenfoldError {
+  const hadNoEffect = isServerError(cause) && cause.code === '57P01' && !/^\s*(call|do)\b|\bcommit\b/i.test(text)
   return new TenfoldError('TF_CONNECTION_LOST', `expected the server to answer, got: ${messageOf(cause)}`, {
-    hint: 'outside a transaction the statement may have taken effect: read back before you repeat it',
+    hint: hadNoEffect
+      ? 'repeat it'
+      : 'outside a transaction the statement may have taken effect: read back before you repeat it',
+    details: { hadNoEffect },
     cause,
   })
 }
