@@ -16,8 +16,8 @@ export function checkFiles(system: ReadSystem, directory: string, place: Place):
   }
   for (const [name, database] of system.databases ?? []) {
     const at = place.at('databases').at(name)
-    for (const path of database?.migrations ?? []) checkMigrations(path, directory, at.at('migrations'))
-    for (const path of database?.seed ?? []) checkModule(path, directory, at.at('seed'))
+    for (const [path, where] of each(database?.migrations, at.at('migrations'))) checkMigrations(path, directory, where)
+    for (const [path, where] of each(database?.seed, at.at('seed'))) checkModule(path, directory, where)
   }
   const { scenarios = [], arrivals } = system.load ?? {}
   for (const [index, { feeds, steps }] of scenarios.entries()) {
@@ -51,6 +51,11 @@ export function csvColumns(file: string): readonly string[] | undefined {
   } finally {
     if (descriptor !== undefined) closeSync(descriptor)
   }
+}
+
+/** One path stands in the option itself, several in a list. */
+function each(paths: readonly string[] = [], place: Place): readonly (readonly [string, Place])[] {
+  return paths.map((path, index) => [path, paths.length === 1 ? place : place.at(index)])
 }
 
 function checkModule(path: string, directory: string, place: Place): void {

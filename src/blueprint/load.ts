@@ -1,10 +1,11 @@
+import type { Stats } from 'node:fs'
 import { readdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
-import { TenfoldError } from '../core/errors.ts'
+import { TenfoldError, hasCode } from '../core/errors.ts'
 import { checkBlueprint, configurationOf } from './check.ts'
 import { loadingFailure } from './loading-failure.ts'
 import { kindOf } from './describe-value.ts'
@@ -33,7 +34,7 @@ const LOADING_MAX_MS = 10_000
  */
 export async function loadBlueprint(path: string, options: LoadOptions = {}): Promise<ResolvedBlueprint> {
   const file = findBlueprint(resolve(path), options.configuration)
-  const exported = await importBlueprint(file, options.clock ?? systemClock)
+  const { default: exported } = await importBlueprint(file, options.clock ?? systemClock)
   if (typeof exported !== 'object' || exported === null || Array.isArray(exported) || exported instanceof Promise) {
     throw noSystem(file, exported)
   }
@@ -41,7 +42,7 @@ export async function loadBlueprint(path: string, options: LoadOptions = {}): Pr
 }
 
 function findBlueprint(path: string, configuration: string | undefined): string {
-  const found = statSync(path, { throwIfNoEntry: false })
+  const found = statOf(path)
   if (found?.isFile() === true) {
     if (configuration === undefined || configuration === configurationOf(path)) return path
     return findBlueprint(dirname(path), configuration)
@@ -55,6 +56,15 @@ function findBlueprint(path: string, configuration: string | undefined): string 
     if (file !== undefined) return join(directory, file)
   }
   throw missing(directory === path ? join(path, `${configuration ?? 'tenfold'}.config.ts`) : path, seen)
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch {
+    // Behind a directory that we may not enter; for whoever asks that is as good as not there.
+    return undefined
+  }
 }
 
 function blueprintsIn(directory: string): readonly string[] {
@@ -78,14 +88,16 @@ function missing(file: string, seen: readonly string[]): TenfoldError {
   })
 }
 
-async function importBlueprint(file: string, clock: Clock): Promise<unknown> {
+async function importBlueprint(file: string, clock: Clock): Promise<{ readonly default?: unknown }> {
   const late = Promise.withResolvers<never>()
   const cancel = clock.schedule(LOADING_MAX_MS, () => late.reject(tooSlow(file)))
   try {
-    const module: unknown = await Promise.race([import(pathToFileURL(file).href), late.promise])
-    return (module as { readonly default?: unknown }).default
+    return await Promise.race([
+      import(pathToFileURL(file).href) as Promise<{ readonly default?: unknown }>,
+      late.promise,
+    ])
   } catch (error) {
-    throw loadingFailure(file, error)
+    throw hasCode(error, 'TF_BLUEPRINT_UNLOADABLE') ? error : await loadingFailure(file, error)
   } finally {
     cancel()
   }

@@ -16,7 +16,8 @@ export interface Problem {
  * The error that reports every problem of a blueprint at once; the list is also in `details.problems`. Its code is
  * `TF_NOT_IMPLEMENTED` where nothing else is wrong.
  */
-export function blueprintError(file: string, problems: readonly Problem[]): TenfoldError {
+export function blueprintError(file: string, found: readonly Problem[]): TenfoldError {
+  const problems = grouped(found)
   const isInvalid = problems.some(({ code }) => code === 'TF_BLUEPRINT_INVALID')
   const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`
   return new TenfoldError(
@@ -29,6 +30,11 @@ export function blueprintError(file: string, problems: readonly Problem[]): Tenf
     ].join('\n\n'),
     { hint: 'correct the blueprint, then run "tenfold check"', details: { file, problems } },
   )
+}
+
+/** What concerns one service or database stands together, wherever it was found. */
+function grouped(problems: readonly Problem[]): readonly Problem[] {
+  return [...Map.groupBy(problems, ({ path }) => path.split('.', 2).join('.')).values()].flat()
 }
 
 function textOf({ path, code, message, hint }: Problem): string {

@@ -17,5 +17,6 @@ export const resources: Reader<ReadResources> = object({
 export const fromEnvironment: Reader<{ readonly env: string | undefined }> = object({
   what: "an address by reference, such as { env: 'ORDERS_URL' }",
   options: { env: variableName },
+  hint: "put the address into a variable and write { env: 'NAME_OF_IT' }",
   required: ['env'],
 })

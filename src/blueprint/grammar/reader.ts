@@ -16,6 +16,8 @@ export interface ObjectGrammar<Readers> {
   /** Named in messages: `a service`. */
   what: string
   options: Readers
+  /** What to write, where something else than an object stands. @default the names of the options */
+  hint?: string
   required?: readonly (keyof Readers & string)[]
   /** Options that a later version has. */
   planned?: readonly string[]
@@ -29,7 +31,7 @@ export function object<Readers extends Readonly<Record<string, Reader<unknown>>>
   const names = Object.keys(options)
   return (given, place) => {
     if (!isObject(given)) {
-      return place.invalid(`expected ${what}, got ${kindOf(given)}`, `write { … } with ${namesOf(names)}`)
+      return place.invalid(`expected ${what}, got ${kindOf(given)}`, grammar.hint ?? `write { … } with ${anyOf(names)}`)
     }
     for (const name of Object.keys(given)) {
       if (given[name] === undefined || Object.hasOwn(options, name)) continue
@@ -87,8 +89,7 @@ export function list<Value>(
       const hint = typeof given === 'string' ? `write [${describeValue(given)}]` : 'write [ … ]'
       return place.invalid(`expected a list of ${what}, got ${kindOf(given)}`, hint)
     }
-    if (given.length < min)
-      return place.invalid(`expected a list of ${what}, got an empty one`, 'add one, or remove the option')
+    if (given.length < min) return place.invalid(`expected a list of ${what}, got an empty one`, 'add at least one')
     const read = given.map((element, index) => reader(element, place.at(index)))
     return read.every((value) => value !== undefined) ? read : undefined
   }
@@ -142,12 +143,12 @@ export function unknownName(
   const near = didYouMean(name, known)
   return place.invalid(
     `expected ${what}, got '${name}'${near === undefined ? '' : `; did you mean '${near}'?`}`,
-    near === undefined ? `use ${namesOf(known)}` : `write '${near}', or remove '${name}'`,
+    near !== undefined
+      ? `write '${near}', or remove '${name}'`
+      : known.length === 0
+        ? `there are none: describe '${name}' first, or remove it`
+        : `use ${anyOf(known)}`,
   )
-}
-
-function namesOf(names: readonly string[]): string {
-  return names.length === 0 ? 'nothing: there are none' : anyOf(names)
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -68,7 +68,7 @@ const extract = exactlyOne(
   object({
     what: 'an extract',
     options: {
-      json: text("a path such as 'items.*.id'"),
+      json: jsonPath,
       header: text('a header'),
       regex,
       pick: oneOf('first', 'random'),
@@ -161,6 +161,15 @@ function headerValue(given: unknown, place: Place): string | undefined {
   )
 }
 
+/** The empty path is the whole body. */
+function jsonPath(given: unknown, place: Place): string | undefined {
+  if (typeof given === 'string') return given
+  return place.invalid(
+    `expected a path such as 'items.*.id', got ${describeValue(given)}`,
+    'write it as text, in quotes',
+  )
+}
+
 function regex(given: unknown, place: Place): string | undefined {
   const source = text('a regular expression')(given, place)
   if (source === undefined) return undefined
@@ -198,15 +207,13 @@ function jsonScalar(given: unknown, place: Place): string | number | boolean | n
 }
 
 function jsonTemplate(given: unknown, place: Place, depth: number): JsonTemplate | undefined {
-  if (depth > JSON_DEPTH_MAX)
+  if (depth > JSON_DEPTH_MAX) {
     return place.invalid(`expected at most ${JSON_DEPTH_MAX} levels, got more`, 'does it contain itself?')
-  if (Array.isArray(given)) {
-    for (const [index, element] of given.entries()) jsonTemplate(element, place.at(index), depth + 1)
-    return given as JsonTemplate
   }
   if (typeof given !== 'object' || given === null) return jsonScalar(given, place)
+  const before = place.problemCount
   for (const [key, element] of Object.entries(given)) {
-    if (element !== undefined) jsonTemplate(element, place.at(key), depth + 1)
+    if (element !== undefined) jsonTemplate(element, place.at(Array.isArray(given) ? Number(key) : key), depth + 1)
   }
-  return given as JsonTemplate
+  return place.problemCount === before ? (given as JsonTemplate) : undefined
 }

@@ -14,7 +14,7 @@ export function text(what: string): Reader<string> {
       ? given
       : place.invalid(
           `expected ${what}, got ${given === '' ? 'empty text' : describeValue(given)}`,
-          `write ${what} in quotes`,
+          'write it as text, in quotes',
         )
 }
 
@@ -102,7 +102,7 @@ export const ratePerSecond: Reader<number> = (given, place) => {
 
 /** The name of a variable of the environment. What was given is not shown: it may be the value. */
 export const variableName: Reader<string> = (given, place) =>
-  typeof given === 'string' && /^[A-Za-z_][A-Za-z0-9_-]*$/.test(given)
+  typeof given === 'string' && /^[A-Za-z_][A-Za-z0-9_]*$/.test(given)
     ? given
     : place.invalid(
         `expected the name of a variable of the environment, got ${typeof given === 'string' ? 'other text' : kindOf(given)}`,
@@ -110,7 +110,11 @@ export const variableName: Reader<string> = (given, place) =>
       )
 
 function durationHint(given: unknown): string {
-  if (typeof given === 'number') return `add a unit: '${given}ms' or '${given}s'`
+  if (typeof given === 'number' || (typeof given === 'string' && /^\d+(?:\.\d+)?$/.test(given))) {
+    return `add a unit: '${given}ms' or '${given}s'`
+  }
+  const compact = typeof given === 'string' ? given.replaceAll(/\s/g, '') : given
+  if (isDuration(compact)) return `write '${compact}'`
   return 'write a number followed by ms, s, m, h or d, without a space'
 }
 
