@@ -1,0 +1,379 @@
+import type { Clock } from '../core/clock.ts'
+import type { ArrivalProcess } from './arrival.ts'
+import type { Connection } from './connection.ts'
+import type { ConnectionPool, PoolLimits } from './connection-pool.ts'
+import { createConnectionPool } from './connection-pool.ts'
+import { createDueQueue } from './due-queue.ts'
+import type { Failure, FailureKind } from './failure.ts'
+import { FAILURE_KINDS } from './failure.ts'
+import type { Meter } from './meter.ts'
+import { COUNTERS } from './meter.ts'
+import type { Session, Sessions } from './session.ts'
+import { createThinkQueue } from './think-queue.ts'
+import type { Connect } from './transport.ts'
+
+/** One worker's share of a run. */
+export interface OpenLoopOptions {
+  readonly clock: Clock
+  readonly connect: Connect
+  readonly arrivals: ArrivalProcess
+  /** This worker takes the arrivals with `index % workers === worker`. */
+  readonly worker: number
+  readonly workers: number
+  readonly sessions: Sessions
+  readonly meter: Meter
+  readonly durationMs: number
+  /** A user gives up this long after the intended start of a request. */
+  readonly timeoutMs: number
+  readonly connections: PoolLimits
+  /** Requests that may wait for a connection; more are failures. */
+  readonly dueMax: number
+  /** After each second of the run, and once more at its end. */
+  onSecond(second: LoopSecond): void
+  /** Examples of failures, at most `EXAMPLES_MAX`. */
+  onFailure(step: number, failure: Failure): void
+}
+
+/** What a worker hands over each second. */
+export interface LoopSecond {
+  /** Number of the second that has ended, from 0. */
+  readonly second: number
+  /** The bank to read; undefined where the reader still holds the last one. */
+  readonly bank: number | undefined
+  /** Requests sent and not answered. */
+  readonly inFlight: number
+  /** Requests that wait for a connection. */
+  readonly due: number
+}
+
+/** What is known at the end of a worker's run. */
+export interface LoopResult {
+  readonly connectionsMax: number
+  /** More connections were wanted than allowed. */
+  readonly wasLimited: boolean
+  /** Sessions cut off by the end of the run. */
+  readonly unfinished: number
+  /** Connections that failed because this machine had no port or file left for them. */
+  readonly localProblems: number
+}
+
+/** Failures described in words, a worker. */
+export const EXAMPLES_MAX = 50
+
+/**
+ * Once requests have waited this long for connections, new ones are opened. It does not count from their intended
+ * start: when the generator itself was late, there are connections enough.
+ */
+const PATIENCE_MS = 5
+
+/** How often time-outs and idle connections are looked for. */
+const TEND_EVERY_MS = 50
+
+/** An arrival that is noticed this long after the end of the run was not offered. */
+const LATE_MAX_MS = 100
+
+/** Errors of this machine, not of the target. */
+const LOCAL_PROBLEMS = new Set(['EADDRNOTAVAIL', 'EMFILE', 'ENFILE', 'ENOBUFS'])
+
+const ARRIVAL_CHUNK = 1_024
+
+/** An open loop of requests to one target. */
+export interface OpenLoop {
+  /** Opens the first connections. Rejects with the problem in words where the target refuses them. */
+  prepare(): Promise<void>
+  /** Runs the schedule; `startMs` is its time zero on the clock. Resolves when the last answer is in or has timed out. */
+  run(startMs: number): Promise<LoopResult>
+  stop(): void
+}
+
+/**
+ * Sends every request at its intended time, however the target does: a slow answer never delays the next request,
+ * and every latency counts from the intended start, so that a stall shows in full (no coordinated omission).
+ */
+export function createOpenLoop(options: OpenLoopOptions): OpenLoop {
+  return new Loop(options)
+}
+
+class Loop implements OpenLoop {
+  readonly #options: OpenLoopOptions
+  readonly #clock: Clock
+  readonly #pool: ConnectionPool
+  readonly #due
+  readonly #thinking = createThinkQueue()
+  readonly #chunk = new Float64Array(ARRIVAL_CHUNK)
+  readonly #ended = Promise.withResolvers<LoopResult>()
+  readonly #prepared = Promise.withResolvers<void>()
+  #isRunning = false
+  #startMs = 0
+  #chunkAt = 0
+  #chunkLength = 0
+  /** Index, among all arrivals of the run, of the next one in the chunk. */
+  #arrival = 0
+  #nextArrivalMs = Number.POSITIVE_INFINITY
+  #busy = 0
+  #second = 0
+  /** Since when requests wait for connections. */
+  #starvedSinceMs = Number.POSITIVE_INFINITY
+  #nextTendMs = Number.NEGATIVE_INFINITY
+  #examples = 0
+  #unfinished = 0
+  #localProblems = 0
+
+  constructor(options: OpenLoopOptions) {
+    this.#options = options
+    this.#clock = options.clock
+    this.#due = createDueQueue(options.dueMax)
+    this.#pool = createConnectionPool(options.connect, options.connections, {
+      onOpen: (connection) => this.#onOpen(connection),
+      onAnswer: (connection, isReusable) => this.#onAnswer(connection, isReusable),
+      onLost: (connection, kind, problem) => this.#onLost(connection, { kind, problem }),
+      onRefused: (problem) => this.#onRefused(problem),
+    })
+  }
+
+  prepare(): Promise<void> {
+    this.#pool.tend(0)
+    return this.#prepared.promise
+  }
+
+  run(startMs: number): Promise<LoopResult> {
+    this.#startMs = startMs
+    this.#isRunning = true
+    for (const connection of this.#pool.all()) connection.idleSinceMs = this.#now()
+    this.#skipToNext()
+    this.#tick()
+    return this.#ended.promise
+  }
+
+  stop(): void {
+    this.#isRunning = false
+    this.#pool.close()
+  }
+
+  #now(): number {
+    return this.#clock.nowMs() - this.#startMs
+  }
+
+  readonly #tick = (): void => {
+    if (!this.#isRunning) return
+    const nowMs = this.#now()
+    while (this.#thinking.nextMs <= nowMs) {
+      const intendedMs = this.#thinking.nextMs
+      this.#begin(this.#thinking.pop(), intendedMs, nowMs)
+    }
+    while (this.#nextArrivalMs <= nowMs) this.#arrive(nowMs)
+    this.#serveDue()
+    if (this.#due.size === 0) this.#starvedSinceMs = Number.POSITIVE_INFINITY
+    else {
+      this.#starvedSinceMs = Math.min(this.#starvedSinceMs, nowMs)
+      if (nowMs - this.#starvedSinceMs > PATIENCE_MS || this.#pool.size === 0) this.#pool.grow(this.#due.size)
+    }
+    if (nowMs >= this.#nextTendMs) {
+      this.#nextTendMs = nowMs + TEND_EVERY_MS
+      this.#expire(nowMs)
+      this.#pool.tend(nowMs)
+    }
+    while (nowMs >= (this.#second + 1) * 1_000) this.#report(this.#options.meter.flip())
+    if (this.#isOver(nowMs)) this.#finish()
+    else this.#clock.schedule(1, this.#tick)
+  }
+
+  #arrive(nowMs: number): void {
+    const intendedMs = this.#nextArrivalMs
+    const index = this.#arrival
+    this.#chunkAt++
+    this.#arrival++
+    this.#skipToNext()
+    if (intendedMs >= 0) this.#count(COUNTERS.sessionsPlanned)
+    // A generator that stalls past the end of the run did not offer what it owed.
+    if (nowMs > this.#options.durationMs + LATE_MAX_MS) return
+    if (intendedMs >= 0) this.#count(COUNTERS.sessionsOffered)
+    this.#begin(this.#options.sessions.start(index), intendedMs, nowMs)
+  }
+
+  /** Moves to the next arrival of this worker. */
+  #skipToNext(): void {
+    const { arrivals, worker, workers } = this.#options
+    for (;;) {
+      if (this.#chunkAt === this.#chunkLength) {
+        this.#chunkLength = arrivals.fill(this.#chunk)
+        this.#chunkAt = 0
+        if (this.#chunkLength === 0) {
+          this.#nextArrivalMs = Number.POSITIVE_INFINITY
+          return
+        }
+      }
+      if (this.#arrival % workers === worker) break
+      this.#chunkAt++
+      this.#arrival++
+    }
+    this.#nextArrivalMs = this.#chunk[this.#chunkAt] as number
+  }
+
+  /** A request is due: sends it, or lets it wait for a connection. */
+  #begin(session: Session, intendedMs: number, nowMs: number): void {
+    if (intendedMs >= this.#options.durationMs) {
+      this.#unfinished++
+      return
+    }
+    if (intendedMs >= 0) this.#count(COUNTERS.requestsOffered)
+    const connection = this.#due.size === 0 ? this.#pool.take() : undefined
+    if (connection !== undefined) {
+      const sentMs = this.#send(connection, session, intendedMs)
+      this.#recordLag(intendedMs, sentMs)
+      return
+    }
+    this.#recordLag(intendedMs, nowMs)
+    if (this.#due.push(intendedMs, session)) return
+    this.#fail(session, intendedMs, nowMs, { kind: 'overflow', problem: 'expected room for a due request, got none' })
+  }
+
+  #serveDue(): void {
+    while (this.#due.size > 0) {
+      const connection = this.#pool.take()
+      if (connection === undefined) return
+      this.#sendOldest(connection)
+    }
+  }
+
+  #sendOldest(connection: Connection): void {
+    const intendedMs = this.#due.oldestMs
+    this.#send(connection, this.#due.shift(), intendedMs)
+  }
+
+  #recordLag(intendedMs: number, nowMs: number): void {
+    if (intendedMs >= 0) this.#options.meter.bank.lag.record(microseconds(nowMs - intendedMs))
+  }
+
+  /** @returns when it was sent */
+  #send(connection: Connection, session: Session, intendedMs: number): number {
+    const request = session.request()
+    const nowMs = this.#now()
+    if (typeof request === 'object' && 'kind' in request) {
+      this.#pool.give(connection, nowMs)
+      this.#fail(session, intendedMs, nowMs, request)
+      return nowMs
+    }
+    this.#busy++
+    connection.send(session, request, intendedMs, nowMs)
+    return nowMs
+  }
+
+  #onOpen(connection: Connection): void {
+    if (!this.#isRunning) {
+      this.#pool.give(connection, this.#now())
+      if (this.#pool.idle >= this.#options.connections.min) this.#prepared.resolve()
+    } else if (this.#due.size > 0) this.#sendOldest(connection)
+    else this.#pool.give(connection, this.#now())
+  }
+
+  #onAnswer(connection: Connection, isReusable: boolean): void {
+    const nowMs = this.#now()
+    const { intendedMs, sentMs } = connection
+    const session = connection.release() as Session
+    this.#busy--
+    const failure = session.judge(connection.answer)
+    // Free again before the session goes on, so that its next step finds a warm connection.
+    if (isReusable) {
+      if (this.#due.size > 0) this.#sendOldest(connection)
+      else this.#pool.give(connection, nowMs)
+    }
+    if (intendedMs >= 0) this.#options.meter.bank.service.record(microseconds(nowMs - sentMs))
+    if (failure === undefined) {
+      if (intendedMs >= 0) {
+        this.#options.meter.bank.succeeded[session.step.index]?.record(microseconds(nowMs - intendedMs))
+      }
+      this.#goOn(session, intendedMs, nowMs)
+    } else {
+      this.#fail(session, intendedMs, nowMs, failure)
+    }
+  }
+
+  #goOn(session: Session, intendedMs: number, nowMs: number): void {
+    const pauseMs = session.advance()
+    if (pauseMs === undefined) {
+      if (intendedMs >= 0) this.#count(COUNTERS.sessionsCompleted)
+    } else if (pauseMs === 0) this.#begin(session, nowMs, nowMs)
+    else this.#thinking.push(nowMs + pauseMs, session)
+  }
+
+  #onLost(connection: Connection, failure: Failure): void {
+    this.#busy--
+    const { intendedMs } = connection
+    this.#fail(connection.release() as Session, intendedMs, this.#now(), failure)
+  }
+
+  /** A refused connection is one user's refusal: the oldest request that waits has failed. */
+  #onRefused(problem: string): void {
+    if (!this.#isRunning) {
+      this.#prepared.reject(new Error(problem))
+      return
+    }
+    if (LOCAL_PROBLEMS.has(problem)) this.#localProblems++
+    if (this.#due.size === 0) return
+    const intendedMs = this.#due.oldestMs
+    this.#fail(this.#due.shift(), intendedMs, this.#now(), { kind: 'connection', problem })
+  }
+
+  /** Users give up, wherever their request is. */
+  #expire(nowMs: number): void {
+    const { timeoutMs } = this.#options
+    const failure: Failure = { kind: 'timeout', problem: `expected an answer within ${timeoutMs} ms, got none` }
+    while (nowMs - this.#due.oldestMs >= timeoutMs) {
+      const intendedMs = this.#due.oldestMs
+      this.#fail(this.#due.shift(), intendedMs, nowMs, failure)
+    }
+    for (const connection of this.#pool.all()) {
+      if (connection.session === undefined || nowMs - connection.intendedMs < timeoutMs) continue
+      this.#pool.discard(connection)
+      this.#onLost(connection, failure)
+    }
+  }
+
+  #fail(session: Session, intendedMs: number, nowMs: number, failure: Failure): void {
+    if (intendedMs < 0) return
+    const { bank } = this.#options.meter
+    const step = session.step.index
+    bank.failed[step]?.record(microseconds(nowMs - intendedMs))
+    const at = step * FAILURE_KINDS.length + kindIndex(failure.kind)
+    bank.failures[at] = (bank.failures[at] as number) + 1
+    this.#count(COUNTERS.sessionsFailed)
+    if (this.#examples++ < EXAMPLES_MAX) this.#options.onFailure(step, failure)
+  }
+
+  #count(counter: number): void {
+    const { counters } = this.#options.meter.bank
+    counters[counter] = (counters[counter] as number) + 1
+  }
+
+  #isOver(nowMs: number): boolean {
+    if (this.#nextArrivalMs !== Number.POSITIVE_INFINITY || nowMs < this.#options.durationMs) return false
+    return this.#busy === 0 && this.#due.size === 0
+  }
+
+  #finish(): void {
+    this.#report(this.#options.meter.finish())
+    this.stop()
+    this.#ended.resolve({
+      connectionsMax: this.#pool.sizeMax,
+      wasLimited: this.#pool.wasLimited,
+      unfinished: this.#unfinished + this.#thinking.size,
+      localProblems: this.#localProblems,
+    })
+  }
+
+  #report(bank: number | undefined): void {
+    this.#options.onSecond({ second: this.#second++, bank, inFlight: this.#busy, due: this.#due.size })
+  }
+}
+
+/** Histograms hold whole microseconds. */
+function microseconds(milliseconds: number): number {
+  return milliseconds <= 0 ? 0 : Math.round(milliseconds * 1_000)
+}
+
+const KIND_INDEX = Object.fromEntries(FAILURE_KINDS.map((kind, index) => [kind, index])) as Record<FailureKind, number>
+
+function kindIndex(kind: FailureKind): number {
+  return KIND_INDEX[kind]
+}
