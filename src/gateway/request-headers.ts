@@ -78,7 +78,7 @@ export function isRefused(head: ForwardedHead | HeadRefusal): head is HeadRefusa
  */
 export function originForm(target: string, host: string): string | undefined {
   if (target.startsWith('/')) return target
-  const match = /^https?:\/\/([^/?#@]*)(.*)$/is.exec(target)
+  const match = /^https?:\/\/([^/?#@]*)((?:[/?].*)?)$/is.exec(target)
   if (match === null || (match[1] as string).toLowerCase() !== host.toLowerCase()) return undefined
   const rest = match[2] as string
   return rest.startsWith('/') ? rest : `/${rest}`

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest'
+import { parseGatewayConfig } from '../../src/gateway/parse-gateway-config.ts'
+
+const good = {
+  version: 3,
+  routes: [{ prefix: '/', service: 'api' }],
+  services: { api: { requestTimeoutMs: 100, endpoints: [{ id: 'api-1', host: '127.0.0.1', port: 8000, weight: 2 }] } },
+}
+
+describe('parseGatewayConfig', () => {
+  it('takes what the control plane sends', () => {
+    expect(parseGatewayConfig(JSON.parse(JSON.stringify(good)))).toEqual(good)
+  })
+
+  it.each([
+    ['config', null],
+    ['config', []],
+    ['version', { ...good, version: '3' }],
+    ['routes', { ...good, routes: {} }],
+    ['routes[0].prefix', { ...good, routes: [{ prefix: '/a/../b', service: 'api' }] }],
+    ['routes[0].service', { ...good, routes: [{ prefix: '/', service: 'apj' }] }],
+    ['services.api.requestTimeoutMs', { ...good, services: { api: { requestTimeoutMs: 0, endpoints: [] } } }],
+    [
+      'services.api.endpoints[0].port',
+      { ...good, services: { api: { requestTimeoutMs: 1, endpoints: [{ id: 'a', host: 'h', port: 70_000 }] } } },
+    ],
+    [
+      'services.api.endpoints[0].weight',
+      { ...good, services: { api: { requestTimeoutMs: 1, endpoints: [{ id: 'a', host: 'h', port: 7, weight: 0 }] } } },
+    ],
+  ])('says that %s is wrong', (path, value) => {
+    expect(() => parseGatewayConfig(value)).toThrow(
+      expect.objectContaining({ code: 'TF_INPUT_INVALID', details: { path } }),
+    )
+  })
+})
