@@ -33,10 +33,10 @@ function checkReferences(system: ReadSystem, services: Services, place: Place): 
   for (const [serviceName, service] of services) {
     for (const [list, { kind, what }] of Object.entries(LISTS)) {
       const names = service?.[list as keyof typeof LISTS] ?? []
-      const known = [...(system[kind]?.keys() ?? [])]
+      const known = system[kind] ?? new Map<string, unknown>()
       for (const [index, name] of names.entries()) {
         const at = place.at('services').at(serviceName).at(list).at(index)
-        if (!known.includes(name)) unknownName(at, { what, name, known })
+        if (!known.has(name)) unknownName(at, { what, name, known: [...known.keys()] })
         else if (names.indexOf(name) < index)
           at.invalid(`expected each name once, got '${name}' again`, 'remove one of them')
       }
