@@ -62,25 +62,26 @@ export function sendError(response: ServerResponse, error: unknown): void {
   response.writeHead(STATUS[known.code] ?? 422, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
-    // What is left of a refused body is not read, so nothing can follow on this connection.
-    connection: 'close',
   })
   response.end(text)
 }
 
-/** Sends one line per value, each only when the last one has been taken; ends with the source or the signal. */
+/**
+ * Sends one line per value, each only when the last one has been taken; ends with the source, or when the client has
+ * `gone`. A server that stops tells the source, which may still say a last word.
+ */
 export async function sendStream(
   response: ServerResponse,
   stream: JsonStream,
-  options: { signal: AbortSignal; clock: Clock; stallMs: number },
+  options: { gone: AbortSignal; clock: Clock; stallMs: number },
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' })
   response.flushHeaders()
   const iterator = stream.lines[Symbol.asyncIterator]()
   const { promise: aborted, resolve: onAbort } = Promise.withResolvers<undefined>()
   const abort = (): void => onAbort(undefined)
-  if (options.signal.aborted) abort()
-  else options.signal.addEventListener('abort', abort, { once: true })
+  if (options.gone.aborted) abort()
+  else options.gone.addEventListener('abort', abort, { once: true })
   try {
     for (;;) {
       const next = await Promise.race([iterator.next(), aborted])
@@ -90,7 +91,7 @@ export async function sendStream(
     }
     response.end()
   } finally {
-    options.signal.removeEventListener('abort', abort)
+    options.gone.removeEventListener('abort', abort)
     // Not awaited: a source that waits for its next value may only return once it has it.
     iterator.return?.()?.then(undefined, () => undefined)
   }

@@ -108,8 +108,11 @@ function open(path: string, method: string, route: string, body: unknown, option
 }
 
 function headersFor(payload: string | undefined): Record<string, string | number> {
-  if (payload === undefined) return {}
-  return { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }
+  // We close the connection when we have the answer. Left to itself the server would close it with its answer, and one
+  // that refuses a body which is still being sent would be lost to us in a broken pipe.
+  const connection = { connection: 'keep-alive' }
+  if (payload === undefined) return connection
+  return { ...connection, 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }
 }
 
 /** Rejects when the request fails, never resolves. */

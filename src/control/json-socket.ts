@@ -167,20 +167,30 @@ class UnixJsonSocket implements JsonSocket {
   /** Never rejects: a client that has gone is not our error. */
   async #exchange(request: IncomingMessage, response: ServerResponse, stopping: AbortSignal): Promise<void> {
     const gone = new AbortController()
-    response.once('close', () => gone.abort())
+    const { promise: isOver, resolve } = Promise.withResolvers<void>()
+    response.once('finish', resolve)
+    response.once('close', () => {
+      gone.abort()
+      resolve()
+    })
     response.on('error', () => gone.abort())
     try {
       const signal = AbortSignal.any([gone.signal, stopping])
       const answer = await this.#answer(request, signal)
       if (isJsonStream(answer)) {
-        await sendStream(response, answer, { signal, clock: this.#options.clock, stallMs: this.#limits.streamStallMs })
+        await sendStream(response, answer, {
+          gone: gone.signal,
+          clock: this.#options.clock,
+          stallMs: this.#limits.streamStallMs,
+        })
       } else {
         sendValue(response, answer)
       }
     } catch (error) {
       sendError(response, error)
     }
-    if (!request.complete) response.once('finish', () => request.destroy())
+    // Written is not yet sent, and a server that stops must not cut off its last answers.
+    if (!response.destroyed && !response.writableFinished) await isOver
   }
 
   async #answer(request: IncomingMessage, signal: AbortSignal): Promise<unknown> {

@@ -13,12 +13,12 @@ export interface SnapshotStore {
   update(change: (snapshot: SystemSnapshot) => SystemSnapshot): SystemSnapshot
   /**
    * The snapshots newer than `afterVersion`, the first at once if there is one. A watcher that is slow gets the newest
-   * and misses those between; the last state is never missed. Ends with `signal` or `close`.
+   * and misses those between. Ends with `signal` or `close`, each time after the newest state.
    */
   watch(afterVersion?: number, signal?: AbortSignal): AsyncGenerator<SystemSnapshot, void, undefined>
   /** Resolves with the snapshot once it is newer than `afterVersion`; with the one there is when `signal` is aborted. */
   newerThan(afterVersion: number, signal: AbortSignal): Promise<SystemSnapshot>
-  /** Ends every watch, each after the last state. */
+  /** Ends every watch. */
   close(): void
 }
 
@@ -58,28 +58,22 @@ class VersionedSnapshotStore implements SnapshotStore {
   async *watch(afterVersion = 0, signal?: AbortSignal): AsyncGenerator<SystemSnapshot, void, undefined> {
     let seen = afterVersion
     for (;;) {
-      const snapshot = await this.#next(seen, signal)
-      if (snapshot === undefined) return
-      seen = snapshot.version
-      yield snapshot
+      const isLast = signal?.aborted === true || this.#isClosed
+      if (this.#snapshot.version > seen) {
+        seen = this.#snapshot.version
+        yield this.#snapshot
+      } else if (!isLast) await this.#changed.next(signal)
+      if (isLast) return
     }
   }
 
   async newerThan(afterVersion: number, signal: AbortSignal): Promise<SystemSnapshot> {
-    return (await this.#next(afterVersion, signal)) ?? this.#snapshot
+    for await (const snapshot of this.watch(afterVersion, signal)) return snapshot
+    return this.#snapshot
   }
 
   close(): void {
     this.#isClosed = true
     this.#changed.notify()
-  }
-
-  async #next(seen: number, signal: AbortSignal | undefined): Promise<SystemSnapshot | undefined> {
-    for (;;) {
-      if (signal?.aborted === true) return undefined
-      if (this.#snapshot.version > seen) return this.#snapshot
-      if (this.#isClosed) return undefined
-      await this.#changed.next(signal)
-    }
   }
 }

@@ -82,8 +82,8 @@ export interface RehearsalStatus {
   readonly id: string
   readonly state: 'running' | 'passed' | 'failed' | 'invalid' | 'aborted'
   readonly startedEpochMs: number
-  /** 0 to 1. */
-  readonly progress: number
+  /** How long it was planned to take, so that a reader knows how far it is. */
+  readonly durationMs: number
   /** File with the whole report, once it has ended. */
   readonly reportFile?: string
 }
