@@ -16,18 +16,21 @@ export async function fillBare(
   const list = tables.map((table) => `'${table}'`).join(', ')
   await context.execute(`
     set local maintenance_work_mem = '128MB';
+    create temporary table bare_table on commit drop as
+      select quote_ident(name)::regclass as id from unnest(array[${list}]) name;
     create temporary table bare_definition (step integer, undo text, redo text) on commit drop;
+    -- Foreign keys go first and come back last, those of other tables included.
     insert into bare_definition
       select case contype when 'f' then 3 else 1 end,
              format('alter table %s drop constraint %I', conrelid::regclass, conname),
              format('alter table %s add constraint %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
         from pg_constraint
        where contype in ('p', 'u', 'f')
-         and conrelid in (select quote_ident(t)::regclass from unnest(array[${list}]) t);
+         and (conrelid in (select id from bare_table) or confrelid in (select id from bare_table));
     insert into bare_definition
       select 2, format('drop index %s', indexrelid::regclass), pg_get_indexdef(indexrelid)
         from pg_index
-       where indrelid in (select quote_ident(t)::regclass from unnest(array[${list}]) t)
+       where indrelid in (select id from bare_table)
          and not exists (select from pg_constraint where conindid = indexrelid);
     do $$ declare definition record; begin
       for definition in select * from bare_definition order by step desc loop execute definition.undo; end loop;
@@ -37,6 +40,6 @@ export async function fillBare(
     do $$ declare definition record; begin
       for definition in select * from bare_definition order by step loop execute definition.redo; end loop;
     end $$;
-    drop table bare_definition;
+    drop table bare_definition, bare_table;
     analyze ${tables.map((table) => `"${table}"`).join(', ')};`)
 }

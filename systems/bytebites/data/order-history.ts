@@ -4,11 +4,11 @@ import { DIETS, type Diet, eats } from '../domain/diet.ts'
 import { MENU_CYCLE_WEEKS, menuNumber, menuOf } from '../domain/menu.ts'
 import { type Price, priceOf } from '../domain/price.ts'
 import type { TasteRecipe } from '../domain/recipe.ts'
-import { REGIONS, type Region } from '../domain/region.ts'
+import { REGIONS } from '../domain/region.ts'
 import { similarity } from '../domain/taste.ts'
-import { startOfDay } from '../domain/time-zone.ts'
 import { voucherOf } from '../domain/voucher.ts'
-import { dayOf, type Week } from '../domain/week.ts'
+import type { Week } from '../domain/week.ts'
+import { dayStarts } from './day-starts.ts'
 import { type Dice, dice } from './dice.ts'
 import { drawOrderDay, drawOrderHour, LAST_DELIVERY_WEEK } from './story.ts'
 import { ARCHETYPES, type SeededSubscriber } from './subscribers.ts'
@@ -121,22 +121,6 @@ function ratingOf(subscriber: SeededSubscriber, meals: readonly TasteRecipe[], r
 function timeOfDayMs(chance: Dice): number {
   return (drawOrderHour(chance) * 3600 + chance.integer(3600)) * 1000
 }
-
-/** Local midnights, remembered: a few thousand days and regions for half a million orders. */
-function dayStarts() {
-  const kept = new Map<number, number>()
-  return (week: Week, region: Region, weekday: number): number => {
-    const key = (week * 16 + weekday) * 16 + REGION_ORDER.indexOf(region)
-    let start = kept.get(key)
-    if (start === undefined) {
-      start = startOfDay(dayOf(week, weekday), region.timeZone)
-      kept.set(key, start)
-    }
-    return start
-  }
-}
-
-const REGION_ORDER = Object.values(REGIONS)
 
 function bitsOf(allergens: readonly Allergen[]): number {
   let bits = 0

@@ -1,9 +1,9 @@
 import type { SeedContext } from 'tenfold'
 import { REGIONS } from '../domain/region.ts'
-import { startOfDay } from '../domain/time-zone.ts'
-import { dayOf } from '../domain/week.ts'
+import { dayOf, isoDay } from '../domain/week.ts'
 import { hashPassword } from '../services/password.ts'
 import { fillBare } from './bare-tables.ts'
+import { dayStarts } from './day-starts.ts'
 import { dice } from './dice.ts'
 import { type NumberRows, numberRows } from './number-rows.ts'
 import { orderHistory, type SeededOrder } from './order-history.ts'
@@ -63,13 +63,14 @@ const SUBSCRIBER_COLUMNS = [
 
 export function* subscriberRows(subscribers: Iterable<SeededSubscriber>, details: OrderDetails) {
   const chance = dice(14)
+  const startsOf = dayStarts()
   const hashes = Array.from({ length: SALTS }, () =>
     hashPassword(SEEDED_PASSWORD, Buffer.from(Array.from({ length: 16 }, () => chance.integer(256)))),
   )
   for (const subscriber of subscribers) {
     const { userId, firstWeek, region } = subscriber
     // In the two days before the first week that they could order for.
-    const signedUpAt = startOfDay(dayOf(firstWeek, 3 - 14), REGIONS[region].timeZone) - chance.integer(172_800) * 1000
+    const signedUpAt = startsOf(firstWeek - 2, REGIONS[region], 3) - chance.integer(172_800) * 1000
     yield [
       userId,
       subscriber.email,
@@ -132,9 +133,11 @@ export function* orderRows(orders: Iterable<SeededOrder>, details: OrderDetails)
 
 const LINE_COLUMNS = ['user_id', 'order_number', 'recipe_id', 'servings', 'total_cents', 'tax_cents']
 
+/** Meals are rated on the Sunday after they came. */
+const SUNDAY = 6
+
 function* ratingRows(details: OrderDetails) {
   for (const [userId = 0, recipeId = 0, stars = 0, week = 0] of details.ratings.rows()) {
-    // On the Sunday after the delivery.
-    yield [userId, recipeId, stars, new Date(startOfDay(dayOf(week, 6), 'UTC'))]
+    yield [userId, recipeId, stars, `${isoDay(dayOf(week, SUNDAY))}T18:00:00Z`]
   }
 }

@@ -11,7 +11,7 @@ export const FLAVOURS = [
   'fresh',
   'smoky',
   'hearty',
-  'light',
+  'mild',
   'herby',
   'garlicky',
   'citrusy',

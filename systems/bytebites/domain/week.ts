@@ -20,6 +20,11 @@ export function weekOf(day: CalendarDay): Week {
   return Math.floor((Date.UTC(day.year, day.month - 1, day.day) - FIRST_MONDAY_MS) / (7 * DAY_MS))
 }
 
+/** 0 for Monday to 6 for Sunday. */
+export function weekdayOf(day: CalendarDay): number {
+  return (new Date(Date.UTC(day.year, day.month - 1, day.day)).getUTCDay() + 6) % 7
+}
+
 /** A day of the week: 0 is Monday, 6 Sunday; below 0 and above 6 are days of the weeks around it. */
 export function dayOf(week: Week, weekday: number): CalendarDay {
   const date = new Date(FIRST_MONDAY_MS + (week * 7 + weekday) * DAY_MS)

@@ -87,7 +87,8 @@ export function orderStore(database: SqlDatabase<OrderTables>): OrderStore {
         'in',
         rows.map((row) => row.order_number),
       )
-      .orderBy(['order_number', 'recipe_id'])
+      .orderBy('order_number')
+      .orderBy('recipe_id')
       .selectAll()
       .execute()
     return rows.map((row) =>
