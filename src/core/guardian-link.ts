@@ -77,11 +77,12 @@ class GuardianLink implements Guardian {
       stdio: ['pipe', 'pipe', 'ignore'],
     })
     child.stdin?.on('error', () => {}) // It was killed: 'exit' comes next and starts another.
-    await isReady(child)
+    // Told at once: the pipe keeps it until the guardian can read, so we may die before it is ready.
+    const messages: GuardianMessage[] = [{ type: 'run', runToken: this.#runToken }]
+    for (const ward of this.#wards.values()) messages.push({ type: 'watch', ward })
+    await Promise.all([isReady(child), ...messages.map((message) => send(child, message))])
     child.once('exit', () => this.#onExit())
     for (const stream of [child, child.stdin, child.stdout]) (stream as { unref?(): void } | null)?.unref?.()
-    await send(child, { type: 'run', runToken: this.#runToken })
-    for (const ward of this.#wards.values()) await send(child, { type: 'watch', ward })
     return child
   }
 

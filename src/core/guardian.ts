@@ -13,18 +13,31 @@ import { GRACE_MS_DEFAULT, takeDown } from './take-down.ts'
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
+// Whoever started us may be dead before we say that we are ready: then nobody reads it, which must not end us.
+process.stdout.on('error', () => {})
+
 const wards = new Map<number, Ward>()
 let runToken: string | undefined
 
 const lines = createInterface({ input: process.stdin })
 lines.on('line', (line) => {
-  const message = JSON.parse(line) as GuardianMessage
+  const message = parse(line)
+  if (message === undefined) return
   if (message.type === 'run') runToken = message.runToken
   else if (message.type === 'watch') wards.set(message.ward.pid, message.ward)
   else wards.delete(message.pid)
 })
 lines.on('close', () => void endAll())
 process.stdout.write('ready\n')
+
+/** We may be handed half a line by somebody who died while writing. */
+function parse(line: string): GuardianMessage | undefined {
+  try {
+    return JSON.parse(line) as GuardianMessage
+  } catch {
+    return undefined
+  }
+}
 
 async function endAll(): Promise<void> {
   const killAtMs = systemClock.nowMs() + GRACE_MS_DEFAULT
