@@ -210,6 +210,7 @@ class EmbeddedCluster implements Cluster {
     await makeClusterDirectory(this.#paths, user)
     const lock = await takeStateLock(statePathsOf(this.#paths.directory), this.#clock)
     undo.push(() => lock.release())
+    signal.throwIfAborted()
     let record = await readClusterRecord(this.#paths)
     if ((await inspectData(this.#paths, record, binaries)) === 'absent') {
       this.#become({ kind: 'initialising' })
