@@ -1,0 +1,76 @@
+import { formatDuration } from '../../core/duration.ts'
+import type { ResolvedBlueprint } from '../../blueprint/resolved-blueprint.ts'
+import { namedBlueprint } from '../blueprint-argument.ts'
+import type { Command } from '../command.ts'
+import { BLUEPRINT_ARGUMENT, EXIT } from '../command.ts'
+import { formatTable } from '../table.ts'
+
+/** `tenfold check`: is the blueprint one that this version runs? */
+export const check: Command = {
+  name: 'check',
+  summary: 'say whether a blueprint is right, and what it describes',
+  description: 'Loads the blueprint, checks every name, unit and relation, and prints what would run. Starts nothing.',
+  argument: BLUEPRINT_ARGUMENT,
+  options: {},
+  examples: [
+    ['npx tenfold check', 'the blueprint in this directory'],
+    ['npx tenfold check systems/bytebites --config before', 'another configuration of a system'],
+  ],
+  async run(input) {
+    const blueprint = await namedBlueprint(input)
+    input.terminal.out(input.options['json'] === true ? JSON.stringify(blueprint) : describeBlueprint(blueprint))
+    return EXIT.success
+  },
+}
+
+/** What would run, as a table. */
+export function describeBlueprint({
+  name,
+  configuration,
+  databases,
+  services,
+  objectives,
+  load,
+}: ResolvedBlueprint): string {
+  const rows = [
+    ...Object.values(services).map((service) => [
+      service.name,
+      `service × ${service.instances.desired}`,
+      [
+        service.routes.length > 0 ? `routes ${service.routes.join(', ')}` : 'internal',
+        list('databases', service.databases),
+        list('calls', service.calls),
+        objectiveText(objectives[service.name]),
+      ]
+        .filter((text) => text !== '')
+        .join('; '),
+    ]),
+    ...Object.values(databases).map((database) => [
+      database.name,
+      database.engine.kind === 'embedded' ? 'PostgreSQL' : 'PostgreSQL elsewhere',
+      database.engine.kind === 'embedded' ? '' : `at $${database.engine.urlVariable}`,
+    ]),
+  ]
+  const peak =
+    load === undefined
+      ? []
+      : [
+          `  peak: ${load.peakPerSecond} sessions/s of ${load.scenarios.map((scenario) => scenario.name).join(', ')}, ` +
+            `${load.arrivals.shape} arrivals over ${formatDuration(load.durationMs)}`,
+        ]
+  return [`${name} (${configuration}) is right.`, formatTable([['name', 'kind', ''], ...rows], '  '), ...peak].join(
+    '\n',
+  )
+}
+
+function list(label: string, names: readonly string[]): string {
+  return names.length === 0 ? '' : `${label} ${names.join(', ')}`
+}
+
+function objectiveText(objective: ResolvedBlueprint['objectives'][string] | undefined): string {
+  if (objective === undefined) return ''
+  const bounds = objective.latency.map(({ percentile, boundMs }) => `p${percentile} ≤ ${formatDuration(boundMs)}`)
+  const availability =
+    objective.availability === undefined ? [] : [`${Number((objective.availability * 100).toFixed(4))} % available`]
+  return `objective ${[...availability, ...bounds].join(', ')}`
+}

@@ -1,0 +1,159 @@
+import { relative } from 'node:path'
+import type { ResolvedDatabase } from '../blueprint/resolved-blueprint.ts'
+import type { Cluster, ClusterState } from '../clusters/cluster-state.ts'
+import { migrate } from '../clusters/migrations.ts'
+import type { SeedOptions } from '../clusters/seed.ts'
+import { runSeeds } from '../clusters/seed.ts'
+import type { DatabaseStatus } from '../control/snapshot.ts'
+import type { Component } from '../core/component.ts'
+import { messageOf } from '../core/errors.ts'
+import type { Release } from '../fleet/release.ts'
+import { pathInRelease } from '../fleet/release.ts'
+import { connectDatabase } from '../sql/database.ts'
+
+/** A database on its way to being usable: a cluster that runs, then its schema, then its data. */
+export interface DatabaseUnit extends Component {
+  /** Where services find it. @throws TF_NOT_RUNNING before the start */
+  url(): string
+}
+
+/** @see createDatabaseUnit */
+export interface DatabaseUnitOptions {
+  readonly database: ResolvedDatabase
+  /** Made here, so that its state changes reach us. */
+  readonly cluster: (onState: (state: ClusterState) => void) => Cluster
+  /** The blueprint's directory: what a seed is remembered by is relative to it. */
+  readonly blueprintDirectory: string
+  /** Seeds run from the release, where the children's account can read them. */
+  readonly release: Promise<Release>
+  /** How seeds are run, but for the database itself. */
+  readonly seeding: Omit<SeedOptions, 'database' | 'url' | 'seeds' | 'onProgress' | 'signal'>
+  readonly onStatus: (status: DatabaseStatus) => void
+}
+
+/**
+ * Starts the cluster, applies migrations that are new, and runs seeds that have not run. A second start finds all three
+ * done. `start` throws what `createCluster`, `migrate` and `runSeeds` throw.
+ */
+export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
+  const { database, onStatus } = options
+  const { name } = database
+  /** What is being prepared on a cluster that is ready; undefined when nothing is. */
+  let preparation: Pick<DatabaseStatus, 'state' | 'reason'> | undefined
+  const cluster = options.cluster(() => report())
+
+  function report(): void {
+    onStatus(databaseStatus(name, cluster, preparation))
+  }
+
+  function prepare(state: DatabaseStatus['state'], reason?: string): void {
+    preparation = { state, ...(reason === undefined ? {} : { reason }) }
+    report()
+  }
+
+  async function applyMigrations(): Promise<void> {
+    const connection = connectDatabase(
+      { url: cluster.url(), connectionsMax: 1 },
+      { applicationName: 'tenfold migrations' },
+    )
+    try {
+      await migrate(connection, database.migrations, {
+        onProgress: ({ file, number, total }) =>
+          prepare('migrating', `${relative(options.blueprintDirectory, file)} (${number} of ${total})`),
+      })
+    } finally {
+      await connection.end()
+    }
+  }
+
+  async function applySeeds(signal: AbortSignal | undefined): Promise<void> {
+    if (database.seeds.length === 0) return
+    const release = await options.release
+    await runSeeds({
+      ...options.seeding,
+      database: name,
+      url: cluster.url(),
+      seeds: database.seeds.map((file) => ({
+        key: relative(options.blueprintDirectory, file),
+        file: pathInRelease(release, file),
+      })),
+      onProgress: ({ message }) => prepare('seeding', message),
+      ...(signal === undefined ? {} : { signal }),
+    })
+  }
+
+  return {
+    url: () => cluster.url(),
+    async start(signal) {
+      prepare('starting')
+      try {
+        await cluster.start(signal)
+        if (database.migrations.length > 0) {
+          prepare('migrating')
+          await applyMigrations()
+        }
+        if (database.seeds.length > 0) {
+          prepare('seeding')
+          await applySeeds(signal)
+        }
+        preparation = undefined
+        report()
+      } catch (error) {
+        await cluster.stop()
+        prepare('failed', messageOf(error))
+        throw error
+      }
+    },
+    async stop(deadlineMs) {
+      await cluster.stop(deadlineMs)
+      // A start that failed stays readable in the status.
+      if (preparation?.state !== 'failed') preparation = undefined
+      report()
+    },
+  }
+}
+
+/** What a person is told of a database. Pure. */
+export function databaseStatus(
+  name: string,
+  cluster: Pick<Cluster, 'state' | 'version' | 'port' | 'process'>,
+  preparation: Pick<DatabaseStatus, 'state' | 'reason'> | undefined,
+): DatabaseStatus {
+  const { state, version, port, process } = cluster
+  return {
+    name,
+    ...(version === undefined ? {} : { version }),
+    nodes:
+      state.kind === 'stopped'
+        ? []
+        : [
+            {
+              id: `${name}-1`,
+              role: 'primary',
+              ...(process === undefined ? {} : { pid: process.identity.pid }),
+              ...(port === undefined ? {} : { port }),
+            },
+          ],
+    ...(preparation !== undefined && (state.kind === 'ready' || preparation.state === 'failed')
+      ? preparation
+      : clusterCondition(state)),
+  }
+}
+
+function clusterCondition(state: ClusterState): Pick<DatabaseStatus, 'state' | 'reason'> {
+  switch (state.kind) {
+    case 'initialising':
+      return { state: 'starting', reason: 'making the data directory' }
+    case 'starting':
+    case 'recovering':
+    case 'ready':
+    case 'stopped':
+      return { state: state.kind }
+    case 'stopping':
+      return { state: 'stopped', reason: 'stopping' }
+    case 'backing-off':
+      return { state: 'failed', reason: `${state.reason}; next attempt in ${state.delayMs} ms` }
+    case 'failed':
+      return { state: 'failed', reason: state.reason }
+  }
+}

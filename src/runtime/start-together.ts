@@ -1,0 +1,23 @@
+/**
+ * Runs all tasks at once. When one fails, the signal of the others is aborted, and once all have ended the first
+ * failure is thrown.
+ */
+export async function startTogether(
+  signal: AbortSignal,
+  tasks: readonly ((signal: AbortSignal) => Promise<void>)[],
+): Promise<void> {
+  const failing = new AbortController()
+  let failure: { readonly error: unknown } | undefined
+  const together = AbortSignal.any([signal, failing.signal])
+  await Promise.all(
+    tasks.map(async (task) => {
+      try {
+        await task(together)
+      } catch (error) {
+        failure ??= { error }
+        failing.abort()
+      }
+    }),
+  )
+  if (failure !== undefined) throw failure.error
+}

@@ -1,0 +1,189 @@
+import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import type { FrameStore } from '../control/frame-store.ts'
+import { createFrameStore } from '../control/frame-store.ts'
+import type { Notice, SystemSnapshot } from '../control/snapshot.ts'
+import type { SnapshotStore } from '../control/snapshot-store.ts'
+import { createSnapshotStore } from '../control/snapshot-store.ts'
+import type { StateDirectory } from '../control/state-directory.ts'
+import { openStateDirectory } from '../control/state-directory.ts'
+import { findChildUser } from '../core/child-user.ts'
+import type { Clock } from '../core/clock.ts'
+import { systemClock } from '../core/clock.ts'
+import type { Component } from '../core/component.ts'
+import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
+import { messageOf, TenfoldError } from '../core/errors.ts'
+import { uniqueId } from '../core/random.ts'
+import { reapLeftovers } from '../core/reap-leftovers.ts'
+import { createSubprocesses } from '../core/subprocesses.ts'
+import { initialSnapshot } from './initial-snapshot.ts'
+import { runningPhase } from './system-phase.ts'
+import type { SystemParts } from './system-parts.ts'
+import { createSystemParts } from './system-parts.ts'
+
+/** @see createSystem */
+export interface SystemOptions {
+  readonly blueprint: ResolvedBlueprint
+  /** Whether a guardian takes everything down when this process dies, also by kill -9; else the parts go on serving. */
+  readonly isEphemeral: boolean
+  /** Where secrets are read from. @default process.env */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  readonly clock?: Clock
+}
+
+/** A system that runs, or is about to. */
+export interface System extends Component {
+  /**
+   * Resolves when every part is ready. Rejects with the first part's error, after everything has been stopped again.
+   *
+   * @throws TF_ALREADY_RUNNING, TF_STATE_UNUSABLE, TF_PORT_TAKEN, TF_SERVICE_NOT_READY, … as the parts do
+   */
+  start(signal?: AbortSignal): Promise<void>
+  readonly snapshots: SnapshotStore
+  readonly frames: FrameStore
+  /** Known once started. */
+  stateDirectory(): string
+  /** Aborted when a client of the control socket asked the system to stop: whoever started it calls `stop`. */
+  readonly stopRequested: AbortSignal
+}
+
+/**
+ * Makes a system from a blueprint: blueprint in, running system out. It is the one place where the parts, which know
+ * nothing of each other, are put together (`system-parts.ts`).
+ *
+ * Order of the start: state and its lock, what an earlier run left is ended, control socket; then databases, gateway
+ * and release side by side; then services. The end is the other way round, gateway first, so that no request meets a
+ * part that has left.
+ */
+export function createSystem(options: SystemOptions): System {
+  return new BlueprintSystem(options)
+}
+
+class BlueprintSystem implements System {
+  readonly snapshots: SnapshotStore
+  readonly frames: FrameStore
+  readonly #options: SystemOptions
+  readonly #clock: Clock
+  readonly #run = uniqueId()
+  readonly #stopRequest = new AbortController()
+  readonly #stopping = new AbortController()
+  #state: StateDirectory | undefined
+  #parts: SystemParts | undefined
+  #starting: Promise<void> | undefined
+  #stopped: Promise<void> | undefined
+
+  constructor(options: SystemOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.snapshots = createSnapshotStore(
+      initialSnapshot(options.blueprint, { id: this.#run, pid: process.pid, startedEpochMs: this.#clock.epochMs() }),
+    )
+    this.frames = createFrameStore({ clock: this.#clock })
+  }
+
+  get stopRequested(): AbortSignal {
+    return this.#stopRequest.signal
+  }
+
+  stateDirectory(): string {
+    if (this.#state === undefined) throw new TenfoldError('TF_NOT_RUNNING', 'expected the system to have been started')
+    return this.#state.directory
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    const signals = [this.#stopping.signal, ...(signal === undefined ? [] : [signal])]
+    this.#starting ??= this.#start(AbortSignal.any(signals))
+    try {
+      await this.#starting
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  stop(deadlineMs: number = STOP_DEADLINE_MS_DEFAULT): Promise<void> {
+    this.#stopped ??= this.#stop(deadlineMs)
+    return this.#stopped
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal)
+    const { blueprint, isEphemeral } = this.#options
+    const user = findChildUser()
+    this.#state = await openStateDirectory({ blueprint, user, clock: this.#clock })
+    const state = this.#state
+    if (state.outside !== undefined) {
+      this.#notice({ level: 'info', message: `data is in ${state.outside.path}: ${state.outside.reason}` })
+    }
+    const reaped = await reapLeftovers(state.processesFile, { clock: this.#clock })
+    if (reaped.length > 0) {
+      this.#notice({ level: 'info', message: `ended ${reaped.length} processes that an earlier run had left` })
+    }
+    throwIfAborted(signal)
+    const subprocesses = await createSubprocesses({
+      recordFile: state.processesFile,
+      runToken: `tenfold-${this.#run}`,
+      isEphemeral,
+      clock: this.#clock,
+    })
+    this.#parts = createSystemParts({
+      blueprint,
+      state,
+      user,
+      subprocesses,
+      clock: this.#clock,
+      environment: this.#options.environment ?? process.env,
+      snapshots: this.snapshots,
+      frames: this.frames,
+      change: (change) => this.#change(change),
+      notice: (notice) => this.#notice(notice),
+      requestStop: () => this.#stopRequest.abort(),
+    })
+    await this.#parts.openControl(signal)
+    await state.recordRun({ run: this.#run, startedEpochMs: this.snapshots.current().startedEpochMs })
+    await this.#parts.start(signal)
+    this.snapshots.update((snapshot) => ({ ...snapshot, phase: runningPhase({ ...snapshot, phase: 'running' }) }))
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    this.#stopping.abort()
+    this.snapshots.update((snapshot) => ({ ...snapshot, phase: 'stopping' }))
+    // A start under way ends by the signal; its error has gone to whoever started.
+    await this.#starting?.catch(() => undefined)
+    try {
+      await this.#parts?.stop(deadlineMs)
+    } finally {
+      this.snapshots.update((snapshot) => ({ ...snapshot, phase: 'stopped' }))
+      this.snapshots.close()
+      this.frames.close()
+      await this.#parts?.closeControl()
+      await this.#state?.close()
+    }
+  }
+
+  /** A part has changed: the whole may be well or not any more. */
+  #change(change: (snapshot: SystemSnapshot) => SystemSnapshot): void {
+    this.snapshots.update((before) => {
+      const after = change(before)
+      const isUp = after.phase === 'running' || after.phase === 'degraded'
+      return isUp ? { ...after, phase: runningPhase(after) } : after
+    })
+  }
+
+  #notice(notice: Omit<Notice, 'atEpochMs'>): void {
+    this.snapshots.update((snapshot) => {
+      const others = snapshot.notices.filter(({ message }) => message !== notice.message)
+      const notices = [...others, { atEpochMs: this.#clock.epochMs(), ...notice }]
+      return { ...snapshot, notices: notices.slice(-NOTICES_MAX) }
+    })
+  }
+}
+
+/** The oldest leave: a snapshot stays small however long a system runs. */
+const NOTICES_MAX = 20
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (!signal.aborted) return
+  throw new TenfoldError('TF_ABORTED', 'expected the system to start, but it was stopped', {
+    cause: messageOf(signal.reason),
+  })
+}
