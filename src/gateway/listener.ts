@@ -51,6 +51,8 @@ export async function openListener(options: {
       requestTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       insecureHTTPParser: false,
+      // Looked at with the other headers, for an answer in our form.
+      requireHostHeader: false,
       // No event is needed to learn that a request without a body has none.
       optimizeEmptyRequests: true,
       shouldUpgradeCallback: isWebSocket,

@@ -61,6 +61,7 @@ export function forwardHead(rawHeaders: readonly string[], origin: RequestOrigin
       requestId ??= isRequestId(value) ? value : undefined
     }
   }
+  if (host === undefined && origin.httpVersion !== '1.0') return refuse('expected a Host header, got none')
   requestId ??= uniqueId()
   if (host !== undefined && host !== '') headers.push('host', host, 'x-forwarded-host', host)
   headers.push('x-forwarded-for', origin.remoteAddress, 'x-forwarded-proto', 'http', 'x-request-id', requestId)
