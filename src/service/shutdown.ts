@@ -1,5 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel'
+import type { Server as HttpServer } from 'node:http'
 import type { Server } from 'node:net'
+import { systemClock } from '../core/clock.ts'
 
 /** Work to be done before the process ends. */
 export type ShutdownHook = () => unknown
@@ -11,6 +13,7 @@ interface Shutdown {
   isUnderWay: boolean
 }
 
+const IDLE_LOOK_MS = 50
 const KEY = Symbol.for('tenfold.shutdown')
 const holder = globalThis as { [KEY]?: Shutdown }
 
@@ -45,6 +48,9 @@ export function installShutdown(): Shutdown {
     shutdown.servers.add(server)
     server.once('close', () => shutdown.servers.delete(server))
   })
+  subscribe('tracing:net.server.listen:error', (message) => {
+    shutdown.servers.delete((message as { server: Server }).server)
+  })
   process.on('SIGTERM', () => void leave(shutdown))
   return shutdown
 }
@@ -53,7 +59,7 @@ async function leave(shutdown: Shutdown): Promise<void> {
   if (shutdown.isUnderWay) return
   shutdown.isUnderWay = true
   const isOurs = process.listenerCount('SIGTERM') === 1
-  await Promise.all([...shutdown.servers].map((server) => closed(server, isOurs)))
+  await Promise.all([...shutdown.servers].map(isOurs ? closeServer : hasClosed))
   for (const hook of shutdown.hooks.toReversed()) {
     try {
       await hook()
@@ -64,11 +70,20 @@ async function leave(shutdown: Shutdown): Promise<void> {
   if (isOurs) process.exit()
 }
 
-/** `close` of an HTTP server also closes its idle connections, and the others after their answer. */
-function closed(server: Server, isOurs: boolean): Promise<void> {
-  return new Promise((resolve) => {
-    server.once('close', resolve)
-    if (isOurs) server.close(() => resolve())
-    else if (!server.listening) resolve()
+/**
+ * `close` of an HTTP server closes the connections that are idle then; those whose answer ends later would wait for
+ * another request until their keep-alive time is over.
+ */
+async function closeServer(server: Server | HttpServer): Promise<void> {
+  const closed = hasClosed(server)
+  server.close()
+  const cancel = systemClock.every(IDLE_LOOK_MS, () => {
+    if ('closeIdleConnections' in server) server.closeIdleConnections()
   })
+  await closed
+  cancel()
+}
+
+function hasClosed(server: Server): Promise<void> {
+  return new Promise((resolve) => void server.once('close', () => resolve()))
 }

@@ -8,7 +8,7 @@ import type { ExitStatus, Subprocess, Subprocesses } from '../../core/subprocess
 import type { BindingsDocument } from '../../service/bindings-document.ts'
 import { findFreePort } from '../free-port.ts'
 import { instanceEnvironment } from '../instance-environment.ts'
-import type { InstanceExit, InstanceHost, InstanceRequest, RunningInstance } from '../instance-host.ts'
+import type { InstanceExit, InstanceHost, InstanceRequest, InstanceUsage, RunningInstance } from '../instance-host.ts'
 import { lastLines } from '../last-lines.ts'
 import { probe } from '../readiness-probe.ts'
 import { pathInRelease } from '../release.ts'
@@ -175,6 +175,11 @@ class LocalInstance implements RunningInstance {
         isPortTaken: lines.some((line) => PORT_TAKEN.test(line)),
       }
     })
+  }
+
+  usage(): InstanceUsage | undefined {
+    const [cpuSeconds, memoryBytes] = [this.#child.cpuSeconds(), this.#child.memoryBytes()]
+    return cpuSeconds === undefined || memoryBytes === undefined ? undefined : { cpuSeconds, memoryBytes }
   }
 
   probe(timeoutMs: number): ReturnType<RunningInstance['probe']> {
