@@ -48,6 +48,15 @@ function describe(error: unknown): Description {
   if (error instanceof SyntaxError && /does not provide an export/.test(error.message)) {
     return { what: 'an import that does not exist', hint: 'correct the name; types are imported with "import type"' }
   }
+  if (
+    error instanceof SyntaxError &&
+    /import statement outside a module|Unexpected token 'export'/.test(error.message)
+  ) {
+    return {
+      what: 'a module in a package that is declared to be CommonJS',
+      hint: 'let its name end in .mts or .mjs, or set "type": "module" in package.json',
+    }
+  }
   // A syntax error of the file itself has no frame in it: nothing of it has run.
   if (error instanceof SyntaxError && framePlace(stackOf(error)) === undefined) {
     return { what: 'a syntax error', hint: 'correct the line' }
