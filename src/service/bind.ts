@@ -21,7 +21,7 @@ export type BoundService<System, Name extends ServiceName<System>> = Bindings<Sy
  * @throws TF_BINDINGS_MISSING outside `tenfold up`
  * @throws TF_BINDINGS_INVALID when another version of Tenfold wrote the document
  * @example
- * import type { System } from '../tenfold.config.ts'
+ * // System is the type that tenfold.config.ts exports
  * const { databases, services } = await bind<System, 'api'>()
  * const recipes = await databases.catalog.db.selectFrom('recipe').selectAll().execute()
  */

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { InstancePhase, ObservedInstance, ReconcilePolicy } from '../../src/fleet/reconcile.ts'
 import { balanced, nextDueMs, reconcile } from '../../src/fleet/reconcile.ts'
