@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { ControlGroup } from './control-group.ts'
 import { noControlGroup, readGroupFile, removeGroups } from './control-group.ts'
 import { createVersion1Group } from './control-groups/version-1.ts'
@@ -87,8 +87,8 @@ export function choosePlaces(
 
 /** The directory of a group; a container's mount may start somewhere below the root of the hierarchy. */
 function placeOf(path: string, root: string, mountPoint: string): string {
-  if (root === '/') return path.startsWith('/..') ? mountPoint : join(mountPoint, path)
-  return path === root || path.startsWith(`${root}/`) ? join(mountPoint, path.slice(root.length)) : mountPoint
+  if (root === '/') return path.startsWith('/..') ? mountPoint : resolve(mountPoint, `.${path}`)
+  return path === root || path.startsWith(`${root}/`) ? resolve(mountPoint, `.${path.slice(root.length)}`) : mountPoint
 }
 
 /** Groups whose maker is dead and that are empty: what kill -9 left. One with processes inside refuses by itself. */
