@@ -1,8 +1,9 @@
 import type { Command } from './command.ts'
 import { check } from './commands/check.ts'
 import { down } from './commands/down.ts'
+import { rehearse } from './commands/rehearse.ts'
 import { status } from './commands/status.ts'
 import { up } from './commands/up.ts'
 
 /** Every command of `tenfold`, in the order of the help. */
-export const COMMANDS: readonly Command[] = [check, up, status, down]
+export const COMMANDS: readonly Command[] = [check, up, status, rehearse, down]

@@ -1,5 +1,5 @@
 import type { InstanceStatus, ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
-import { formatTable } from './table.ts'
+import { formatTable } from '../core/table.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What a person sees of a running system: where it is, what runs, what is not well. */

@@ -86,6 +86,10 @@ export const ERROR_CODES = {
     meaning: 'The URL of a database is not a `postgres://` URL.',
     remedy: 'Write it like `postgres://user:password@host:5432/database`, special characters percent-encoded.',
   },
+  TF_DETACHED_START_FAILED: {
+    meaning: 'The control plane that was started in the background ended before the system ran.',
+    remedy: 'Read what it said; the log file is named in the message.',
+  },
   TF_DIRECTORY_UNUSABLE: {
     meaning: 'A directory that is needed cannot be made or used.',
     remedy: 'Remove what is in the way, free space, or correct the permissions named in the message.',
@@ -117,6 +121,10 @@ export const ERROR_CODES = {
   TF_INTERNAL: {
     meaning: 'Tenfold failed in a way it does not foresee.',
     remedy: 'It is a bug: report it with the message and the log of the process.',
+  },
+  TF_LOAD_MISSING: {
+    meaning: 'The blueprint does not say what load to rehearse.',
+    remedy: 'Add `load` with a peak and scenarios to the blueprint.',
   },
   TF_LOAD_WORKER_FAILED: {
     meaning: 'A thread of the load generator ended before the run did.',

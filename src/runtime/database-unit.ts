@@ -52,6 +52,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
   }
 
   async function applyMigrations(): Promise<void> {
+    if (database.migrations.length === 0) return
     const connection = connectDatabase(
       { url: cluster.url(), connectionsMax: 1 },
       { applicationName: 'tenfold migrations' },
@@ -88,14 +89,8 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
       prepare('starting')
       try {
         await cluster.start(signal)
-        if (database.migrations.length > 0) {
-          prepare('migrating')
-          await applyMigrations()
-        }
-        if (database.seeds.length > 0) {
-          prepare('seeding')
-          await applySeeds(signal)
-        }
+        await applyMigrations()
+        await applySeeds(signal)
         preparation = undefined
         report()
       } catch (error) {

@@ -3,7 +3,7 @@ import type { ResolvedBlueprint } from '../../blueprint/resolved-blueprint.ts'
 import { namedBlueprint } from '../blueprint-argument.ts'
 import type { Command } from '../command.ts'
 import { BLUEPRINT_ARGUMENT, EXIT } from '../command.ts'
-import { formatTable } from '../table.ts'
+import { formatTable } from '../../core/table.ts'
 
 /** `tenfold check`: is the blueprint one that this version runs? */
 export const check: Command = {

@@ -1,8 +1,14 @@
-import type { SystemSnapshot } from '../../control/snapshot.ts'
+import { connectControl } from '../../control/control-client.ts'
+import type { System } from '../../runtime/system.ts'
 import { createSystem } from '../../runtime/system.ts'
+import type { ResolvedBlueprint } from '../../blueprint/resolved-blueprint.ts'
+import { hasCode, TenfoldError } from '../../core/errors.ts'
 import { namedBlueprint } from '../blueprint-argument.ts'
 import type { Command, CommandInput, ExitCode } from '../command.ts'
 import { BLUEPRINT_ARGUMENT, EXIT } from '../command.ts'
+import { startDetached } from '../detached.ts'
+import { followStart } from '../follow-start.ts'
+import { REHEARSAL_OPTIONS, rehearsalRequest, runRehearsal } from '../run-rehearsal.ts'
 import { statusView } from '../status-view.ts'
 
 /** `tenfold up`: run the system. */
@@ -11,30 +17,87 @@ export const up: Command = {
   summary: 'run a system on this machine until Ctrl-C',
   description:
     'Starts databases, gateway and services as the blueprint describes them and keeps them running. Data of an\n' +
-    'earlier run is found as it was left. Ctrl-C stops everything in order; a second Ctrl-C at once.',
+    'earlier run is found as it was left. Ctrl-C stops everything in order; a second Ctrl-C ends at once.',
   argument: BLUEPRINT_ARGUMENT,
   options: {
+    port: { type: 'string', value: 'NUMBER', description: "port of the gateway (default: the blueprint's, or 8080)" },
+    detach: { type: 'boolean', description: 'return when it runs, and leave it running; "tenfold down" stops it' },
     ephemeral: { type: 'boolean', description: 'take everything down also when this process is killed' },
+    rehearse: { type: 'boolean', description: 'rehearse the peak once everything runs' },
+    once: {
+      type: 'boolean',
+      description: 'end after the rehearsal, with its result as the exit status (implies --ephemeral)',
+    },
+    ...REHEARSAL_OPTIONS,
   },
-  examples: [['npx tenfold up', 'the system of this directory']],
+  examples: [
+    ['npx tenfold up', 'the system of this directory'],
+    ['npx tenfold up --detach', 'in the background'],
+    ['npx tenfold up --rehearse --once', 'start, rehearse, stop: for CI'],
+  ],
   async run(input) {
-    return runSystem(input)
+    const blueprint = withPort(await namedBlueprint(input), input.options['port'])
+    // Wrong options are said before anything starts.
+    if (isRehearsed(input)) rehearsalRequest(input.options, blueprint)
+    return input.options['detach'] === true ? startDetached(input, blueprint) : runHere(input, blueprint)
   },
 }
 
-async function runSystem(input: CommandInput): Promise<ExitCode> {
+function isRehearsed({ options }: CommandInput): boolean {
+  return options['rehearse'] === true || options['once'] === true
+}
+
+async function runHere(input: CommandInput, blueprint: ResolvedBlueprint): Promise<ExitCode> {
   const { terminal, options, signal } = input
-  const blueprint = await namedBlueprint(input)
-  const system = createSystem({ blueprint, isEphemeral: options['ephemeral'] === true })
+  const isOnce = options['once'] === true
+  const system = createSystem({ blueprint, isEphemeral: isOnce || options['ephemeral'] === true })
+  try {
+    await start(system, input)
+    const isJson = options['json'] === true
+    if (!isJson) terminal.out(statusView(system.snapshots.current(), terminal.style))
+    else if (!isRehearsed(input)) terminal.out(JSON.stringify(system.snapshots.current()))
+    const ended = AbortSignal.any([signal, system.stopRequested])
+    let outcome: ExitCode = EXIT.success
+    if (isRehearsed(input)) {
+      if (!isJson) terminal.out('')
+      outcome = await runRehearsal({ ...input, signal: ended }, blueprint, connectControl(system.stateDirectory()))
+    }
+    if (isOnce) return outcome
+    terminal.note(terminal.style('dim', 'Ctrl-C stops everything.'))
+    await aborted(ended)
+    return EXIT.success
+  } catch (error) {
+    // Whoever interrupts knows it; that is no failure to explain.
+    if (signal.aborted && hasCode(error, 'TF_ABORTED')) return EXIT.interrupted
+    throw error
+  } finally {
+    terminal.progress(terminal.style('dim', 'stopping …'))
+    await system.stop()
+    terminal.progress('')
+  }
+}
+
+/** Starts, and shows how it goes on. */
+async function start(system: System, { terminal, signal }: CommandInput): Promise<void> {
+  const started = new AbortController()
+  const following = followStart(system.snapshots, terminal, started.signal)
   try {
     await system.start(signal)
-    terminal.out(statusView(system.snapshots.current(), terminal.style))
-    await aborted(AbortSignal.any([signal, system.stopRequested]))
-    terminal.note('stopping …')
   } finally {
-    await system.stop()
+    started.abort()
+    await following
   }
-  return EXIT.success
+}
+
+function withPort(blueprint: ResolvedBlueprint, port: string | boolean | undefined): ResolvedBlueprint {
+  if (typeof port !== 'string') return blueprint
+  const number = Number(port)
+  if (!Number.isInteger(number) || number < 0 || number > 65_535) {
+    throw new TenfoldError('TF_USAGE', `expected --port to be a number from 0 to 65535, got ${JSON.stringify(port)}`, {
+      hint: 'write it like --port 8080; 0 takes any free one',
+    })
+  }
+  return { ...blueprint, gateway: { ...blueprint.gateway, port: number, isPortGiven: number !== 0 } }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -42,8 +105,4 @@ function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) resolve()
   signal.addEventListener('abort', () => resolve(), { once: true })
   return promise
-}
-
-export function progressText(snapshot: SystemSnapshot): string {
-  return snapshot.phase
 }

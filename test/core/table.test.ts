@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatTable } from '../../src/cli/table.ts'
+import { formatTable } from '../../src/core/table.ts'
 
 test('aligns text left and numbers right, and measures without colours', () => {
   const rows = [

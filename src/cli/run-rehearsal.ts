@@ -1,0 +1,143 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import type { ControlClient } from '../control/control-client.ts'
+import type { MetricFrame } from '../control/metric-frame.ts'
+import type { RehearsalStatus } from '../control/snapshot.ts'
+import { stateDirectoryOf } from '../control/state-paths.ts'
+import { systemClock } from '../core/clock.ts'
+import { writeFileDurably } from '../core/durable-file.ts'
+import type { Duration } from '../core/duration.ts'
+import { formatDuration, parseDuration } from '../core/duration.ts'
+import { hasCode, TenfoldError } from '../core/errors.ts'
+import { freshSeed, uniqueId } from '../core/random.ts'
+import type { LoadSecond } from '../load/load-result.ts'
+import { rehearse, requireLoad, WARMUP_MS } from '../rehearsal/rehearse.ts'
+import type { RehearsalReport } from '../rehearsal/rehearsal-report.ts'
+import { reportView } from '../rehearsal/report-view.ts'
+import type { CommandInput, CommandOption, ExitCode } from './command.ts'
+import { EXIT } from './command.ts'
+
+/** Options of a rehearsal, for every command that runs one. */
+export const REHEARSAL_OPTIONS: Readonly<Record<string, CommandOption>> = {
+  times: { type: 'string', value: 'N', description: "multiple of the blueprint's peak (default: 1)" },
+  duration: { type: 'string', value: 'TIME', description: "how long, for example 60s (default: the blueprint's)" },
+  seed: { type: 'string', value: 'NUMBER', description: 'repeat the load of an earlier rehearsal exactly' },
+}
+
+/** What the options of a command line ask for. */
+export interface RehearsalRequest {
+  readonly times: number
+  readonly seed: number
+  readonly durationMs: number
+}
+
+/**
+ * Understands `--times`, `--duration` and `--seed`.
+ *
+ * @throws TF_USAGE, TF_DURATION_INVALID, TF_LOAD_MISSING
+ */
+export function rehearsalRequest(options: CommandInput['options'], blueprint: ResolvedBlueprint): RehearsalRequest {
+  const { times, duration, seed } = options
+  return {
+    times: typeof times === 'string' ? positive('--times', times) : 1,
+    seed: typeof seed === 'string' ? positive('--seed', seed) : freshSeed(),
+    durationMs: typeof duration === 'string' ? parseDuration(duration as Duration) : requireLoad(blueprint).durationMs,
+  }
+}
+
+/**
+ * Rehearses the peak of a running system: shows how it goes, keeps the report in the state directory, prints it.
+ *
+ * @returns success when it passed, failure when it failed or says nothing
+ */
+export async function runRehearsal(
+  input: CommandInput,
+  blueprint: ResolvedBlueprint,
+  control: ControlClient,
+): Promise<ExitCode> {
+  const { terminal, options, signal } = input
+  const request = rehearsalRequest(options, blueprint)
+  const target = await publicUrl(control)
+  const id = uniqueId()
+  const status: RehearsalStatus = {
+    id,
+    state: 'running',
+    startedEpochMs: systemClock.epochMs(),
+    durationMs: WARMUP_MS + request.durationMs,
+  }
+  await control.command('rehearsal', { ...status })
+  try {
+    const report = await rehearse({
+      blueprint,
+      target,
+      id,
+      ...request,
+      framesSince: (sinceEpochMs) => collect(control.frames({ sinceEpochMs, follow: false })),
+      onSecond: (second) => showSecond(input, second, request),
+      signal,
+    })
+    const reportFile = await keepReport(blueprint, report)
+    await control.command('rehearsal', { ...status, state: report.state, reportFile })
+    terminal.progress('')
+    terminal.out(
+      options['json'] === true
+        ? JSON.stringify(report)
+        : reportView(report, terminal.style, Math.min(100, terminal.columns)),
+    )
+    return report.state === 'passed' ? EXIT.success : EXIT.failure
+  } catch (error) {
+    terminal.progress('')
+    // The system may be gone; what went wrong first is what counts.
+    await control.command('rehearsal', { ...status, state: 'aborted' }).catch(() => undefined)
+    throw error
+  }
+}
+
+function showSecond({ terminal }: CommandInput, second: LoadSecond, { durationMs }: RehearsalRequest): void {
+  const total = Math.ceil(durationMs / 1_000)
+  const done = second.second + 1
+  // After that, only the last answers are awaited.
+  if (done > total) return
+  const width = 24
+  const filled = Math.round((done / total) * width)
+  const failed = second.failed === 0 ? '' : terminal.style('red', `  ${second.failed} failed`)
+  const text =
+    `rehearsing ${'█'.repeat(filled)}${'░'.repeat(width - filled)} ${done}/${total}s  ${second.offered} req/s  ` +
+    `p50 ${formatDuration(second.latencyMsP50)}  p95 ${formatDuration(second.latencyMsP95)}${failed}`
+  if (terminal.isInteractive) terminal.progress(text)
+  else if (done % 5 === 0 || done === total) terminal.note(text)
+}
+
+async function publicUrl(control: ControlClient): Promise<string> {
+  const { gateway, phase } = await control.snapshot()
+  if (gateway.url !== undefined && (phase === 'running' || phase === 'degraded')) return gateway.url
+  throw new TenfoldError('TF_NOT_RUNNING', `expected the system to be running, but it is ${phase}`, {
+    hint: 'wait until "tenfold status" shows it running',
+  })
+}
+
+async function keepReport(blueprint: ResolvedBlueprint, report: RehearsalReport): Promise<string> {
+  const directory = join(stateDirectoryOf(blueprint), 'rehearsals')
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const file = join(directory, `${new Date(report.startedEpochMs).toISOString().replaceAll(/[:.]/g, '-')}.json`)
+  await writeFileDurably(file, `${JSON.stringify(report)}\n`)
+  return file
+}
+
+async function collect(frames: AsyncIterable<MetricFrame>): Promise<readonly MetricFrame[]> {
+  try {
+    return await Array.fromAsync(frames)
+  } catch (error) {
+    if (hasCode(error, 'TF_NOT_RUNNING')) return []
+    throw error
+  }
+}
+
+function positive(option: string, text: string): number {
+  const value = Number(text)
+  if (Number.isFinite(value) && value > 0) return value
+  throw new TenfoldError('TF_USAGE', `expected ${option} to be a number above 0, got ${JSON.stringify(text)}`, {
+    hint: `write it like ${option} 2`,
+  })
+}

@@ -1,0 +1,138 @@
+import type { ResolvedBlueprint, ResolvedLoad } from '../blueprint/resolved-blueprint.ts'
+import { histogramOf } from '../control/frame-query.ts'
+import type { MetricFrame } from '../control/metric-frame.ts'
+import type { Clock } from '../core/clock.ts'
+import { systemClock } from '../core/clock.ts'
+import { TenfoldError } from '../core/errors.ts'
+import { createHistogram } from '../core/histogram.ts'
+import type { LoadResult, LoadSecond } from '../load/load-result.ts'
+import { runLoad } from '../load/run-load.ts'
+import { strictestBoundMs } from '../objectives/objective.ts'
+import type { Measurement } from '../objectives/verdict.ts'
+import { judgeObjective } from '../objectives/verdict.ts'
+import type { RehearsalReport, ServiceVerdict } from './rehearsal-report.ts'
+import { stepsOf } from './route-steps.ts'
+
+/** What to rehearse, and against what. */
+export interface RehearsalOptions {
+  readonly blueprint: ResolvedBlueprint
+  /** Base URL of the running system's public listener. */
+  readonly target: string
+  /** Names the rehearsal in reports. */
+  readonly id: string
+  /** Repeats the load exactly. */
+  readonly seed: number
+  /** Multiple of the blueprint's peak. @default 1 */
+  readonly times?: number
+  /** @default the blueprint's */
+  readonly durationMs?: number
+  /** The system's frames since an instant, for services that users do not reach themselves. */
+  readonly framesSince: (epochMs: number) => Promise<readonly MetricFrame[]>
+  readonly onSecond?: (second: LoadSecond) => void
+  readonly signal?: AbortSignal
+  readonly clock?: Clock
+}
+
+/** Not measured: connections, caches and just-in-time compilers get to the state they have on any working day. */
+export const WARMUP_MS = 3_000
+
+/**
+ * Puts a running system under its peak and judges every objective by what users saw.
+ *
+ * @throws TF_LOAD_MISSING when the blueprint has no load; what `runLoad` throws
+ */
+export async function rehearse(options: RehearsalOptions): Promise<RehearsalReport> {
+  const { blueprint, clock = systemClock, times = 1 } = options
+  const load = requireLoad(blueprint)
+  const startedEpochMs = clock.epochMs()
+  const bounds = Object.values(blueprint.objectives).flatMap((objective) => strictestBoundMs(objective) ?? [])
+  const result = await runLoad(
+    {
+      target: options.target,
+      scenarios: load.scenarios,
+      arrivals: load.arrivals,
+      peakPerSecond: load.peakPerSecond * times,
+      durationMs: options.durationMs ?? load.durationMs,
+      warmupMs: WARMUP_MS,
+      seed: options.seed,
+      directory: blueprint.directory,
+      timeScale: load.timeScale,
+      ...(bounds.length === 0 ? {} : { latencyBoundMs: Math.min(...bounds) }),
+      ...(options.onSecond === undefined ? {} : { onSecond: options.onSecond }),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    },
+    clock,
+  )
+  const frames = await options.framesSince(startedEpochMs + WARMUP_MS)
+  const verdicts = judge(blueprint, load, result, frames)
+  return {
+    layout: 1,
+    id: options.id,
+    system: blueprint.name,
+    configuration: blueprint.configuration,
+    startedEpochMs,
+    times,
+    peakPerSecond: load.peakPerSecond * times,
+    arrivals: load.arrivals,
+    load: result,
+    verdicts,
+    state: stateOf(verdicts, result),
+  }
+}
+
+/** The load of a blueprint. @throws TF_LOAD_MISSING */
+export function requireLoad({ load, file }: ResolvedBlueprint): ResolvedLoad {
+  if (load !== undefined) return load
+  throw new TenfoldError('TF_LOAD_MISSING', `expected ${file} to describe its load, got none`, {
+    hint: "add load: { peak: '10 sessions/s', scenarios: [...] }; docs/guides/scenarios.md shows how",
+    details: { file },
+  })
+}
+
+/** A verdict for each objective. Pure. */
+export function judge(
+  blueprint: Pick<ResolvedBlueprint, 'services' | 'objectives'>,
+  load: Pick<ResolvedLoad, 'scenarios'>,
+  result: LoadResult,
+  frames: readonly MetricFrame[],
+): readonly ServiceVerdict[] {
+  const invalid = result.validity.state === 'valid' ? [] : result.validity.reasons
+  return Object.values(blueprint.objectives).map((objective) => {
+    const { service } = objective
+    const steps = stepsOf(service, blueprint.services, load.scenarios)
+    const isReached = steps.length > 0
+    const measurement = isReached ? measuredByUsers(result, steps) : measuredByGateway(service, frames)
+    return {
+      service,
+      objective,
+      measuredAt: isReached ? 'users' : 'gateway',
+      verdict: judgeObjective(objective, measurement, { invalid }),
+    }
+  })
+}
+
+function measuredByUsers(result: LoadResult, steps: ReturnType<typeof stepsOf>): Measurement {
+  const succeeded = createHistogram()
+  let failed = 0
+  for (const measured of result.steps) {
+    if (!steps.some(({ scenario, step }) => scenario === measured.scenario && step === measured.step)) continue
+    succeeded.merge(measured.latency.succeeded)
+    failed += measured.failed
+  }
+  return { succeeded, failed }
+}
+
+function measuredByGateway(service: string, frames: readonly MetricFrame[]): Measurement {
+  const name = 'http.server.request.duration'
+  const succeeded = histogramOf(frames, { name, labels: { service, status_class: ['2xx', '3xx', '4xx'] } })
+  const failed = histogramOf(frames, { name, labels: { service, status_class: '5xx' } })
+  return { succeeded, failed: failed.count }
+}
+
+/** A rehearsal that nobody could fail has not been passed either. */
+function stateOf(verdicts: readonly ServiceVerdict[], { validity }: LoadResult): RehearsalReport['state'] {
+  const states = verdicts.map(({ verdict }) => verdict.state)
+  if (validity.state !== 'valid' || states.length === 0) return 'invalid'
+  if (states.includes('broken')) return 'failed'
+  return states.includes('invalid') ? 'invalid' : 'passed'
+}
