@@ -34,7 +34,7 @@ export type Sharding =
 export interface Database<Tables = unknown, Reference extends string = string> extends Engine<'postgres'> {
   /** Row types by table, as Kysely takes them: `shape<Tables>()`. @default any table, columns unknown */
   tables?: Tables
-  /** The column that decides on which shard a row lives; each table has it, except those in `reference`. */
+  /** The column that decides on which shard a row lives; each table has it, except those in `reference`. @default none: one cluster */
   key?: KeyColumn<NoInfer<Tables>, Reference>
   /** Spreads the rows over several clusters by `key`. @default one cluster */
   shards?: Sharding

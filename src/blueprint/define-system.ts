@@ -8,7 +8,7 @@ import type { Topic } from './topic.ts'
 
 /** The public listener of a system. */
 export interface Gateway {
-  /** @default 8080, and a free one where that is taken */
+  /** @default 8080, or a free one where that is taken; 0 always takes a free one */
   port?: number
   /** Address to listen on. @default '127.0.0.1' */
   host?: string
@@ -22,28 +22,30 @@ export interface Alerts {
   ticket?: readonly AlertReceiver[]
 }
 
+/** A way to reach people. */
 export type AlertReceiver = 'pagerduty' | 'slack' | 'webhook'
 
 /** A whole system as plain data. Made by {@link defineSystem}; `typeof system` is what `bind` takes. */
 export interface Blueprint<Databases, Caches, Topics, Services> {
   /** Names the system: lower-case letters, digits and hyphens. */
   name: string
-  /** @default none */
+  /** PostgreSQL databases by name. @default none */
   databases?: Databases & { [Name in keyof Databases]: Known<Databases[Name], Database, 'a database', 'tables'> }
-  /** @default none */
+  /** Caches by name. @default none */
   caches?: { [Name in keyof Caches]: Cache<Caches[Name]> }
-  /** @default none */
+  /** Topics by name. @default none */
   topics?: { [Name in keyof Topics]: Topic<Topics[Name]> }
+  /** What runs, by name; at least one. */
   services: Services & {
     [Name in keyof Services]: Program<Services[Name]> & Known<Services[Name], Service, 'a service'>
   }
   /** What users of each service may count on. @default none */
   objectives?: { [Name in keyof NoInfer<Services>]?: Objective }
-  /** @default none */
+  /** Where alerts go. @default none */
   alerts?: Alerts
   /** The peak that `rehearse` plays. @default none */
   load?: Load
-  /** @default port 8080 on this machine only */
+  /** The public listener. @default port 8080, reachable from this machine only */
   gateway?: Gateway
 }
 

@@ -8,8 +8,8 @@ export interface FromEnvironment {
  * that already runs is used as it is: it is migrated, but never started, stopped or scaled.
  */
 export interface Engine<Kind extends string> {
-  /** @default embedded */
+  /** @default run by Tenfold on this machine */
   engine?: Kind
-  /** Where the server is. Addresses hold passwords, so only the name of a variable is written down. */
+  /** Where the server is. Addresses hold passwords, so only the name of a variable is written down. @default none */
   url?: FromEnvironment
 }

@@ -8,7 +8,7 @@ export interface Objective {
   latency?: LatencyObjective
 }
 
-/** Percentiles and their bounds. */
+/** Percentiles and their bounds; those left out have none. A higher percentile can't have a tighter bound. */
 export interface LatencyObjective {
   p50?: Duration
   p90?: Duration

@@ -28,21 +28,25 @@ export interface Service<
   TopicName extends string = string,
   ServiceName extends string = string,
 > {
-  /** TypeScript or JavaScript file that starts the server, relative to the blueprint. */
+  /** TypeScript or JavaScript file that starts the server, relative to the blueprint. @default none: there is a `command` */
   entry?: string
-  /** Any other program, run in the blueprint's directory: `'python3 app.py'`. */
+  /** Any other program, run in the blueprint's directory: `'python3 app.py'`. @default none: there is an `entry` */
   command?: string
   /** Path prefixes that the gateway sends here, on whole segments, the longest first. @default none, internal only */
   routes?: readonly string[]
+  /** Databases it may use. @default none */
   databases?: readonly DatabaseName[]
+  /** Caches it may use. @default none */
   caches?: readonly CacheName[]
+  /** Topics it writes to. @default none */
   publishes?: readonly TopicName[]
+  /** Topics it reads; its instances share the partitions. @default none */
   consumes?: readonly TopicName[]
-  /** Services it calls through the gateway. @default none */
+  /** Services it calls through the gateway, without circles. @default none */
   calls?: readonly ServiceName[]
   /** Variables of its environment; secrets by reference. @default none */
   env?: Readonly<Record<string, string | SecretReference>>
-  /** @default one */
+  /** How many run. @default one */
   instances?: Instances
   /** What sets the number of instances. @default `instances.desired` for good */
   scale?: Scale
