@@ -33,17 +33,10 @@ export interface RunningInstance {
   readonly limitsNotEnforced: string | undefined
   /** Resolves when the program has ended, for whatever reason. Never rejects. */
   readonly exited: Promise<InstanceExit>
-  /** What it has used so far, with all that it started; undefined once gone. */
-  usage(): InstanceUsage | undefined
   /** Asks once whether it can take requests: within `timeoutMs`, never rejects. */
   probe(timeoutMs: number): Promise<ProbeResult>
   /** SIGTERM, and SIGKILL to all that is left of it after `deadlineMs`. Resolves when nothing of it runs. */
   stop(deadlineMs: number): Promise<void>
-}
-
-export interface InstanceUsage {
-  readonly cpuSeconds: number
-  readonly memoryBytes: number
 }
 
 /** How an instance ended. */

@@ -19,7 +19,7 @@ export function createLineSplitter(): LineSplitter {
   function hold(piece: Uint8Array): void {
     const fitting = piece.subarray(0, Math.max(0, LINE_BYTES_MAX - heldBytes))
     // A copy: the caller reads the next piece into the same memory.
-    if (fitting.length > 0) held.push(fitting.slice())
+    if (fitting.length > 0) held.push(Buffer.from(fitting))
     heldBytes += fitting.length
     cutBytes += piece.length - fitting.length
   }

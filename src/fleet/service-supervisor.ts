@@ -1,5 +1,4 @@
 import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
-import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Notice, ServiceStatus } from '../control/snapshot.ts'
 import type { Cancel, Clock } from '../core/clock.ts'
 import { systemClock, withTimeout } from '../core/clock.ts'
@@ -30,8 +29,6 @@ export interface ServiceSupervisor extends Component {
   scale(desired: number): void
   /** The present state, as in the snapshot. */
   status(): ServiceStatus
-  /** CPU and memory of each instance since the last call; to be called once a second. */
-  frames(): readonly MetricFrame[]
 }
 
 /** What a supervisor works with. */
@@ -171,10 +168,6 @@ class Supervisor implements ServiceSupervisor {
         .toSorted((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }))
         .map((instance) => instance.status()),
     }
-  }
-
-  frames(): readonly MetricFrame[] {
-    return [...this.#instances.values()].flatMap((instance) => instance.usageFrame() ?? [])
   }
 
   #begin(): void {

@@ -1,5 +1,4 @@
 import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
-import type { MetricFrame } from '../control/metric-frame.ts'
 import type { InstanceState, InstanceStatus } from '../control/snapshot.ts'
 import type { Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
@@ -57,7 +56,6 @@ export class SupervisedInstance implements ObservedInstance {
   #watch = new AbortController()
   #starting: Promise<RunningInstance | undefined> = Promise.resolve(undefined)
   #takingDown: Promise<void> | undefined
-  #measured: { readonly running: RunningInstance; readonly cpuSeconds: number } | undefined
   #portsTaken = 0
   #restarts = 0
   #reason: string | undefined
@@ -139,25 +137,6 @@ export class SupervisedInstance implements ObservedInstance {
     const running = await this.#starting
     await running?.stop(this.#context.stopTimeoutMs())
     this.running = undefined
-  }
-
-  /** What its processes used since the last call. */
-  usageFrame(): MetricFrame | undefined {
-    const { running } = this
-    const usage = running?.usage()
-    if (running === undefined || usage === undefined) return undefined
-    // Not measured before: it has used all of it since.
-    const cpuBefore = this.#measured?.running === running ? this.#measured.cpuSeconds : 0
-    this.#measured = { running, cpuSeconds: usage.cpuSeconds }
-    const labels = { service: this.#context.service.name, instance: this.id }
-    return {
-      atEpochMs: this.#context.clock.epochMs(),
-      source: `instance/${this.id}`,
-      samples: [
-        { name: 'process.cpu.time', labels, value: Math.max(0, usage.cpuSeconds - cpuBefore) },
-        { name: 'process.memory.usage', labels, value: usage.memoryBytes },
-      ],
-    }
   }
 
   async #follow(running: RunningInstance, watch: AbortController): Promise<void> {

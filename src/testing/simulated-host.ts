@@ -122,11 +122,6 @@ class SimulatedProcess implements RunningInstance {
     this.#end.resolve({ reason, lastLines: [], isPortTaken: this.#program.isPortTaken ?? false })
   }
 
-  usage(): { cpuSeconds: number; memoryBytes: number } | undefined {
-    if (this.#ended.signal.aborted) return undefined
-    return { cpuSeconds: (this.#clock.nowMs() - this.#startedMs) / 1_000, memoryBytes: 64 * 1024 ** 2 }
-  }
-
   async probe(): Promise<ProbeResult> {
     const isUp = this.#clock.nowMs() - this.#startedMs >= (this.#program.readyAfterMs ?? 100)
     if (isUp && this.isHealthy && !this.#ended.signal.aborted) return { isReady: true }

@@ -283,16 +283,6 @@ describe('the service supervisor', () => {
     expect(hasCode(await outcome, 'TF_ABORTED')).toBe(true)
   })
 
-  test('reports CPU time as what was used since the last look', async () => {
-    const { clock, supervisor } = await started(stage())
-    supervisor.frames()
-    await clock.advance('1s')
-    const [frame] = supervisor.frames()
-    expect(frame).toMatchObject({ source: 'instance/api-1' })
-    expect(frame?.samples[0]).toMatchObject({ name: 'process.cpu.time', labels: { service: 'api', instance: 'api-1' } })
-    expect(frame?.samples[0]).toHaveProperty('value', expect.closeTo(1, 6))
-  })
-
   test('converges whatever happens, and never sends requests to an instance that leaves', async () => {
     const act = fc.oneof(
       fc.record({ kind: fc.constant('scale' as const), desired: fc.nat(6) }),

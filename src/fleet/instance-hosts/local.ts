@@ -8,7 +8,7 @@ import type { ExitStatus, Subprocess, Subprocesses } from '../../core/subprocess
 import type { BindingsDocument } from '../../service/bindings-document.ts'
 import { findFreePort } from '../free-port.ts'
 import { instanceEnvironment } from '../instance-environment.ts'
-import type { InstanceExit, InstanceHost, InstanceRequest, InstanceUsage, RunningInstance } from '../instance-host.ts'
+import type { InstanceExit, InstanceHost, InstanceRequest, RunningInstance } from '../instance-host.ts'
 import { lastLines } from '../last-lines.ts'
 import { probe } from '../readiness-probe.ts'
 import { pathInRelease } from '../release.ts'
@@ -122,7 +122,8 @@ class LocalHost implements LocalInstanceHost {
 
   async #writeBindings(document: BindingsDocument): Promise<void> {
     const file = this.#bindingsFile(document.service)
-    await ensureOwnedDirectory(dirname(file), { mode: 0o711 })
+    // One that is there has its permissions for a reason.
+    if (!(await exists(dirname(file)))) await ensureOwnedDirectory(dirname(file), { mode: 0o711 })
     const text = `${JSON.stringify(document, undefined, 2)}\n`
     await writeFileDurably(file, text, { mode: 0o600, isSynced: false, owner: this.#options.user })
   }
@@ -175,11 +176,6 @@ class LocalInstance implements RunningInstance {
         isPortTaken: lines.some((line) => PORT_TAKEN.test(line)),
       }
     })
-  }
-
-  usage(): InstanceUsage | undefined {
-    const [cpuSeconds, memoryBytes] = [this.#child.cpuSeconds(), this.#child.memoryBytes()]
-    return cpuSeconds === undefined || memoryBytes === undefined ? undefined : { cpuSeconds, memoryBytes }
   }
 
   probe(timeoutMs: number): ReturnType<RunningInstance['probe']> {
