@@ -4,6 +4,7 @@ import { sleep, systemClock } from '../core/clock.ts'
 import { hasCode, TenfoldError } from '../core/errors.ts'
 import { uniqueId } from '../core/random.ts'
 import { jsonSocketRequest, jsonSocketStream } from './json-socket-client.ts'
+import type { LogLine } from './log-source.ts'
 import type { MetricFrame } from './metric-frame.ts'
 import { ourUid } from './own-directory.ts'
 import { requireRunning } from './running-system.ts'
@@ -41,6 +42,17 @@ export interface ControlClient {
     follow?: boolean
     signal?: AbortSignal
   }): AsyncGenerator<MetricFrame, void, undefined>
+  /**
+   * What instances have printed: the last `tail` (default 100) lines of each, instance by instance, then, with `follow`,
+   * every new one until `signal` or the end of the system.
+   */
+  logs(options?: {
+    service?: string | undefined
+    instance?: string | undefined
+    tail?: number | undefined
+    follow?: boolean
+    signal?: AbortSignal
+  }): AsyncGenerator<LogLine, void, undefined>
 }
 
 const RECONNECT_MS_MIN = 100
@@ -131,6 +143,17 @@ class SocketControlClient implements ControlClient {
     const route = `/v1/frames?follow=${follow}${since}`
     try {
       yield* jsonSocketStream<MetricFrame>(await this.#socket(), route, { signal, clock: this.#clock })
+    } catch (error) {
+      throw this.#notRunningIf(error)
+    }
+  }
+
+  async *logs(options: Parameters<ControlClient['logs']>[0] = {}): AsyncGenerator<LogLine, void, undefined> {
+    const { follow = false, signal, ...wanted } = options
+    const query = new URLSearchParams({ follow: String(follow) })
+    for (const [name, value] of Object.entries(wanted)) if (value !== undefined) query.set(name, String(value))
+    try {
+      yield* jsonSocketStream<LogLine>(await this.#socket(), `/v1/logs?${query}`, { signal, clock: this.#clock })
     } catch (error) {
       throw this.#notRunningIf(error)
     }

@@ -9,6 +9,8 @@ import type { FrameStore } from './frame-store.ts'
 import type { JsonRoute } from './json-route.ts'
 import { jsonRoute, jsonStream } from './json-route.ts'
 import { createJsonSocket } from './json-socket.ts'
+import type { LogLine, LogSource } from './log-source.ts'
+import { followLines } from './log-source.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 
 /** @see createControlServer */
@@ -19,6 +21,8 @@ export interface ControlServerOptions {
   readonly auditFile: string
   readonly snapshots: SnapshotStore
   readonly frames: FrameStore
+  /** The output of the instances. */
+  readonly logs: LogSource
   /** What clients can ask for, by name. */
   readonly commands: Readonly<Record<string, ControlCommand>>
   readonly clock: Clock
@@ -26,6 +30,9 @@ export interface ControlServerOptions {
 
 /** The longest that a request for a newer snapshot waits. */
 export const SNAPSHOT_WAIT_MS_MAX = 60_000
+
+/** Lines of one instance that a request for logs reads back at most. */
+export const LOG_TAIL_MAX = 10_000
 
 /**
  * The control socket of a running system, for its owner alone: the snapshot, commands, and metric frames. The protocol
@@ -46,6 +53,7 @@ export function createControlServer(options: ControlServerOptions): Component {
       'GET /v1/watch': watchRoute(snapshots),
       'POST /v1/commands': commandRoute(commands),
       'GET /v1/frames': framesRoute(frames),
+      'GET /v1/logs': logsRoute(options.logs, () => Object.keys(snapshots.current().services)),
     },
   })
   return {
@@ -103,11 +111,32 @@ function framesRoute(frames: FrameStore): JsonRoute {
     input: z.strictObject({ since: z.coerce.number().optional(), follow: z.enum(['true', 'false']).default('true') }),
     handle({ input, signal }) {
       if (input.follow === 'true') return jsonStream(frames.watch({ sinceEpochMs: input.since, signal }))
-      return jsonStream(oneByOne(frames.since(input.since ?? Number.NEGATIVE_INFINITY)))
+      return jsonStream(inTurn(frames.since(input.since ?? Number.NEGATIVE_INFINITY), undefined))
     },
   })
 }
 
-async function* oneByOne<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items
+function logsRoute(logs: LogSource, services: () => readonly string[]): JsonRoute {
+  return jsonRoute({
+    input: z.strictObject({
+      service: z.string().optional(),
+      instance: z.string().optional(),
+      tail: count.max(LOG_TAIL_MAX).default(100),
+      follow: z.enum(['true', 'false']).default('false'),
+    }),
+    async handle({ input: { service, instance, tail, follow }, signal }) {
+      const isWanted = (line: LogLine): boolean =>
+        (service === undefined || line.service === service) && (instance === undefined || line.instance === instance)
+      // Subscribed first: a line printed in between comes twice rather than never.
+      const news = follow === 'true' ? followLines(logs, isWanted, signal) : undefined
+      const names = service === undefined ? services() : [service]
+      const past = (await Promise.all(names.map((name) => logs.last(name, tail, instance)))).flat()
+      return jsonStream(inTurn(past, news))
+    },
+  })
+}
+
+async function* inTurn<T>(past: readonly T[], news: AsyncIterable<T> | undefined): AsyncGenerator<T> {
+  yield* past
+  if (news !== undefined) yield* news
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from 'node:os'
 import type { Cancel, Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
+import { TenfoldError } from '../core/errors.ts'
 import type { MetricFrame, MetricSample } from './metric-frame.ts'
 
 /** What the machine has done and has, at one moment. */
@@ -28,7 +29,12 @@ export function createHostMetrics(options: {
   const { clock, append, read = readHost } = options
   let cancel: Cancel | undefined
   return {
-    start() {
+    start(signal) {
+      if (signal?.aborted === true) {
+        return Promise.reject(
+          new TenfoldError('TF_ABORTED', 'expected to watch the machine, but the start was cancelled'),
+        )
+      }
       let before = read()
       cancel ??= clock.every(
         1_000,

@@ -76,6 +76,9 @@ interface Run {
   readonly server: Server
   readonly stopping: AbortController
   readonly exchanges: Set<Promise<void>>
+  /** Resolves when the listener and every connection are closed. */
+  readonly closed: Promise<void>
+  hasListened: boolean
   claim: SocketPathClaim | undefined
 }
 
@@ -120,7 +123,7 @@ class UnixJsonSocket implements JsonSocket {
     if (run === undefined) return
     run.stopping.abort()
     await this.#starting
-    run.server.close()
+    endListening(run)
     run.server.closeIdleConnections()
     const ended = Promise.all(run.exchanges)
     await withTimeout(this.#options.clock, deadlineMs, 'the last answers', ended).catch(() => undefined)
@@ -146,7 +149,8 @@ class UnixJsonSocket implements JsonSocket {
       },
     )
     server.maxConnections = limits.connectionsMax
-    return { server, stopping, exchanges, claim: undefined }
+    const closed = new Promise<void>((resolve) => server.once('close', resolve))
+    return { server, stopping, exchanges, closed, hasListened: false, claim: undefined }
   }
 
   async #listen(run: Run, signal: AbortSignal): Promise<void> {
@@ -158,6 +162,7 @@ class UnixJsonSocket implements JsonSocket {
     run.server.once('error', reject)
     run.server.listen({ path: claim.privatePath, backlog: 128 }, resolve)
     await promise
+    run.hasListened = true
     run.server.off('error', reject)
     throwIfAborted(signal, this.path)
     await claim.publish()
@@ -208,15 +213,15 @@ class UnixJsonSocket implements JsonSocket {
   }
 }
 
+function endListening(run: Run): void {
+  if (run.server.listening) run.server.close()
+}
+
+/** By force, and safe to call by several stops at once: each returns when nothing is left. */
 async function close(run: Run): Promise<void> {
-  if (run.server.listening) {
-    const closed = new Promise((resolve) => run.server.once('close', resolve))
-    run.server.close()
-    run.server.closeAllConnections()
-    await closed
-  } else {
-    run.server.closeAllConnections()
-  }
+  endListening(run)
+  run.server.closeAllConnections()
+  if (run.hasListened) await run.closed
   await run.claim?.release()
 }
 

@@ -10,30 +10,34 @@ import { SOCKET_PATH_BYTES_MAX } from './socket-path.ts'
 const SOCKET_NAME_BYTES = 32
 
 /**
- * A short directory for sockets that only one user can enter: the recorded one if it still is what it was, else a new
+ * A short directory for sockets that only its owner can change: the recorded one if it still is what it was, else a new
  * one with a name nobody can foresee, under XDG_RUNTIME_DIR or the directory for temporary files.
  *
- * @param user who shall own it; undefined: we
+ * @param options.owner who gets it; undefined: we
+ * @param options.isPassable others may pass through it, to sockets that are for them
  * @throws TF_SOCKET_UNUSABLE when no place is safe, short and writable
  */
 export async function privateRuntimeDirectory(options: {
   recorded: string | undefined
-  user: ChildUser | undefined
+  owner: ChildUser | undefined
+  isPassable: boolean
   env: Readonly<Record<string, string | undefined>>
 }): Promise<string> {
-  const { recorded, user, env } = options
-  const uid = user?.uid ?? ourUid()
-  if (recorded !== undefined && (await isPrivateTo(uid, recorded)) && (await isSafeBase(dirname(recorded)))) {
+  const { recorded, owner, env } = options
+  const uid = owner?.uid ?? ourUid()
+  const mode = options.isPassable ? 0o711 : 0o700
+  if (recorded !== undefined && (await isOwnedBy(uid, recorded)) && (await isSafeBase(dirname(recorded)))) {
     return recorded
   }
   const problems: string[] = []
-  for (const base of basesFor(user, env)) {
+  const isForOthers = options.isPassable || owner !== undefined
+  for (const base of [...(isForOthers ? [] : privateBases(env)), '/tmp', tmpdir()]) {
     const directory = join(base, `tenfold-${uid}-`)
     if (Buffer.byteLength(directory) + 6 + 1 + SOCKET_NAME_BYTES > SOCKET_PATH_BYTES_MAX) {
       problems.push(`${base} is too long`)
     } else if (await isSafeBase(base)) {
       try {
-        return await make(directory, user)
+        return await make(directory, mode, owner)
       } catch (error) {
         problems.push(messageOf(error))
       }
@@ -51,22 +55,22 @@ export async function privateRuntimeDirectory(options: {
   )
 }
 
-function basesFor(user: ChildUser | undefined, env: Readonly<Record<string, string | undefined>>): string[] {
-  // XDG_RUNTIME_DIR is ours alone, so another user could not enter a directory in it.
-  const own = user === undefined ? env['XDG_RUNTIME_DIR'] : undefined
-  return [...(own === undefined || !own.startsWith('/') ? [] : [own]), '/tmp', tmpdir()]
+/** XDG_RUNTIME_DIR is ours alone, so another user could not enter a directory in it. */
+function privateBases(env: Readonly<Record<string, string | undefined>>): string[] {
+  const base = env['XDG_RUNTIME_DIR']
+  return base?.startsWith('/') === true ? [base] : []
 }
 
-async function make(prefix: string, user: ChildUser | undefined): Promise<string> {
+async function make(prefix: string, mode: number, owner: ChildUser | undefined): Promise<string> {
   const directory = await mkdtemp(prefix)
-  await chmod(directory, 0o700)
-  if (user !== undefined) await chown(directory, user.uid, user.gid)
+  await chmod(directory, mode)
+  if (owner !== undefined) await chown(directory, owner.uid, owner.gid)
   return directory
 }
 
-async function isPrivateTo(uid: number, path: string): Promise<boolean> {
+async function isOwnedBy(uid: number, path: string): Promise<boolean> {
   const found = await lstat(path).catch(() => undefined)
-  return found?.isDirectory() === true && found.uid === uid && (found.mode & 0o077) === 0
+  return found?.isDirectory() === true && found.uid === uid && (found.mode & 0o022) === 0
 }
 
 /** In a directory that others can write without the sticky bit, what we make could be moved away under us. */

@@ -1,4 +1,4 @@
-import { chmod, chown, link, lstat, mkdtemp, rename, rm, unlink } from 'node:fs/promises'
+import { chmod, chown, constants, link, lstat, mkdtemp, open, rename, rm, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { hasErrno } from './system-errors.ts'
@@ -6,6 +6,9 @@ import { TenfoldError } from '../core/errors.ts'
 
 /** Longest path of a Unix socket: `sun_path` has 108 bytes on Linux, one of them the closing zero. */
 export const SOCKET_PATH_BYTES_MAX = 107
+
+/** Of Linux: names a file without opening it. Node has no constant for it. */
+const O_PATH = 0o10000000
 
 /** A socket path that is being taken: listen on `privatePath`, then `publish`. */
 export interface SocketPathClaim {
@@ -38,11 +41,10 @@ export async function claimSocketPath(
   return {
     privatePath,
     async publish() {
-      await chmod(privatePath, options.mode)
-      if (options.owner !== undefined) await chown(privatePath, options.owner.uid, options.owner.gid)
-      const identity = await lstat(privatePath)
+      const identity = await setPermissions(privatePath, options)
       await linkInto(privatePath, path, directory)
       published = identity
+      await rm(directory, { recursive: true, force: true })
     },
     async release() {
       // A successor may have replaced our file; its socket is not ours to remove.
@@ -86,6 +88,28 @@ export function isSocketLive(path: string): Promise<boolean> {
       else reject(error)
     })
   })
+}
+
+/**
+ * Root may make a socket in a directory of the user it gives it to, who could put a link to any file in its place
+ * meanwhile. So the file is opened without following links, and changed through its descriptor.
+ */
+async function setPermissions(
+  path: string,
+  options: { mode: number; owner?: { uid: number; gid: number } | undefined },
+): Promise<{ dev: number; ino: number }> {
+  const isLinux = process.platform === 'linux'
+  const handle = isLinux ? await open(path, O_PATH | constants.O_NOFOLLOW) : undefined
+  try {
+    const found = (await handle?.stat()) ?? (await lstat(path))
+    if (!found.isSocket()) throw new Error(`expected ${path} to be our socket, got another file`)
+    const exact = handle === undefined ? path : `/proc/self/fd/${handle.fd}`
+    await chmod(exact, options.mode)
+    if (options.owner !== undefined) await chown(exact, options.owner.uid, options.owner.gid)
+    return found
+  } finally {
+    await handle?.close()
+  }
 }
 
 async function privateDirectory(path: string): Promise<string> {

@@ -39,9 +39,15 @@ export interface StateDirectory extends StatePaths {
   readonly releasesDirectory: string
   /** Set when data and releases are not inside the state directory: where and why; print it. */
   readonly outside: { readonly path: string; readonly reason: string } | undefined
-  /** Short directory for sockets that only we can enter. */
+  /**
+   * Short directory for sockets, and files for children, that we make. Only we can change it; children that run as
+   * another user can pass through it to what is for them.
+   */
   readonly runtimeDirectory: string
-  /** Short directory for sockets that children make; theirs alone (and root's). Equal to ours when children run as we do. */
+  /**
+   * Short directory for sockets that children make: theirs, so root should make nothing in it. Equal to ours when
+   * children run as we do.
+   */
   readonly childRuntimeDirectory: string
   /** Where the control server listens. */
   readonly controlSocket: string
@@ -97,11 +103,21 @@ async function openLocked(paths: StatePaths, lock: StateLock, options: StateDire
   const { data, releases } = await makeDataDirectories(root)
   // A copied state names the sockets of the original.
   const previous = record?.directory === paths.directory ? record : undefined
-  const runtimeDirectory = await privateRuntimeDirectory({ recorded: previous?.runtimeDirectory, user: undefined, env })
+  const runtimeDirectory = await privateRuntimeDirectory({
+    recorded: previous?.runtimeDirectory,
+    owner: undefined,
+    isPassable: user !== undefined,
+    env,
+  })
   const childRuntimeDirectory =
     user === undefined
       ? runtimeDirectory
-      : await privateRuntimeDirectory({ recorded: previous?.childRuntimeDirectory, user, env })
+      : await privateRuntimeDirectory({
+          recorded: previous?.childRuntimeDirectory,
+          owner: user,
+          isPassable: false,
+          env,
+        })
   const outside = root.outsideReason === undefined ? undefined : { path: root.path, reason: root.outsideReason }
   await writeStateRecord(paths, {
     layout: STATE_LAYOUT,

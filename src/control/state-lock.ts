@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { chmod, readFile } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../core/clock.ts'
 import { writeFileDurably } from '../core/durable-file.ts'
@@ -24,16 +25,21 @@ export interface LockHolder extends ProcessIdentity {
  *
  * It is a lock of the kernel on a file (fcntl, through SQLite, which Node carries), so it is atomic between any number
  * of takers, ends with its holder whatever killed it, and can't be fooled by a reused pid or another pid namespace.
- * `holder.json` only names the holder. The lock file must not be opened by anything else in this process: closing any
+ * `holder.json` names the holder. The lock file must not be opened by anything else in this process: closing any
  * descriptor of it would drop the lock (POSIX).
  *
  * @throws TF_ALREADY_RUNNING naming the holder
  */
 export async function takeStateLock(paths: StatePaths, clock: Clock): Promise<StateLock> {
   const database = openExclusively(paths)
-  if (database === undefined) throw alreadyRunning(paths, await readHolder(paths.holderFile))
-  const holder: LockHolder = { ...identityOfSelf(), startedEpochMs: clock.epochMs() }
+  const before = await readHolder(paths.holderFile)
+  if (database === undefined) throw alreadyRunning(paths, before)
   try {
+    // Where the file system only pretends to lock, a holder that lives still counts.
+    if (before !== undefined && before.pid !== process.pid) throw alreadyRunning(paths, before)
+    // Whoever could open the file could hold a lock on it, and keep us out.
+    await chmod(paths.lockFile, 0o600)
+    const holder: LockHolder = { ...identityOfSelf(), startedEpochMs: clock.epochMs() }
     await writeFileDurably(paths.holderFile, `${JSON.stringify(holder)}\n`)
   } catch (error) {
     database.close()
@@ -41,7 +47,9 @@ export async function takeStateLock(paths: StatePaths, clock: Clock): Promise<St
   }
   return {
     release() {
-      if (database.isOpen) database.close()
+      if (!database.isOpen) return
+      rmSync(paths.holderFile, { force: true })
+      database.close()
     },
   }
 }
@@ -57,7 +65,8 @@ function openExclusively(paths: StatePaths): DatabaseSync | undefined {
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(paths.lockFile)
-    database.exec('BEGIN EXCLUSIVE')
+    // Nothing is ever written, so there is nothing to roll back after a crash.
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return database
   } catch (error) {
     if (database?.isOpen === true) database.close()

@@ -15,7 +15,7 @@ import { createSnapshotStore } from '../../src/control/snapshot-store.ts'
 import type { SystemSnapshot } from '../../src/control/snapshot.ts'
 import type { Component } from '../../src/core/component.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
-import { snapshotForTests } from './snapshot-for-tests.ts'
+import { silentLogs, snapshotForTests } from './snapshot-for-tests.ts'
 
 let directory: string
 let socket: string
@@ -31,6 +31,7 @@ function create(initial: Partial<SystemSnapshot> = {}): Component {
     socket,
     auditFile: join(directory, 'audit.log'),
     snapshots,
+    logs: silentLogs,
     frames,
     clock,
     commands: {

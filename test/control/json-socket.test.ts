@@ -316,6 +316,7 @@ describe('the life of a server', () => {
     await server.start()
 
     expect((await stat(path)).mode & 0o777).toBe(0o660)
+    expect(await readdir(directory)).toEqual(['test.sock'])
     await server.stop()
     expect(await readdir(directory)).toEqual([])
   })

@@ -1,3 +1,4 @@
+import type { LogSource } from '../../src/control/log-source.ts'
 import type { SystemSnapshot } from '../../src/control/snapshot.ts'
 
 /** The snapshot of a system that has just begun, with changes. */
@@ -18,3 +19,6 @@ export function snapshotForTests(changes: Partial<SystemSnapshot> = {}): SystemS
     ...changes,
   }
 }
+
+/** Instances that never say anything. */
+export const silentLogs: LogSource = { last: async () => [], subscribe: () => () => undefined }

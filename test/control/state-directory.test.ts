@@ -18,6 +18,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { findRunning, requireRunning } from '../../src/control/running-system.ts'
 import type { StateDirectory, StateDirectoryOptions } from '../../src/control/state-directory.ts'
 import { openStateDirectory } from '../../src/control/state-directory.ts'
+import { identifyProcess } from '../../src/core/process-identity.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 
 /** Us, as the user of children: giving files to ourselves needs no root. */
@@ -125,6 +126,24 @@ describe('the lock', () => {
       hint: expect.stringContaining('tenfold down'),
       details: { pid: process.pid },
     })
+  })
+
+  test('can not be taken away by others who open its file', async () => {
+    const state = await open()
+
+    expect(await modeOf(state.lockFile)).toBe(0o600)
+    expect((await readdir(state.directory)).filter((name) => name.startsWith('lock'))).toEqual(['lock'])
+  })
+
+  test('is not taken from a live holder where the file system does not lock', async () => {
+    const state = await open()
+    await state.close()
+    const parent = identifyProcess(process.ppid)
+    await writeFile(state.holderFile, JSON.stringify({ ...parent, startedEpochMs: 0 }))
+
+    await expect(open()).rejects.toMatchObject({ code: 'TF_ALREADY_RUNNING', details: { pid: process.ppid } })
+    await writeFile(state.holderFile, JSON.stringify({ ...parent, startTime: '1', startedEpochMs: 0 }))
+    await open()
   })
 
   test('is free again after close, and close twice is safe', async () => {
@@ -272,7 +291,7 @@ describe('the runtime directory', () => {
     expect(await readdir(runtime)).toEqual([])
   })
 
-  test('is made anew when the recorded one was replaced by a link or opened to others', async () => {
+  test('is made anew when the recorded one was replaced by a link or can be changed by others', async () => {
     const first = await open()
     await first.close()
     await mkdir(join(runtime, 'mine'), { mode: 0o700 })
@@ -280,7 +299,7 @@ describe('the runtime directory', () => {
     const second = await open()
     await second.close()
     await mkdir(second.runtimeDirectory, { mode: 0o700 })
-    await chmod(second.runtimeDirectory, 0o755)
+    await chmod(second.runtimeDirectory, 0o770)
     const third = await open()
 
     expect(second.runtimeDirectory).not.toBe(first.runtimeDirectory)
@@ -305,8 +324,11 @@ describe('the runtime directory', () => {
     expect(await modeOf(state.runtimeDirectory)).toBe(0o700)
   })
 
-  test('of the children is another one when they are another user', async () => {
+  test('of the children is another one when they are another user, who may pass through ours', async () => {
     const state = await open({ user, canUse: () => Promise.resolve(true) })
+
+    expect(await modeOf(state.runtimeDirectory)).toBe(0o711)
+    expect(await modeOf(state.childRuntimeDirectory)).toBe(0o700)
 
     expect(state.childRuntimeDirectory).not.toBe(state.runtimeDirectory)
     expect((await stat(state.childRuntimeDirectory)).uid).toBe(user.uid)
