@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 /** `tenfold/service` and friends resolve to `src`, so that tests never see a stale `dist`. */
 const conditions = ['tenfold-source', 'node', 'import', 'module', 'default']
+/** Releases of the example systems are copies of this checkout, tests and all. */
+const releases = '**/.tenfold/**'
 const slow = ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts']
 
 export default defineConfig({
@@ -10,11 +12,21 @@ export default defineConfig({
     reporters: ['default', './test/closing-line.ts'],
     execArgv: ['--conditions=tenfold-source'],
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts', 'systems/**/*.test.ts'], exclude: slow } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts', 'systems/**/*.test.ts'], exclude: [...slow, releases] },
+      },
       {
         extends: true,
         // Real processes and real PostgreSQL: one file at a time, so that two cores are not shared by five servers.
-        test: { name: 'integration', include: slow, fileParallelism: false, testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: 'integration',
+          include: slow,
+          exclude: [releases],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
     ],
   },

@@ -44,7 +44,12 @@ function carriedNode() {
 }
 
 function become(binary) {
-  const args = [...(isCheckout ? ['--conditions=tenfold-source'] : []), main, ...process.argv.slice(2)]
+  const args = [
+    ...(isCheckout ? ['--conditions=tenfold-source'] : []),
+    '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
+    main,
+    ...process.argv.slice(2),
+  ]
   const env = { ...process.env, PATH: `${dirname(binary)}${delimiter}${process.env.PATH ?? ''}` }
   if (typeof process.execve === 'function') return process.execve(binary, [binary, ...args], env)
   // Node 20 can't be replaced: the child ends when this process goes (main.ts listens for 'disconnect').

@@ -15,6 +15,8 @@ import type { Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { Subprocesses } from '../core/subprocess.ts'
+import type { InstanceLogs } from '../fleet/instance-log.ts'
+import { createInstanceLogs } from '../fleet/instance-log.ts'
 import type { InstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import { createInstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import { createLocalInstanceHost } from '../fleet/instance-hosts/local.ts'
@@ -77,6 +79,7 @@ class WiredParts implements SystemParts {
   readonly #metrics: readonly Component[]
   readonly #releases: ReleaseStore
   readonly #telemetry: InstanceTelemetry
+  readonly #logs: InstanceLogs
   readonly #code = Promise.withResolvers<Code>()
   #gateway: Gateway | undefined
   #databases = new Map<string, DatabaseUnit>()
@@ -86,11 +89,17 @@ class WiredParts implements SystemParts {
     const { blueprint, state, user, subprocesses, clock, frames } = options
     this.#options = options
     this.#releases = createReleaseStore({ dataRoot: dirname(state.releasesDirectory), user, clock })
+    this.#logs = createInstanceLogs({
+      directory: state.logsDirectory,
+      onProblem: (message) => options.notice({ level: 'warning', message }),
+      clock,
+    })
     this.#control = createControlServer({
       socket: state.controlSocket,
       auditFile: state.auditFile,
       snapshots: options.snapshots,
       frames,
+      logs: this.#logs,
       clock,
       commands: systemCommands({
         requestStop: () => options.requestStop(),
@@ -140,6 +149,7 @@ class WiredParts implements SystemParts {
   }
 
   async closeControl(): Promise<void> {
+    await this.#logs.close()
     await this.#control.stop()
   }
 

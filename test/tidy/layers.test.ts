@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { LAYERS } from './layers.ts'
-import { sourceFiles } from './source-files.ts'
+import { sourceFiles, withoutComments } from './source-files.ts'
 
 interface Import {
   readonly from: string
@@ -11,7 +11,7 @@ interface Import {
 const files = sourceFiles('src').filter(({ path }) => path.split('/').length > 2)
 
 function importsOf(path: string, text: string): readonly Import[] {
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) => ({
+  return [...withoutComments(text).matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map((match) => ({
     from: path,
     to: posix.join(posix.dirname(path), match[1] as string),
   }))

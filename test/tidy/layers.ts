@@ -15,7 +15,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   clusters: ['core', 'blueprint', 'sql', 'control'],
   rehearsal: ['core', 'blueprint', 'objectives', 'control', 'load'],
   service: ['core', 'blueprint', 'sql', 'control'],
-  testing: ['core', 'blueprint'],
+  testing: ['core', 'blueprint', 'fleet/instance-host', 'fleet/release'],
   runtime: 'everything',
   cli: 'everything',
 }
