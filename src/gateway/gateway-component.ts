@@ -246,7 +246,8 @@ class SupervisedGateway implements Gateway {
       isPortGiven: known !== undefined || isPortGiven,
       internalPort: known === undefined ? 0 : portOf(known.internalUrl),
       adminSocketPath,
-      stopDeadlineMs: STOP_DEADLINE_MS_DEFAULT,
+      // Before the kill that follows: its last act is to end its connections properly.
+      stopDeadlineMs: STOP_DEADLINE_MS_DEFAULT - 1_000,
     }
   }
 

@@ -92,8 +92,10 @@ class HttpGatewayServer implements GatewayServer {
     const run = this.#run
     if (run === undefined) return
     run.proxy.announceStop()
+    const { clock } = this.#options
+    const endMs = clock.nowMs() + deadlineMs
     // First the public side: services may still call each other to finish what they have.
-    for (const listener of run.listeners) await listener.close(deadlineMs)
+    for (const listener of run.listeners) await listener.close(Math.max(0, endMs - clock.nowMs()))
     run.endFrames()
     await run.admin?.stop(0)
     await run.proxy.destroy()

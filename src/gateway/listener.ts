@@ -113,9 +113,10 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
 }
 
 function refuse(socket: Socket, status: number, reason: string, code: GatewayErrorCode, message: string): void {
-  // Nothing may be written into the middle of an answer that is under way on this connection.
-  const isAnswering = '_httpMessage' in socket && (socket._httpMessage as GatewayResponse | null)?.headersSent === true
-  if (!socket.writable || isAnswering) {
+  // An earlier request may wait for its answer on this connection, or be in the middle of it: this must not pass for it.
+  const current = '_httpMessage' in socket ? (socket._httpMessage as GatewayResponse | null) : null
+  const isOfAnother = current !== null && (current.headersSent || current.req.complete)
+  if (!socket.writable || isOfAnother) {
     socket.destroy()
     return
   }

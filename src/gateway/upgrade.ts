@@ -116,10 +116,9 @@ class Upgrade implements UpstreamHandler, Deadlined {
 
   onResponseError(_controller: unknown, _error: Error): void {
     const { service, socket } = this.#input
-    const upstream = this.#upstream
     if (this.#isAnswered) socket.destroy()
     else if (!socket.destroyed) {
-      upstream?.penalise()
+      if (this.#controller === undefined) this.#upstream?.penalise()
       service.metrics.upstreamFailures += 1
       this.#fail(502, 'upstream_failed', `expected an answer from ${service.name}, got a broken connection`)
     }

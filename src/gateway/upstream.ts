@@ -34,7 +34,7 @@ export interface Upstream extends Candidate {
   send(options: Dispatcher.DispatchOptions, handler: UpstreamHandler): void
   /** It began to answer after this time. */
   observe(latencyMs: number): void
-  /** It could not be reached, or broke off. */
+  /** It could not be reached. */
   penalise(): void
   reweigh(weight: number | undefined): void
   /** Takes nothing new; its connections end when the last request has ended. */
