@@ -114,6 +114,7 @@ class Loop implements OpenLoop {
   #second = 0
   /** Since when requests wait for connections. */
   #starvedSinceMs = Number.POSITIVE_INFINITY
+  #lastTickMs = 0
   #nextTendMs = Number.NEGATIVE_INFINITY
   #examples = 0
   #unfinished = 0
@@ -163,11 +164,7 @@ class Loop implements OpenLoop {
     }
     while (this.#nextArrivalMs <= nowMs) this.#arrive(nowMs)
     this.#serveDue()
-    if (this.#due.size === 0) this.#starvedSinceMs = Number.POSITIVE_INFINITY
-    else {
-      this.#starvedSinceMs = Math.min(this.#starvedSinceMs, nowMs)
-      if (nowMs - this.#starvedSinceMs > PATIENCE_MS || this.#pool.size === 0) this.#pool.grow(this.#due.size)
-    }
+    this.#growIfStarved(nowMs)
     if (nowMs >= this.#nextTendMs) {
       this.#nextTendMs = nowMs + TEND_EVERY_MS
       this.#expire(nowMs)
@@ -189,6 +186,25 @@ class Loop implements OpenLoop {
     if (nowMs > this.#options.durationMs + LATE_MAX_MS) return
     if (intendedMs >= 0) this.#count(COUNTERS.sessionsOffered)
     this.#begin(this.#options.sessions.start(index), intendedMs, nowMs)
+  }
+
+  /**
+   * Opens connections where requests have waited for them long enough, an eighth more at a time. When the generator
+   * itself was held up, answers are waiting to be read: connections enough will be free in a moment.
+   */
+  #growIfStarved(nowMs: number): void {
+    const wasHeldUp = nowMs - this.#lastTickMs > PATIENCE_MS
+    this.#lastTickMs = nowMs
+    if (this.#due.size === 0) {
+      this.#starvedSinceMs = Number.POSITIVE_INFINITY
+      return
+    }
+    this.#starvedSinceMs = Math.min(this.#starvedSinceMs, nowMs)
+    if (this.#pool.size === 0) this.#pool.grow(this.#due.size)
+    else if (nowMs - this.#starvedSinceMs > PATIENCE_MS && !wasHeldUp) {
+      this.#pool.grow(Math.min(this.#due.size, Math.ceil(this.#pool.size / 8)))
+      this.#starvedSinceMs = nowMs
+    }
   }
 
   /** Moves to the next arrival of this worker. */

@@ -13,12 +13,14 @@ const CR = 13
 const LF = 10
 const SPACE = 32
 const COLON = 58
+const COMMA = 44
 
 const HTTP_1 = Buffer.from('HTTP/1.')
 const CONTENT_LENGTH = Buffer.from('content-length')
 const TRANSFER_ENCODING = Buffer.from('transfer-encoding')
 const CONNECTION = Buffer.from('connection')
 const KEEP_ALIVE = Buffer.from('keep-alive')
+const TIMEOUT = Buffer.from('timeout=')
 
 /** One object for all heads: the caller reads it before the next call. */
 const head: ResponseHead = {
@@ -81,9 +83,8 @@ function readField(bytes: Buffer, at: number, end: number): string | undefined {
     case 0x63: // c
       if (isField(bytes, at, end, CONTENT_LENGTH)) return readLength(bytes, at + CONTENT_LENGTH.length + 1, end)
       if (isField(bytes, at, end, CONNECTION)) {
-        const value = bytes.toString('latin1', at + CONNECTION.length + 1, end).toLowerCase()
-        if (value.includes('close')) head.isKeptAlive = false
-        else if (value.includes('keep-alive')) head.isKeptAlive = true
+        if (isValue(bytes, at + CONNECTION.length + 1, end, KEEP_ALIVE)) head.isKeptAlive = true
+        else if (/\bclose\b/i.test(bytes.toString('latin1', at, end))) head.isKeptAlive = false
         return undefined
       }
       break
@@ -100,8 +101,7 @@ function readField(bytes: Buffer, at: number, end: number): string | undefined {
       break
     case 0x6b: // k
       if (isField(bytes, at, end, KEEP_ALIVE)) {
-        const timeout = /timeout=(\d{1,6})/i.exec(bytes.toString('latin1', at + KEEP_ALIVE.length + 1, end))
-        if (timeout !== null) head.keepAliveMs = Number(timeout[1]) * 1_000
+        head.keepAliveMs = readTimeout(bytes, at + KEEP_ALIVE.length + 1, end)
         return undefined
       }
       break
@@ -132,6 +132,22 @@ function readLength(bytes: Buffer, at: number, end: number): string | undefined 
   return undefined
 }
 
+/** Milliseconds in `timeout=5`, which nearly every server puts first. */
+function readTimeout(bytes: Buffer, at: number, end: number): number | undefined {
+  const from = bytes[at] === SPACE ? at + 1 : at
+  if (from + TIMEOUT.length > end || !isAt(bytes, from, TIMEOUT)) return undefined
+  let to = from + TIMEOUT.length
+  while (to < end && to < from + 16 && bytes[to] !== COMMA && bytes[to] !== SPACE) to++
+  const seconds = digits(bytes, from + TIMEOUT.length, to)
+  return seconds === undefined ? undefined : seconds * 1_000
+}
+
+/** Whether a field's value is `text`, any case, but for one blank before it. */
+function isValue(bytes: Buffer, at: number, end: number, text: Buffer): boolean {
+  const from = bytes[at] === SPACE ? at + 1 : at
+  return end - from === text.length && isSame(bytes, from, text)
+}
+
 function digits(bytes: Buffer, from: number, to: number): number | undefined {
   if (from >= to) return undefined
   let value = 0
@@ -145,8 +161,13 @@ function digits(bytes: Buffer, from: number, to: number): number | undefined {
 
 function isField(bytes: Buffer, at: number, end: number, name: Buffer): boolean {
   if (at + name.length >= end || bytes[at + name.length] !== COLON) return false
-  for (let i = 0; i < name.length; i++) {
-    if (((bytes[at + i] as number) | 0x20) !== name[i]) return false
+  return isSame(bytes, at, name)
+}
+
+/** Whether `text`, which is in lower case, stands at an index in any case. */
+function isSame(bytes: Buffer, at: number, text: Buffer): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (((bytes[at + i] as number) | 0x20) !== text[i]) return false
   }
   return true
 }

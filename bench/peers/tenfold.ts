@@ -1,0 +1,42 @@
+import type { Arrivals, Scenario } from '../../src/blueprint/scenario.ts'
+import { runLoad } from '../../src/load/run-load.ts'
+
+// Runs one load given as JSON and prints what it cost. The first second is warm-up: neither its requests nor its CPU
+// time count. CPU time is that of the whole process: worker, main thread, garbage collection and compiler threads.
+
+const options = JSON.parse(process.argv[2] as string) as {
+  target: string
+  scenarios: Scenario[]
+  arrivals: Arrivals
+  peakPerSecond: number
+  durationMs: number
+  connections?: { min?: number; max?: number }
+}
+
+let cpu = process.cpuUsage()
+let warmupRequests = 0
+const result = await runLoad({
+  ...options,
+  seed: 1,
+  onSecond(second) {
+    if (second.second !== 0) return
+    cpu = process.cpuUsage()
+    warmupRequests = second.completed
+  },
+})
+const used = process.cpuUsage(cpu)
+console.log(
+  JSON.stringify({
+    requests: result.requests.completed - warmupRequests,
+    cpuSeconds: (used.user + used.system) / 1e6,
+    userSeconds: used.user / 1e6,
+    failed: result.requests.failed,
+    latencyMsP50: result.latency.msP50,
+    latencyMsP90: result.latency.msP90,
+    latencyMsP99: result.latency.msP99,
+    lagMsP99: result.generator.lagMsP99,
+    elu: result.generator.elu,
+    connections: result.generator.connectionsMax,
+    isValid: result.validity.state === 'valid' ? 1 : 0,
+  }),
+)
