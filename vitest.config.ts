@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 /** `tenfold/service` and friends resolve to `src`, so that tests never see a stale `dist`. */
-const conditions = ['tenfold-source', 'node', 'import', 'module', 'default']
+const conditions = ['tenfold-source', 'module', 'node']
 /** Releases of the example systems are copies of this checkout, tests and all. */
 const releases = '**/.tenfold/**'
 const slow = ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts']

@@ -20,7 +20,7 @@ export interface CodeBlock {
 export function pages(): readonly Page[] {
   const inFolders = ['docs', 'systems'].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((path) => path.endsWith('.md') && !path.includes('node_modules'))
+      .filter((path) => path.endsWith('.md') && !/node_modules|\.tenfold/.test(path))
       .map((path) => `${folder}/${path}`),
   )
   const atRoot = readdirSync(ROOT).filter((path) => path.endsWith('.md'))
