@@ -48,8 +48,13 @@ class GuardianLink implements Guardian {
 
   async watch(ward: Ward): Promise<void> {
     this.#wards.set(ward.pid, ward)
-    this.#running ??= this.#start()
-    await send(await this.#running, { type: 'watch', ward })
+    try {
+      await send(await (this.#running ?? this.#start()), { type: 'watch', ward })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
+      // It was killed a moment ago. The next one is told of every ward when it starts.
+      await this.#start()
+    }
   }
 
   forget(pid: number): void {
@@ -69,7 +74,18 @@ class GuardianLink implements Guardian {
     await left
   }
 
-  async #start(): Promise<ChildProcess> {
+  #start(): Promise<ChildProcess> {
+    const running = this.#launch()
+    this.#running = running
+    running.then(
+      (child) => child.once('exit', () => this.#onExit(running)),
+      // Whoever starts the next child meets the same failure, and reports it.
+      () => this.#forgetGuardian(running),
+    )
+    return running
+  }
+
+  async #launch(): Promise<ChildProcess> {
     const child = spawn(process.execPath, [scriptPath()], {
       detached: true,
       cwd: '/',
@@ -81,18 +97,20 @@ class GuardianLink implements Guardian {
     const messages: GuardianMessage[] = [{ type: 'run', runToken: this.#runToken }]
     for (const ward of this.#wards.values()) messages.push({ type: 'watch', ward })
     await Promise.all([isReady(child), ...messages.map((message) => send(child, message))])
-    child.once('exit', () => this.#onExit())
     for (const stream of [child, child.stdin, child.stdout]) (stream as { unref?(): void } | null)?.unref?.()
     return child
   }
 
-  #onExit(): void {
-    this.#running = undefined
-    if (this.#isClosed || this.#wards.size === 0 || this.#restartsLeft === 0) return
+  #onExit(running: Promise<ChildProcess>): void {
+    const isReplaced = this.#running !== running
+    this.#forgetGuardian(running)
+    if (isReplaced || this.#isClosed || this.#wards.size === 0 || this.#restartsLeft === 0) return
     this.#restartsLeft--
-    this.#running = this.#start()
-    // Whoever starts the next child meets the same failure, and reports it.
-    this.#running.catch(() => (this.#running = undefined))
+    void this.#start()
+  }
+
+  #forgetGuardian(running: Promise<ChildProcess>): void {
+    if (this.#running === running) this.#running = undefined
   }
 }
 

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { ChildUser } from './child-user.ts'
 import { messageOf, TenfoldError } from './errors.ts'
 import { gateCommand } from './spawn-gate.ts'
 import type { SubprocessOptions } from './subprocess.ts'
@@ -20,6 +21,7 @@ export async function spawnBehindGate(options: SubprocessOptions, joinFiles: rea
     await mkdir(dirname(options.outputFile), { recursive: true })
     const output = await open(options.outputFile, 'a', 0o600)
     files.push(output)
+    if (user !== undefined) await letReopen(output, user)
     for (const file of joinFiles) files.push(await open(file, 'w'))
     const [, ...groups] = files.map((file) => file.fd)
     const stdio: StdioOptions = ['ignore', output.fd, output.fd, 'pipe', ...groups]
@@ -67,6 +69,13 @@ export function spawnFailed(options: SubprocessOptions, code: string, cause?: un
   }
   if (code === 'LEFT') return fail('its end before it began', `read ${outputFile}, and the log of the kernel`)
   return fail(messageOf(cause), `read ${outputFile}, and try "${command}" by hand`)
+}
+
+/** Programs open `/dev/stdout` again by name, where it counts whose file it is; the group is enough to write. */
+async function letReopen(output: FileHandle, user: ChildUser): Promise<void> {
+  const { uid, mode } = await output.stat()
+  await output.chown(uid, user.gid)
+  await output.chmod((mode & 0o777) | 0o020)
 }
 
 function isDirectory(path: string): boolean {

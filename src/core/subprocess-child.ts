@@ -5,6 +5,7 @@ import { sleep, withTimeout } from './clock.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from './component.ts'
 import type { ControlGroup } from './control-group.ts'
 import { processesInside, removeGroups } from './control-group.ts'
+import { hasCode } from './errors.ts'
 import { limitResources } from './limit-resources.ts'
 import { findFamily, keyOf } from './process-family.ts'
 import type { ProcessIdentity } from './process-identity.ts'
@@ -62,15 +63,20 @@ export async function startChild(options: SubprocessOptions, context: ChildConte
   const gate = child.stdio[3] as Duplex
   try {
     await context.onCreated(managed)
-    const answer = await withTimeout(context.clock, START_TIMEOUT_MS, `the start of ${options.name}`, openGate(gate))
+    const answer = await withTimeout(context.clock, START_TIMEOUT_MS, 'the start', openGate(gate))
     if (answer?.isFound !== true) throw spawnFailed(options, answer === undefined ? 'LEFT' : 'ENOENT')
     if (!answer.hasJoined) managed.limitsFailed('the kernel refused to let the process into its control group')
     return managed
   } catch (error) {
     await closeGate(gate)
     await managed.stop(0)
-    throw error
+    throw hasCode(error, 'TF_SPAWN_FAILED') ? error : spawnFailed(options, codeOf(error), error)
   }
+}
+
+/** A full disk under the record, a start that takes for ever. */
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code ?? '')
 }
 
 class Child implements ManagedChild {
@@ -172,7 +178,7 @@ class Child implements ManagedChild {
         roots: [this.identity],
         mark: () => this.#mark(),
         known: this.#known,
-        signal: this.row.stopSignal,
+        signal: () => this.row.stopSignal,
         killAtMs: () => this.#killAtMs,
       })
       await this.exited

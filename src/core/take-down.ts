@@ -25,20 +25,23 @@ export interface TakeDownOptions {
   readonly mark: () => (pid: number) => boolean
   /** Who is known to belong already; grows with every look. */
   readonly known?: Set<string>
-  /** Sent once to everybody of the family, or decided member by member. */
-  readonly signal: NodeJS.Signals | ((member: ProcessRow) => NodeJS.Signals)
+  /** What asks a member to leave. */
+  readonly signal: (member: ProcessRow) => NodeJS.Signals
   /** Clock time (`nowMs`) after which SIGKILL is sent; read at every look, so that it can be brought forward. */
   readonly killAtMs: () => number
 }
 
 /**
- * Ends processes and everything that belongs to them: asks once, kills when the time is over, and resolves when no
- * member runs any more. Zombies count as gone. Never signals a process that it has not identified as a member.
+ * Ends processes and everything that belongs to them, and resolves when no member runs any more. First the roots are
+ * asked, who end their own children in their own order (PostgreSQL does not like its workers signalled by others); when
+ * no root is left, the rest is asked; when the time is over, all are killed. Zombies count as gone. Never signals a
+ * process that it has not identified as a member.
  *
  * @throws TF_TIMEOUT when a process survives SIGKILL, which only one that hangs in the kernel does
  */
 export async function takeDown(options: TakeDownOptions): Promise<void> {
-  const { clock, roots, signal } = options
+  const { clock, roots } = options
+  const rootKeys = new Set(roots.map(keyOf))
   const known = options.known ?? new Set<string>()
   const asked = new Set<string>()
   let killedSinceMs: number | undefined
@@ -47,12 +50,15 @@ export async function takeDown(options: TakeDownOptions): Promise<void> {
     if (family.length === 0) return
     const mustKill = clock.nowMs() >= options.killAtMs()
     if (mustKill) killedSinceMs ??= clock.nowMs()
+    const hasRoots = family.some((member) => rootKeys.has(keyOf(member)))
     for (const member of family) {
       const key = keyOf(member)
       known.add(key)
       if (mustKill) signalProcess(member, 'SIGKILL')
-      else if (!asked.has(key)) signalProcess(member, typeof signal === 'string' ? signal : signal(member))
-      asked.add(key)
+      else if (!asked.has(key) && (rootKeys.has(key) || !hasRoots)) {
+        asked.add(key)
+        signalProcess(member, options.signal(member))
+      }
     }
     if (killedSinceMs !== undefined && clock.nowMs() - killedSinceMs > KILL_LIMIT_MS)
       throw survived(options.name, family)

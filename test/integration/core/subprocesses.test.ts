@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { isRunning } from '../../../src/core/process-identity.ts'
@@ -242,6 +242,19 @@ describe('a start that fails', () => {
       message: expect.stringContaining('may not be executed'),
       hint: expect.stringContaining('make'),
     })
+    await subprocesses.stopAll()
+  })
+
+  it('runs nothing when the record cannot be written', async () => {
+    const { sh, run, subprocesses } = await setup()
+    rmSync(run.recordFile)
+    mkdirSync(run.recordFile)
+    await expect(sh(`touch "${run.directory}/ran"`)).rejects.toMatchObject({
+      code: 'TF_SPAWN_FAILED',
+      message: expect.stringContaining('children.json'),
+    })
+    expect(existsSync(join(run.directory, 'ran'))).toBe(false)
+    expect(processesOf(run.runToken)).toEqual([])
     await subprocesses.stopAll()
   })
 
