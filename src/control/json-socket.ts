@@ -199,10 +199,10 @@ class UnixJsonSocket implements JsonSocket {
   }
 
   async #answer(request: IncomingMessage, signal: AbortSignal): Promise<unknown> {
-    const url = new URL(request.url ?? '/', 'http://socket')
-    const name = `${request.method} ${url.pathname}`
+    const url = URL.parse(request.url ?? '/', 'http://socket')
+    const name = `${request.method} ${url?.pathname ?? request.url}`
     const route = Object.hasOwn(this.#options.routes, name) ? this.#options.routes[name] : undefined
-    if (route === undefined) {
+    if (url === null || route === undefined) {
       throw new TenfoldError('TF_ROUTE_UNKNOWN', `expected one of the routes of this server, got ${name}`, {
         details: { routes: Object.keys(this.#options.routes) },
       })

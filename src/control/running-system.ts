@@ -4,9 +4,11 @@ import { writeFileDurably } from '../core/durable-file.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { ProcessIdentity } from '../core/process-identity.ts'
 import { isRunning } from '../core/process-identity.ts'
+import { stateError } from './state-error.ts'
 import { identityOfSelf } from './state-lock.ts'
 import type { StatePaths } from './state-paths.ts'
 import { statePathsOf } from './state-paths.ts'
+import { hasErrno } from './system-errors.ts'
 
 /** A control plane that runs, as its state directory records it. */
 export interface RunningSystem extends ProcessIdentity {
@@ -21,13 +23,16 @@ export interface RunningSystem extends ProcessIdentity {
 /**
  * The control plane that runs on a state directory, or undefined. The process is checked, not just the file; that it
  * also answers is known only by asking it.
+ *
+ * @throws TF_STATE_UNUSABLE when the state belongs to another user
  */
 export async function findRunning(stateDirectory: string): Promise<RunningSystem | undefined> {
   try {
     const directory = await realpath(stateDirectory)
     const found = runSchema.parse(JSON.parse(await readFile(statePathsOf(directory).runFile, 'utf8')))
     return found.stateDirectory === directory && isRunning(found) ? found : undefined
-  } catch {
+  } catch (error) {
+    if (hasErrno(error, 'EACCES', 'EPERM')) throw stateError(stateDirectory, error)
     // Missing, half a file of a full disk, or another format: nothing that we could talk to.
     return undefined
   }

@@ -1,9 +1,10 @@
-import { chmod, mkdir, realpath, rmdir, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, realpath, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ChildUser } from '../core/child-user.ts'
 import { canAccess } from '../core/child-user.ts'
 import type { Clock } from '../core/clock.ts'
-import { syncDirectory } from '../core/durable-file.ts'
+import { syncDirectory, writeFileDurably } from '../core/durable-file.ts'
 import type { DirectoryProbe } from './data-root.ts'
 import { chooseDataRoot, makeDataDirectories } from './data-root.ts'
 import { ownDirectory } from './own-directory.ts'
@@ -15,7 +16,6 @@ import { takeStateLock } from './state-lock.ts'
 import type { StateOwner, StatePaths } from './state-paths.ts'
 import { stateDirectoryOf, statePathsOf } from './state-paths.ts'
 import { readStateRecord, STATE_LAYOUT, writeStateRecord } from './state-record.ts'
-import { hasErrno } from './system-errors.ts'
 
 /** @see openStateDirectory */
 export interface StateDirectoryOptions {
@@ -155,11 +155,8 @@ async function makeStateDirectory(wanted: string, isSharedWithChildren: boolean)
   const isNew = (await mkdir(parent, { recursive: true })) !== undefined
   if (isNew) await chmod(parent, 0o755)
   await ownDirectory(wanted, isSharedWithChildren ? 0o711 : 0o700)
-  try {
-    await writeFile(join(parent, '.gitignore'), '*\n', { flag: 'wx' })
-  } catch (error) {
-    if (!hasErrno(error, 'EEXIST')) throw error
-  }
+  const ignoreFile = join(parent, '.gitignore')
+  if (!existsSync(ignoreFile)) await writeFileDurably(ignoreFile, '*\n', { mode: 0o644 })
   await syncDirectory(parent)
   if (isNew) await syncDirectory(dirname(parent))
   return realpath(wanted)

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { accessSync, constants, rmSync } from 'node:fs'
 import { chmod, readFile } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../core/clock.ts'
@@ -19,6 +19,9 @@ export interface StateLock {
 export interface LockHolder extends ProcessIdentity {
   readonly startedEpochMs: number
 }
+
+/** Held here as well as by their owners: a database that is forgotten is closed by the garbage collector. */
+const held = new Set<DatabaseSync>()
 
 /**
  * Takes the lock of a state directory, at once or not at all.
@@ -45,11 +48,13 @@ export async function takeStateLock(paths: StatePaths, clock: Clock): Promise<St
     database.close()
     throw stateError(paths.directory, error)
   }
+  held.add(database)
   return {
     release() {
       if (!database.isOpen) return
       rmSync(paths.holderFile, { force: true })
       database.close()
+      held.delete(database)
     },
   }
 }
@@ -71,7 +76,17 @@ function openExclusively(paths: StatePaths): DatabaseSync | undefined {
   } catch (error) {
     if (database?.isOpen === true) database.close()
     if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return undefined
-    throw stateError(paths.directory, error)
+    throw stateError(paths.directory, reasonOf(paths, error))
+  }
+}
+
+/** SQLite says only that it can't open the file; the system says why. */
+function reasonOf(paths: StatePaths, error: unknown): unknown {
+  try {
+    accessSync(paths.directory, constants.W_OK | constants.X_OK)
+    return error
+  } catch (reason) {
+    return reason
   }
 }
 

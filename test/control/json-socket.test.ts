@@ -114,6 +114,7 @@ describe('requests', () => {
       code: 'TF_ROUTE_UNKNOWN',
       details: { routes: ['GET /v1/one'] },
     })
+    expect(await raw('GET http://[ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')).toContain('TF_ROUTE_UNKNOWN')
     expect(await raw('constructor / HTTP/1.1\r\nhost: x\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /)
   })
 

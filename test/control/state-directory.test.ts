@@ -370,6 +370,20 @@ describe('a running system', () => {
     })
   })
 
+  test.runIf(user.uid !== 0)(
+    'is not denied to another user, who is told to be its owner (root may read all)',
+    async () => {
+      const state = await open()
+      await state.recordRun({ run: 'r1', startedEpochMs: 5 })
+      await chmod(state.runFile, 0)
+
+      await expect(findRunning(state.directory)).rejects.toMatchObject({
+        code: 'TF_STATE_UNUSABLE',
+        hint: expect.stringContaining('as the user that owns'),
+      })
+    },
+  )
+
   test('is not found by the record of a dead run once the next control plane has the lock', async () => {
     const state = await open()
     await state.recordRun({ run: 'r1', startedEpochMs: 5 })
