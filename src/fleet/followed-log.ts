@@ -7,11 +7,14 @@ import { rotateLog } from './rotate-log.ts'
 export interface FollowedLog {
   /**
    * The lines that have come since the last look, at most `linesMax`; how many more there were is said in one more line.
-   * A line without its end is given at the next look, if nothing more has come of it. Rotates the file if it is too big.
+   * A line without its end is given once five looks have found no more of it. Rotates the file if it is too big.
    */
   look(linesMax: number): Promise<readonly string[]>
+  /** A line without its end, if there is one. */
+  flush(): readonly string[]
 }
 
+const IDLE_LOOKS = 5
 const CHUNK_BYTES = 256 * 1024
 /** Of more than this in one look only the end is read: nobody could follow it. */
 const BACKLOG_BYTES_MAX = 32 * 1024 ** 2
@@ -21,6 +24,7 @@ export function followLog(path: string, fromByte: number, rotation: LogRotation)
   const splitter = createLineSplitter()
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
   let position = fromByte
+  let idleLooks = 0
 
   /** Calls `take` with each piece from the position to the end of the file. */
   async function read(take: (piece: Uint8Array) => void): Promise<number> {
@@ -46,7 +50,8 @@ export function followLog(path: string, fromByte: number, rotation: LogRotation)
   return {
     async look(linesMax) {
       const { size } = await stat(path)
-      if (size === position) return splitter.flush()
+      if (size === position) return ++idleLooks === IDLE_LOOKS ? splitter.flush() : []
+      idleLooks = 0
       const lines: string[] = []
       let dropped = 0
       const skipped = await read((piece) => {
@@ -63,5 +68,6 @@ export function followLog(path: string, fromByte: number, rotation: LogRotation)
       }
       return lines
     },
+    flush: () => splitter.flush(),
   }
 }

@@ -79,12 +79,15 @@ export function createInstanceLogs(options: InstanceLogsOptions): InstanceLogs {
     }
   }
 
+  function give(service: string, instance: string, lines: readonly string[]): void {
+    for (const line of lines) for (const listener of listeners) listener({ service, instance, line })
+  }
+
   async function lookAtAll(): Promise<void> {
     discover(false)
     for (const [path, { service, instance, log }] of known) {
       try {
-        const lines = await log.look(linesMax)
-        for (const line of lines) for (const listener of listeners) listener({ service, instance, line })
+        give(service, instance, await log.look(linesMax))
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') known.delete(path)
         else options.onProblem?.(`the log of ${instance}: ${messageOf(error)}`)
@@ -128,9 +131,8 @@ export function createInstanceLogs(options: InstanceLogsOptions): InstanceLogs {
     async close() {
       cancel()
       await looking
-      // Twice: the second look gives lines that have no end.
       await look()
-      await look()
+      for (const { service, instance, log } of known.values()) give(service, instance, log.flush())
     },
   }
 }
