@@ -29,6 +29,8 @@ export interface SeededOrder {
 const PICK_DEPTH = 9
 const RATED_SHARE = 0.22
 const WELCOME_SHARE = 0.6
+/** A week can be ordered from the Thursday after the cut-off of the one before. */
+const THURSDAY = 3
 
 /** The orders of some subscribers, by subscriber and time; the same ones on every call. */
 export function* orderHistory(
@@ -53,7 +55,7 @@ export function* orderHistory(
       yield {
         subscriber,
         orderNumber,
-        placedAtMs: days(week - 1, region, 3 + drawOrderDay(chance)) + timeOfDayMs(chance),
+        placedAtMs: days(week - 2, region, THURSDAY + drawOrderDay(chance)) + timeOfDayMs(chance),
         week,
         slot: slot.code,
         voucher: voucher?.code ?? null,

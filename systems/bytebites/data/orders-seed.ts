@@ -17,6 +17,8 @@ export const SEEDED_PASSWORD = 'what is for dinner'
 /** Hashing 50,000 passwords would take a minute; this many salts are enough to make sign-in do its real work. */
 const SALTS = 64
 
+const THURSDAY = 3
+
 /** Fills the orders database: subscribers, and what they ordered and rated since ByteBites began. */
 export async function seed(context: SeedContext): Promise<void> {
   const recipes = catalogRecipes()
@@ -70,7 +72,7 @@ export function* subscriberRows(subscribers: Iterable<SeededSubscriber>, details
   for (const subscriber of subscribers) {
     const { userId, firstWeek, region } = subscriber
     // In the two days before the first week that they could order for.
-    const signedUpAt = startsOf(firstWeek - 2, REGIONS[region], 3) - chance.integer(172_800) * 1000
+    const signedUpAt = startsOf(firstWeek - 2, REGIONS[region], THURSDAY) - chance.integer(172_800) * 1000
     yield [
       userId,
       subscriber.email,

@@ -18,8 +18,15 @@ export interface Recommendations {
   readonly box: readonly number[]
 }
 
-/** Recommends; undefined if there is no such subscriber. In the same process, or over the network. */
-export type RecommendFor = (userId: number, week: Week) => Promise<Recommendations | undefined>
+/**
+ * Recommends; undefined if there is no such subscriber. In the same process, or over the network: then the headers go
+ * with the call, and tie it to the request that it is made for.
+ */
+export type RecommendFor = (
+  userId: number,
+  week: Week,
+  headers: Readonly<Record<string, string>>,
+) => Promise<Recommendations | undefined>
 
 const PICKS = 20
 /** Older orders say little, and a loyal subscriber must not cost more every week. */

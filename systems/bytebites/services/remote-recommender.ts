@@ -8,8 +8,8 @@ import type { RecommendFor, Recommendations } from './recommendations.ts'
  * @throws Problem 503 when it can't
  */
 export function remoteRecommender(service: ServiceHandle): RecommendFor {
-  return async (userId, week) => {
-    const response = await service.fetch(`/recommendations/${userId}?week=${week}`)
+  return async (userId, week, headers) => {
+    const response = await service.fetch(`/recommendations/${userId}?week=${week}`, { headers })
     if (response.ok) return (await response.json()) as Recommendations
     // Read to the end, so that the connection can serve the next one.
     await response.text()

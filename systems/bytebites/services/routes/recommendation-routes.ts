@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { forwarded } from 'tenfold/service'
 import { firstOpenWeek } from '../../domain/cut-off.ts'
 import { REGIONS } from '../../domain/region.ts'
 import { Problem } from '../problem.ts'
@@ -17,7 +18,7 @@ export function recommendationRoutes(
     const nowMs = now()
     const subscriber = await signedIn(request, subscribers, nowMs)
     const week = request.query.week ?? firstOpenWeek(REGIONS[subscriber.region], nowMs)
-    return found(await recommend(subscriber.userId, week))
+    return found(await recommend(subscriber.userId, week, forwarded(request.headers)))
   })
 }
 
@@ -26,7 +27,7 @@ export function internalRecommendationRoutes(app: FastifyInstance, { recommend }
   app.get<{ Params: { userId: number }; Querystring: { week: number } }>(
     '/recommendations/:userId',
     { schema: INTERNAL_SCHEMA },
-    async (request) => found(await recommend(request.params.userId, request.query.week)),
+    async (request) => found(await recommend(request.params.userId, request.query.week, forwarded(request.headers))),
   )
 }
 
