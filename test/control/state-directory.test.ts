@@ -25,19 +25,21 @@ import { virtualClock } from '../../src/testing/virtual-clock.ts'
 const user = { name: 'children', uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 
 let directory: string
+let runtimeBase: string
 let runtime: string
 const opened: StateDirectory[] = []
 
 beforeEach(async () => {
   directory = await realpath(await mkdtemp(join(tmpdir(), 'tf state-')))
-  runtime = await mkdtemp('/tmp/tf-run-')
+  runtimeBase = await mkdtemp('/tmp/tf-run-')
+  runtime = runtimeBase
 })
 
 afterEach(async () => {
   for (const state of opened.splice(0)) await state.close()
   await chmod(directory, 0o700)
   await rm(directory, { recursive: true, force: true })
-  await rm(runtime, { recursive: true, force: true })
+  await rm(runtimeBase, { recursive: true, force: true })
 })
 
 async function open(
