@@ -12,7 +12,6 @@ export interface ClusterRecord {
   readonly servicePassword: string
   /** Wanted again at the next start, so that addresses stay the same where they can. */
   readonly port?: number | undefined
-  readonly socketDirectory?: string | undefined
   /** Set once the data exists: from then on missing data is a loss to report, not a reason to begin anew. */
   readonly systemIdentifier?: string | undefined
 }
@@ -22,7 +21,6 @@ const recordSchema: z.ZodType<ClusterRecord> = z.object({
   superuserPassword: z.string().min(1),
   servicePassword: z.string().min(1),
   port: z.number().int().optional(),
-  socketDirectory: z.string().optional(),
   systemIdentifier: z.string().optional(),
 })
 

@@ -1,6 +1,4 @@
-import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { privateRuntimeDirectory } from '../control/runtime-directory.ts'
 import { assertSocketPath } from '../control/socket-path.ts'
 import { takeStateLock } from '../control/state-lock.ts'
 import { statePathsOf } from '../control/state-paths.ts'
@@ -35,6 +33,8 @@ export interface ClusterOptions {
   dataDirectory: string
   binaries: PostgresBinaries
   subprocesses: Subprocesses
+  /** Directory for the Unix socket, short (107 bytes with the socket), that only `user` can enter: `childRuntimeDirectory`. */
+  socketDirectory: string
   /** File that the server's log is appended to. */
   logFile: string
   /** Account that runs the server; required when we are root. */
@@ -42,8 +42,6 @@ export interface ClusterOptions {
   limits?: ResourceLimits | undefined
   /** Port on 127.0.0.1; a taken one is an error. @default the port of the last start if it is free, else a free one */
   port?: number | undefined
-  /** Short directory for the Unix socket that only `user` can enter. @default a new one under /tmp */
-  socketDirectory?: string | undefined
   /** @default '32MiB' */
   sharedBuffers?: Size
   /** @default 100 */
@@ -72,7 +70,7 @@ const STABLE_AFTER_MS = 60_000
  * TF_CLUSTER_DATA_INVALID, TF_DIRECTORY_UNUSABLE, TF_DISK_FULL, TF_PORT_TAKEN, TF_CLUSTER_START_FAILED or TF_ABORTED.
  *
  * @example
- * const cluster = createCluster({ name: 'orders', dataDirectory, binaries, subprocesses, logFile })
+ * const cluster = createCluster({ name: 'orders', dataDirectory, socketDirectory, binaries, subprocesses, logFile })
  * await cluster.start()
  * cluster.url() // 'postgres://orders:…@127.0.0.1:40123/orders'
  */
@@ -181,7 +179,7 @@ class EmbeddedCluster implements Cluster {
 
   async #live(life: Life): Promise<void> {
     const { signal } = life.abort
-    const undo: (() => void | Promise<void>)[] = []
+    const undo: (() => void)[] = []
     let end: ClusterState = { kind: 'stopped' }
     try {
       signal.throwIfAborted()
@@ -198,13 +196,13 @@ class EmbeddedCluster implements Cluster {
         await stopPostmaster(this.#server, this.#clock, life.stopDeadlineMs)
         this.#server = undefined
       }
-      for (const step of undo.toReversed()) await step()
+      for (const step of undo) step()
       this.#life = undefined
       this.#become(end)
     }
   }
 
-  async #bringUp(signal: AbortSignal, undo: (() => void | Promise<void>)[]): Promise<void> {
+  async #bringUp(signal: AbortSignal, undo: (() => void)[]): Promise<void> {
     const { user, binaries, template } = this.#options
     this.#become({ kind: 'starting' })
     await makeClusterDirectory(this.#paths, user)
@@ -219,11 +217,10 @@ class EmbeddedCluster implements Cluster {
       await initialiseData({ ...this.#options, user, template, paths: this.#paths, record, signal })
     }
     if (record === undefined) throw new Error('expected data to have a record')
-    const socketDirectory = await this.#socketDirectory(record, undo)
     for (let attempt = 1; ; attempt++) {
       const port = await this.#choosePort(record.port)
-      assertSocketPath(join(socketDirectory, `.s.PGSQL.${port}`))
-      await this.#remember(record, { port, socketDirectory })
+      assertSocketPath(join(this.#options.socketDirectory, `.s.PGSQL.${port}.lock`))
+      await this.#remember(record, port)
       try {
         await this.#startServer(signal)
         break
@@ -282,7 +279,7 @@ class EmbeddedCluster implements Cluster {
       settings: {
         dataDirectory: this.#paths.data,
         port: record.port,
-        socketDirectory: record.socketDirectory,
+        socketDirectory: this.#options.socketDirectory,
         sharedBuffersBytes: parseSize(this.#options.sharedBuffers ?? '32MiB'),
         connectionsMax: this.#options.connectionsMax ?? 100,
       },
@@ -303,34 +300,25 @@ class EmbeddedCluster implements Cluster {
     return last !== undefined && (await isPortFree(last)) ? last : freePort()
   }
 
-  async #socketDirectory(record: ClusterRecord, undo: (() => void | Promise<void>)[]): Promise<string> {
-    if (this.#options.socketDirectory !== undefined) return this.#options.socketDirectory
-    const { user } = this.#options
-    const directory = await privateRuntimeDirectory({ recorded: record.socketDirectory, user, env: process.env })
-    // Not empty only if somebody put something there; then it is theirs to remove.
-    undo.push(() => rmdir(directory).catch(() => undefined))
-    return directory
-  }
-
-  async #remember(record: ClusterRecord, changes: { port: number; socketDirectory: string }): Promise<void> {
+  async #remember(record: ClusterRecord, port: number): Promise<void> {
     const systemIdentifier = record.systemIdentifier ?? (await readControlFile(this.#paths.data))?.systemIdentifier
-    const next = { ...record, ...changes, ...(systemIdentifier === undefined ? {} : { systemIdentifier }) }
+    const next = { ...record, port, systemIdentifier }
     if (JSON.stringify(next) !== JSON.stringify(record)) await writeClusterRecord(this.#paths, next)
     this.#record = next
   }
 
-  #startedRecord(): ClusterRecord & { port: number; socketDirectory: string } {
+  #startedRecord(): ClusterRecord & { port: number } {
     const record = this.#record
-    if (record?.port === undefined || record.socketDirectory === undefined) {
+    if (record?.port === undefined) {
       throw new TenfoldError('TF_NOT_RUNNING', `expected cluster ${this.name} to have been started`, {
         hint: 'its address is known after start()',
       })
     }
-    return { ...record, port: record.port, socketDirectory: record.socketDirectory }
+    return { ...record, port: record.port }
   }
 
   #superuserUrl(record: ClusterRecord, database: string): string {
-    const host = encodeURIComponent(record.socketDirectory ?? '')
+    const host = encodeURIComponent(this.#options.socketDirectory)
     return `postgres://postgres:${record.superuserPassword}@localhost:${record.port}/${database}?host=${host}`
   }
 

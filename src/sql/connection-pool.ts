@@ -83,6 +83,8 @@ class Pool implements ConnectionPool {
   readonly #waiters: Waiter[] = []
   #size = 0
   #isEnding = false
+  /** When one connection is lost, those that were idle then are not trusted either. */
+  #lastLossMs = Number.NEGATIVE_INFINITY
   #cancelSweep: Cancel | undefined
   #emptied = Promise.withResolvers<void>()
 
@@ -137,7 +139,8 @@ class Pool implements ConnectionPool {
 
   async #isUsable(idle: IdleSession): Promise<boolean> {
     if (idle.session.isLost) return false
-    if (this.#options.clock.nowMs() - idle.sinceMs < VERIFY_AFTER_MS) return true
+    const isRecent = this.#options.clock.nowMs() - idle.sinceMs < VERIFY_AFTER_MS
+    if (isRecent && idle.sinceMs > this.#lastLossMs) return true
     return idle.session.query('').then(
       () => true,
       () => false,
@@ -188,6 +191,7 @@ class Pool implements ConnectionPool {
   }
 
   #onLost(session: Session): void {
+    this.#lastLossMs = this.#options.clock.nowMs()
     const at = this.#idle.findIndex((idle) => idle.session === session)
     this.#publish('lost')
     // A busy one is dropped when its borrower gives it back.

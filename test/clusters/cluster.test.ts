@@ -12,14 +12,26 @@ describe('cluster', () => {
   test.each(['Orders', '1st', 'a b', '', 'postgres', 'template1', 'pg_orders', 'a'.repeat(64), "a'"])(
     'refuses the name "%s"',
     (name) => {
-      expect(() => createCluster({ ...unused, name, dataDirectory: '/nowhere', logFile: '/nowhere/log' })).toThrow(
-        expect.objectContaining({ code: 'TF_OPTION_INVALID' }),
-      )
+      expect(() =>
+        createCluster({
+          ...unused,
+          name,
+          dataDirectory: '/nowhere',
+          socketDirectory: '/nowhere',
+          logFile: '/nowhere/log',
+        }),
+      ).toThrow(expect.objectContaining({ code: 'TF_OPTION_INVALID' }))
     },
   )
 
   test('has no address before it was started', () => {
-    const cluster = createCluster({ ...unused, name: 'orders', dataDirectory: '/nowhere', logFile: '/nowhere/log' })
+    const cluster = createCluster({
+      ...unused,
+      name: 'orders',
+      dataDirectory: '/nowhere',
+      socketDirectory: '/nowhere',
+      logFile: '/nowhere/log',
+    })
     expect(() => cluster.url()).toThrow(expect.objectContaining({ code: 'TF_NOT_RUNNING' }))
     expect(() => cluster.adminUrl()).toThrow(expect.objectContaining({ code: 'TF_NOT_RUNNING' }))
     expect(cluster.state).toEqual({ kind: 'stopped' })

@@ -124,6 +124,16 @@ describe('connection pool', () => {
     expect(pool.stats().size).toBe(1)
   })
 
+  test('asks the idle ones whether they live when one was lost', async () => {
+    const pool = poolOf()
+    const [first, second] = [await pool.acquire(), (await pool.acquire()) as FakeSession]
+    pool.release(first)
+    second.lose()
+    pool.release(second)
+    expect(await pool.acquire()).toBe(first)
+    expect(opened[0]?.statements).toEqual([''])
+  })
+
   test('waits for a server that restarts', async () => {
     let failures = 3
     const pool = poolOf({

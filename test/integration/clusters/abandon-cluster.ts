@@ -6,7 +6,7 @@ import { uniqueId } from '../../../src/core/random.ts'
 import { createSubprocesses } from '../../../src/core/subprocesses.ts'
 
 /** Starts a cluster, writes a row, and dies by kill -9 without taking the server along. */
-const [directory = '', binariesDirectory = ''] = process.argv.slice(2)
+const [directory = '', socketDirectory = '', binariesDirectory = ''] = process.argv.slice(2)
 const user = findChildUser()
 const subprocesses = await createSubprocesses({
   recordFile: join(directory, 'abandoned.json'),
@@ -19,7 +19,7 @@ const cluster = createCluster({
   binaries: await findPostgresBinaries({ user, cacheDirectory: binariesDirectory }),
   subprocesses,
   user,
-  socketDirectory: join(directory, 's'),
+  socketDirectory,
   logFile: join(directory, 'orders.log'),
 })
 await cluster.start()

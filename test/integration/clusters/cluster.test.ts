@@ -219,10 +219,14 @@ describe('a server whose control plane was killed', () => {
   test('is shut down before the next start, which finds all that was committed', async () => {
     const directory = await mkdtemp(join(bed.directory, 'abandoned-'))
     await chmod(directory, 0o711)
-    await mkdir(join(directory, 's'), { mode: 0o700 })
-    if (bed.user !== undefined) await chown(join(directory, 's'), bed.user.uid, bed.user.gid)
     const script = fileURLToPath(new URL('./abandon-cluster.ts', import.meta.url))
-    const args = ['--conditions=tenfold-source', script, directory, join(bed.directory, 'binaries')]
+    const args = [
+      '--conditions=tenfold-source',
+      script,
+      directory,
+      bed.socketDirectory,
+      join(bed.directory, 'binaries'),
+    ]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let output = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))

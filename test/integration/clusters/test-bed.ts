@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ClusterOptions } from '../../../src/clusters/cluster.ts'
@@ -20,6 +20,7 @@ import { connectDatabase } from '../../../src/sql/database.ts'
 /** Real clusters in a directory of their own, all gone after `end`. */
 export interface TestBed {
   readonly directory: string
+  readonly socketDirectory: string
   readonly user: ChildUser | undefined
   readonly binaries: PostgresBinaries
   readonly subprocesses: Subprocesses
@@ -40,6 +41,8 @@ export async function createTestBed(options: { hasTemplate?: boolean } = {}): Pr
     runToken: uniqueId(),
     isEphemeral: true,
   })
+  const socketDirectory = await mkdtemp('/tmp/tenfold-bed-')
+  if (user !== undefined) await chown(socketDirectory, user.uid, user.gid)
   const clusters: Cluster[] = []
   const connections: DatabaseConnection[] = []
   let template: ClusterTemplate | undefined
@@ -47,6 +50,7 @@ export async function createTestBed(options: { hasTemplate?: boolean } = {}): Pr
     const made = createCluster({
       name,
       dataDirectory: join(directory, name),
+      socketDirectory,
       binaries,
       subprocesses,
       user,
@@ -60,6 +64,7 @@ export async function createTestBed(options: { hasTemplate?: boolean } = {}): Pr
   if (options.hasTemplate !== false) template = await makeTemplate(directory, cluster('template'))
   return {
     directory,
+    socketDirectory,
     user,
     binaries,
     subprocesses,
@@ -73,6 +78,7 @@ export async function createTestBed(options: { hasTemplate?: boolean } = {}): Pr
       await Promise.all(connections.map((connection) => connection.end()))
       await Promise.all(clusters.map((started) => started.stop(5_000)))
       await subprocesses.stopAll()
+      await rm(socketDirectory, { recursive: true, force: true })
       await rm(directory, { recursive: true, force: true })
     },
   }
