@@ -1,8 +1,10 @@
+import type { ErrorDescription } from './error-codes.ts'
 import { ERROR_CODES } from './error-codes.ts'
 
 /** The text of `docs/errors.md`, generated from the table of codes. */
 export function errorCodesDocument(): string {
-  const rows = Object.entries(ERROR_CODES).map(
+  const descriptions: Readonly<Record<string, ErrorDescription>> = ERROR_CODES
+  const rows = Object.entries(descriptions).map(
     ([code, { meaning, remedy }]) => `| \`${code}\` | ${meaning} | ${remedy} |`,
   )
   return [

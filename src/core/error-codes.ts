@@ -277,7 +277,7 @@ export const ERROR_CODES = {
     meaning: 'The command line names a command, an option or an argument that does not exist.',
     remedy: 'Run `tenfold --help`, or `tenfold COMMAND --help`.',
   },
-} as const satisfies Record<string, ErrorDescription>
+} as const
 
 /** A literal error code such as `'TF_TIMEOUT'`. */
 export type ErrorCode = keyof typeof ERROR_CODES

@@ -47,12 +47,17 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
   }
 }
 
-/** The row of one process, zombies included; undefined when there is none. */
+/**
+ * The row of one process, zombies included; undefined when there is none. Throws when we can't look (EMFILE): not seen
+ * is not gone.
+ */
 export function readProcess(pid: number): ProcessRow | undefined {
   if (process.platform !== 'linux') return readRowsFromPs(['-p', String(pid)])[0]
   try {
     return parseProcStat(readFileSync(`/proc/${pid}/stat`, 'latin1'))
-  } catch {
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EMFILE' || code === 'ENFILE') throw error
     return undefined
   }
 }

@@ -9,7 +9,7 @@ import { hasCode } from './errors.ts'
 import { limitResources } from './limit-resources.ts'
 import { findFamily, keyOf } from './process-family.ts'
 import type { ProcessIdentity } from './process-identity.ts'
-import { identifyProcess, signalProcess } from './process-identity.ts'
+import { identifyProcess } from './process-identity.ts'
 import { CHILD_VARIABLE, environmentOf, readProcessTable, RUN_VARIABLE } from './process-table.ts'
 import { processUsage } from './process-usage.ts'
 import type { CpuThrottling } from './resource-limits.ts'
@@ -59,9 +59,10 @@ export async function startChild(options: SubprocessOptions, context: ChildConte
     removeGroups(group.directories)
     throw error
   }
-  const managed = new Child(child, options, context, group)
   const gate = child.stdio[3] as Duplex
+  let managed: Child | undefined
   try {
+    managed = new Child(child, options, context, group)
     await context.onCreated(managed)
     const answer = await withTimeout(context.clock, START_TIMEOUT_MS, 'the start', openGate(gate))
     if (answer?.isFound !== true) throw spawnFailed(options, answer === undefined ? 'LEFT' : 'ENOENT')
@@ -69,7 +70,8 @@ export async function startChild(options: SubprocessOptions, context: ChildConte
     return managed
   } catch (error) {
     await closeGate(gate)
-    await managed.stop(0)
+    if (managed === undefined) child.kill('SIGKILL')
+    await managed?.stop(0)
     throw hasCode(error, 'TF_SPAWN_FAILED') ? error : spawnFailed(options, codeOf(error), error)
   }
 }
@@ -86,6 +88,7 @@ class Child implements ManagedChild {
   readonly gone: Promise<void>
   readonly row: RecordedChild
   isRunning = true
+  readonly #child: ChildProcess
   readonly #context: ChildContext
   readonly #group: ControlGroup
   readonly #known = new Set<string>()
@@ -100,6 +103,7 @@ class Child implements ManagedChild {
     this.name = options.name
     // A process that ended at once is a zombie until 'exit' is emitted, and nobody else can have its pid.
     this.identity = identifyProcess(pid) ?? { pid, startTime: 'ended' }
+    this.#child = child
     this.#context = context
     this.#group = group
     this.row = {
@@ -143,7 +147,8 @@ class Child implements ManagedChild {
   }
 
   signal(signal: NodeJS.Signals): void {
-    if (this.isRunning) signalProcess(this.identity, signal)
+    // Until its end is reported to us nobody else can have its pid, so there is nothing to compare.
+    if (this.isRunning) this.#child.kill(signal)
   }
 
   async stop(deadlineMs: number = STOP_DEADLINE_MS_DEFAULT): Promise<ExitStatus> {
@@ -191,8 +196,12 @@ class Child implements ManagedChild {
 
   /** Remembers the descendants while their parents still connect them to us. */
   #meetFamily(): void {
-    const options = { roots: [this.identity], known: this.#known, isMarked: this.#mark() }
-    for (const row of findFamily(readProcessTable(), options)) this.#known.add(keyOf(row))
+    try {
+      const options = { roots: [this.identity], known: this.#known, isMarked: this.#mark() }
+      for (const row of findFamily(readProcessTable(), options)) this.#known.add(keyOf(row))
+    } catch {
+      // No descriptor is free to look with. Group, mark and control group still find nearly everybody later.
+    }
   }
 
   /** Whoever is in our control group belongs, and whoever carries our token: a daemon leaves neither behind. */

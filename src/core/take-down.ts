@@ -40,29 +40,45 @@ export interface TakeDownOptions {
  * @throws TF_TIMEOUT when a process survives SIGKILL, which only one that hangs in the kernel does
  */
 export async function takeDown(options: TakeDownOptions): Promise<void> {
-  const { clock, roots } = options
-  const rootKeys = new Set(roots.map(keyOf))
+  const { clock } = options
   const known = options.known ?? new Set<string>()
   const asked = new Set<string>()
+  let family: readonly ProcessRow[] = []
   let killedSinceMs: number | undefined
   for (let pollMs = POLL_INTERVAL_MS_MIN; ; pollMs = Math.min(pollMs * 2, POLL_INTERVAL_MS_MAX)) {
-    const family = findFamily(othersThanUs(readProcessTable()), { roots, known, isMarked: options.mark() })
-    if (family.length === 0) return
     const mustKill = clock.nowMs() >= options.killAtMs()
     if (mustKill) killedSinceMs ??= clock.nowMs()
-    const hasRoots = family.some((member) => rootKeys.has(keyOf(member)))
-    for (const member of family) {
-      const key = keyOf(member)
-      known.add(key)
-      if (mustKill) signalProcess(member, 'SIGKILL')
-      else if (!asked.has(key) && (rootKeys.has(key) || !hasRoots)) {
-        asked.add(key)
-        signalProcess(member, options.signal(member))
-      }
+    try {
+      family = look(options, known)
+      if (family.length === 0) return
+      if (mustKill) for (const member of family) signalProcess(member, 'SIGKILL')
+      else ask(family, options, asked)
+    } catch (error) {
+      // No descriptor is free to read the table with. Not seen is not gone, so we look again.
+      const { code } = error as NodeJS.ErrnoException
+      if (code !== 'EMFILE' && code !== 'ENFILE') throw error
     }
-    if (killedSinceMs !== undefined && clock.nowMs() - killedSinceMs > KILL_LIMIT_MS)
-      throw survived(options.name, family)
+    const isTooLate = killedSinceMs !== undefined && clock.nowMs() - killedSinceMs > KILL_LIMIT_MS
+    if (isTooLate) throw survived(options.name, family)
     await sleep(clock, pollMs)
+  }
+}
+
+function look(options: TakeDownOptions, known: Set<string>): readonly ProcessRow[] {
+  const table = othersThanUs(readProcessTable())
+  const family = findFamily(table, { roots: options.roots, known, isMarked: options.mark() })
+  for (const member of family) known.add(keyOf(member))
+  return family
+}
+
+/** Asks each member once: the roots at first, the rest when no root is left. */
+function ask(family: readonly ProcessRow[], options: TakeDownOptions, asked: Set<string>): void {
+  const rootKeys = new Set(options.roots.map(keyOf))
+  const roots = family.filter((member) => rootKeys.has(keyOf(member)))
+  for (const member of roots.length > 0 ? roots : family) {
+    const key = keyOf(member)
+    if (!asked.has(key)) signalProcess(member, options.signal(member))
+    asked.add(key)
   }
 }
 
