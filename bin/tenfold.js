@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 
 const NODE_MIN = [22, 19]
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -25,8 +25,7 @@ if (node === undefined) {
   )
   process.exit(1)
 }
-if (isEnough && !isCheckout) await import(pathToFileURL(main).href)
-else become(node)
+become(node)
 
 /** The Node that the private workspace `tools/node` installs, named after the platform. */
 function carriedNode() {
@@ -46,7 +45,9 @@ function carriedNode() {
 function become(binary) {
   const args = [
     ...(isCheckout ? ['--conditions=tenfold-source'] : []),
+    // Blueprints of projects without "type": "module", and node:sqlite on Node 22 and 24: nothing a user can act on.
     '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
+    '--disable-warning=ExperimentalWarning',
     main,
     ...process.argv.slice(2),
   ]

@@ -7,13 +7,14 @@ import { findPostgresBinaries } from '../clusters/postgres-binaries.ts'
 import { createControlServer } from '../control/control-server.ts'
 import type { FrameStore } from '../control/frame-store.ts'
 import { createHostMetrics } from '../control/host-metrics.ts'
+import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Notice, SystemSnapshot } from '../control/snapshot.ts'
 import type { SnapshotStore } from '../control/snapshot-store.ts'
 import type { StateDirectory } from '../control/state-directory.ts'
 import type { ChildUser } from '../core/child-user.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
-import { TenfoldError } from '../core/errors.ts'
+import { messageOf, TenfoldError } from '../core/errors.ts'
 import type { Subprocesses } from '../core/subprocess.ts'
 import type { InstanceLogs } from '../fleet/instance-log.ts'
 import { createInstanceLogs } from '../fleet/instance-log.ts'
@@ -108,16 +109,16 @@ class WiredParts implements SystemParts {
       }),
     })
     this.#telemetry = createInstanceTelemetry({
-      socket: join(state.childRuntimeDirectory, 'telemetry.sock'),
+      socket: join(state.runtimeDirectory, 'telemetry.sock'),
       user,
-      onFrame: (frame) => frames.append(frame),
+      onFrame: (frame) => this.#keep(frame),
     })
     this.#metrics = [
-      createHostMetrics({ clock, append: (frame) => frames.append(frame) }),
+      createHostMetrics({ clock, append: (frame) => this.#keep(frame) }),
       createProcessMetrics({
         list: () => subprocesses.list(),
         ownerOf: (name) => processOwner(name, blueprint),
-        append: (frame) => frames.append(frame),
+        append: (frame) => this.#keep(frame),
         clock,
       }),
     ]
@@ -170,7 +171,7 @@ class WiredParts implements SystemParts {
   }
 
   async #startGateway(signal: AbortSignal): Promise<void> {
-    const { blueprint, state, user, subprocesses, clock, frames } = this.#options
+    const { blueprint, state, user, subprocesses, clock } = this.#options
     const { node, tenfoldRoot } = await this.#code.promise
     const services = Object.values(blueprint.services)
     this.#gateway = createGateway({
@@ -188,12 +189,24 @@ class WiredParts implements SystemParts {
       onNotice: (notice) => this.#options.notice(notice),
     })
     await this.#gateway.start(signal)
-    void this.#collect(this.#gateway, frames)
+    void this.#collect(this.#gateway)
   }
 
   /** Until the gateway is stopped for good. */
-  async #collect(gateway: Gateway, frames: FrameStore): Promise<void> {
-    for await (const frame of gateway.frames()) frames.append(frame)
+  async #collect(gateway: Gateway): Promise<void> {
+    for await (const frame of gateway.frames()) this.#keep(frame)
+  }
+
+  /** A frame that this version does not know is left out, and said; it must not end what reports it. */
+  #keep(frame: MetricFrame): void {
+    try {
+      this.#options.frames.append(frame)
+    } catch (error) {
+      this.#options.notice({
+        level: 'warning',
+        message: `a metric frame of ${frame.source} is left out: ${messageOf(error)}`,
+      })
+    }
   }
 
   async #startDatabases(signal: AbortSignal): Promise<void> {
@@ -262,7 +275,7 @@ class WiredParts implements SystemParts {
       node,
       tenfoldRoot,
       logsDirectory: state.logsDirectory,
-      bindingsDirectory: state.childRuntimeDirectory,
+      bindingsDirectory: state.runtimeDirectory,
       blueprintDirectory: blueprint.directory,
       bindings: (service) =>
         bindingsOf(service, blueprint, {
