@@ -207,8 +207,9 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     if (this.#phase === 'placing') {
       service.stopWaiting(this)
       this.#fail(503, 'queue_full', 'expected an instance to have room in time, got none')
-    } else if (this.#phase === 'answering') {
-      if (!this.#isPaused) service.metrics.upstreamFailures += 1
+    } else if (this.#phase === 'answering' || this.#phase === 'ended') {
+      // With the answer complete, or held back by its client, it is the client that stands still.
+      if (this.#phase === 'answering' && !this.#isPaused) service.metrics.upstreamFailures += 1
       this.#input.request.socket.resetAndDestroy()
     } else if (this.#body?.isStarved === true) {
       this.#fail(408, 'request_timeout', 'expected the whole body in time, got only a part')

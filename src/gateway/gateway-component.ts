@@ -110,6 +110,7 @@ class SupervisedGateway implements Gateway {
     try {
       await starting
     } catch (error) {
+      life.abort()
       this.#tell('failed')
       throw error
     }

@@ -9,7 +9,7 @@ import type { GatewayState } from './gateway-state.ts'
 import { gatewayState } from './gateway-state.ts'
 import type { Listener } from './listener.ts'
 import { openListener } from './listener.ts'
-import { parseGatewayConfig } from './parse-gateway-config.ts'
+import { parseDrainRequest, parseGatewayConfig } from './parse-gateway-config.ts'
 import { portForbidden, portTaken } from './port-errors.ts'
 import type { Entrance, Proxy } from './proxy.ts'
 import { createProxy } from './proxy.ts'
@@ -70,7 +70,7 @@ class HttpGatewayServer implements GatewayServer {
           }),
           'POST /v1/drained': jsonRoute({
             handle: async ({ input }) => {
-              const { service, id, deadlineMs } = input as { service: string; id: string; deadlineMs: number }
+              const { service, id, deadlineMs } = parseDrainRequest(input)
               return { isDrained: await proxy.drained(service, id, deadlineMs) }
             },
           }),

@@ -62,6 +62,12 @@ export async function openListener(options: {
       typeof GatewayResponse
     >,
   )
+  // Node forgets a connection that has become something else than HTTP, but waits for its end when it closes.
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   server.maxConnections = CLIENT_CONNECTIONS_MAX
   // All headers are looked at: Node would drop those beyond its limit without a word.
   server.maxHeadersCount = 0
@@ -78,7 +84,7 @@ export async function openListener(options: {
   await listen(server, host, port)
   return {
     port: (server.address() as AddressInfo).port,
-    close: (deadlineMs) => close(server, clock, deadlineMs),
+    close: (deadlineMs) => close(server, sockets, clock, deadlineMs),
   }
 }
 
@@ -92,10 +98,12 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   })
 }
 
-async function close(server: Server, clock: Clock, deadlineMs: number): Promise<void> {
+async function close(server: Server, sockets: ReadonlySet<Socket>, clock: Clock, deadlineMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   server.closeIdleConnections()
-  const cancel = clock.schedule(deadlineMs, () => server.closeAllConnections())
+  const cancel = clock.schedule(deadlineMs, () => {
+    for (const socket of sockets) socket.destroy()
+  })
   await closed
   cancel()
 }

@@ -20,6 +20,23 @@ export function parseGatewayConfig(value: unknown): GatewayConfig {
   }
 }
 
+/** Whose requests to wait for, and for how long at most. */
+export interface DrainRequest {
+  readonly service: string
+  readonly id: string
+  readonly deadlineMs: number
+}
+
+/** @throws TF_INPUT_INVALID */
+export function parseDrainRequest(value: unknown): DrainRequest {
+  const { service, id, deadlineMs } = record(value, 'input')
+  return {
+    service: text(service, 'service'),
+    id: text(id, 'id'),
+    deadlineMs: number(deadlineMs, 'deadlineMs', 0, 86_400_000),
+  }
+}
+
 function parseRoute(value: unknown, path: string, services: Readonly<Record<string, unknown>>): GatewayRoute {
   const { prefix, service } = record(value, path)
   if (typeof prefix !== 'string' || normalisePath(prefix)?.path !== prefix) {

@@ -39,7 +39,7 @@ export interface Proxy extends AccessSource {
   entrance(entrance: Entrance): ListenerHandlers
   /** Resolves true when nothing is in flight to an instance, false at the deadline. */
   drained(service: string, instance: string, deadlineMs: number): Promise<boolean>
-  /** From now on every answer is the last on its connection. */
+  /** From now on every answer is the last on its connection. WebSockets have no last answer: they end now. */
   announceStop(): void
   /** Cuts what is left. */
   destroy(): Promise<void>
@@ -162,11 +162,11 @@ class BalancingProxy implements Proxy {
 
   announceStop(): void {
     this.#context.isStopping = true
+    for (const socket of this.#upgraded) socket.destroy()
   }
 
   async destroy(): Promise<void> {
     this.#stopSweeping()
-    for (const socket of this.#upgraded) socket.destroy()
     await Promise.all([...this.services.values()].map((service) => service.destroy()))
   }
 

@@ -85,6 +85,7 @@ class Upgrade implements UpstreamHandler, Deadlined {
     this.#writeHead(status, headers, 'connection: upgrade\r\nupgrade: websocket\r\n')
     this.#giveBack()
     upgraded.add(socket)
+    if (this.#context.isStopping) socket.destroy()
     upstreamSocket.on('error', () => upstreamSocket.destroy())
     upstreamSocket.once('close', () => socket.destroy())
     socket.once('close', () => {
@@ -134,11 +135,12 @@ class Upgrade implements UpstreamHandler, Deadlined {
 
   #onClosed(): void {
     this.list?.cancel(this)
-    if (this.#isAnswered) return
-    this.#isAnswered = true
-    this.#input.service.metrics.inFlight -= 1
-    this.#input.service.metrics.aborted += 1
-    this.#controller?.abort(new Error('the client has gone'))
+    if (!this.#isAnswered) {
+      this.#isAnswered = true
+      this.#input.service.metrics.inFlight -= 1
+      this.#input.service.metrics.aborted += 1
+    }
+    if (this.#upstream !== undefined) this.#controller?.abort(new Error('the client has gone'))
   }
 
   #writeHead(status: number, headers: UpstreamHeaders, connection: string): void {

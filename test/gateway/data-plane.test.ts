@@ -352,6 +352,24 @@ describe('WebSockets', () => {
     expect(await plane.proxy.drained('api', 'api-1', 1_000)).toBe(true)
   })
 
+  it('do not keep a gateway from leaving', async () => {
+    await using backend = await startBackend('api-1', (_request, response) => response.end())
+    backend.server.on('upgrade', (_request, socket) => {
+      socket.on('error', () => socket.destroy())
+      socket.on('end', () => socket.end()).resume()
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+    })
+    const plane = await startDataPlane([backend.endpoint])
+    const socket = connect(plane.port, '127.0.0.1')
+    socket.write(ask)
+    await new Promise((resolve) => socket.once('data', resolve))
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.resume()
+    plane.proxy.announceStop()
+    await closed
+    await plane[Symbol.asyncDispose]()
+  })
+
   it('are refused as the instance refuses them, with no way past the gateway left open', async () => {
     await using backend = await startBackend('api-1', (_request, response) => response.writeHead(403).end('no'))
     await using plane = await startDataPlane([backend.endpoint])

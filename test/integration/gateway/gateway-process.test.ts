@@ -208,8 +208,11 @@ describe('the gateway process', () => {
         details: { port, ...(process.platform === 'linux' ? { pid: process.pid } : {}) },
       })
       expect(bench.subprocesses.list()).toHaveLength(1)
-    } finally {
       await new Promise((resolve) => holder.close(resolve))
+      await insisting.start()
+      expect(portOf(insisting.url())).toBe(port)
+    } finally {
+      holder.close()
     }
   })
 
