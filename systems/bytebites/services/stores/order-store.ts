@@ -87,8 +87,6 @@ export function orderStore(database: SqlDatabase<OrderTables>): OrderStore {
         'in',
         rows.map((row) => row.order_number),
       )
-      .orderBy('order_number')
-      .orderBy('recipe_id')
       .selectAll()
       .execute()
     return rows.map((row) =>
@@ -241,11 +239,14 @@ function placedOrder(row: OrderRow, lines: readonly OrderTables['order_line'][])
     deliveryCents: row.delivery_cents,
     taxCents: row.tax_cents,
     totalCents: row.total_cents,
-    meals: lines.map((line) => ({
-      recipeId: line.recipe_id,
-      servings: line.servings,
-      totalCents: line.total_cents,
-      taxCents: line.tax_cents,
-    })),
+    // By recipe, so that an order reads the same when it is placed and whenever it is asked for again.
+    meals: lines
+      .toSorted((a, b) => a.recipe_id - b.recipe_id)
+      .map((line) => ({
+        recipeId: line.recipe_id,
+        servings: line.servings,
+        totalCents: line.total_cents,
+        taxCents: line.tax_cents,
+      })),
   }
 }
