@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { ChildUser } from '../core/child-user.ts'
@@ -9,6 +9,7 @@ import { TenfoldError } from '../core/errors.ts'
 import type { Subprocesses } from '../core/subprocess.ts'
 import type { ClusterPaths, ClusterRecord } from './cluster-record.ts'
 import { readControlFile } from './control-file.ts'
+import { makeDirectories } from './make-directories.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
 import { explainFailure, readLogTail } from './start-failure.ts'
 
@@ -150,7 +151,7 @@ async function runInitdb(options: InitialiseOptions, directory: string): Promise
 
 /** Makes a directory that the user can pass through and only we can change. */
 export async function makeClusterDirectory(paths: ClusterPaths, user: ChildUser | undefined): Promise<void> {
-  await mkdir(paths.directory, { recursive: true, mode: 0o711 })
+  await makeDirectories(paths.directory, 0o711)
   await chmod(paths.directory, user === undefined ? 0o700 : 0o711)
   if (!(await canAccess(user, paths.directory, 'execute'))) throw unreachable(paths.directory, user)
 }

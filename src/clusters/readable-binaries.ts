@@ -1,5 +1,6 @@
 import { chmod, copyFile, link, mkdir, mkdtemp, readdir, readlink, rename, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { makeDirectories } from './make-directories.ts'
 
 /**
  * Makes `target` a copy of the directory `source` that every account can read. Files whose modes already allow that
@@ -9,7 +10,7 @@ import { dirname, join } from 'node:path'
  */
 export async function copyReadable(source: string, target: string): Promise<void> {
   if (await exists(target)) return
-  await mkdir(dirname(target), { recursive: true, mode: 0o755 })
+  await makeDirectories(dirname(target), 0o755)
   const temporary = await mkdtemp(`${target}.`)
   try {
     await copyDirectory(source, temporary)

@@ -77,7 +77,9 @@ describe('a readable copy', () => {
     await chmod(join(source, 'bin'), 0o700)
     await symlink('libx.so.1.2', join(source, 'lib', 'libx.so'))
     const target = join(directory, 'deep', 'target')
-    await copyReadable(source, target)
+    const umask = process.umask(0o077)
+    await copyReadable(source, target).finally(() => process.umask(umask))
+    expect((await stat(join(directory, 'deep'))).mode & 0o777).toBe(0o755)
     const modeOf = async (path: string): Promise<number> => (await stat(join(target, path))).mode & 0o777
     expect(await Promise.all(['.', 'bin', 'bin/open', 'bin/closed', 'secret.txt'].map(modeOf))).toEqual([
       0o755, 0o755, 0o755, 0o755, 0o644,
