@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../../src/core/clock.ts'
@@ -12,10 +13,18 @@ const answer = Buffer.from(
   `HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: keep-alive\r\n\r\n${body}`,
 )
 
+/** Timers are a millisecond coarse, and the delay is what is measured: the last of it is spent waiting. */
+function answerAt(dueMs: number, socket: Socket): void {
+  systemClock.schedule(delayMs - 1, () => {
+    while (systemClock.nowMs() < dueMs);
+    socket.write(answer)
+  })
+}
+
 const server = createServer({ noDelay: true }, (socket) => {
   socket.on('data', () => {
     if (delayMs === 0) socket.write(answer)
-    else systemClock.schedule(delayMs, () => void socket.write(answer))
+    else answerAt(systemClock.nowMs() + delayMs, socket)
   })
   socket.on('error', () => socket.destroy())
 })

@@ -7,7 +7,7 @@
  */
 export function parseCsv(text: string): string[][] {
   const rows: string[][] = []
-  const cell = /(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/gy
+  const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n][^,\r\n]*|))(,|\r?\n|$)/gy
   let row: string[] = []
   cell.lastIndex = text.startsWith('\uFEFF') ? 1 : 0
   let at = cell.lastIndex
