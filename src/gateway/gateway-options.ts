@@ -40,7 +40,7 @@ export function readGatewayOptions(env: Readonly<Record<string, string | undefin
 }
 
 /** Whether a value is a port, or 0 for any. */
-export function isPort(value: unknown): value is number {
+function isPort(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535
 }
 

@@ -9,7 +9,7 @@ import { GatewayResponse, rawError } from './gateway-response.ts'
 import { isWebSocket } from './upgrade.ts'
 
 /** Open client connections at most; one more is closed at once. */
-export const CLIENT_CONNECTIONS_MAX = 10_000
+const CLIENT_CONNECTIONS_MAX = 10_000
 /** Above what load balancers in front idle at (60 s), so that they leave first. */
 const KEEP_ALIVE_MS = 75_000
 const HEADERS_TIMEOUT_MS = 10_000

@@ -8,7 +8,7 @@ import type { Upstream } from './upstream.ts'
 import { createUpstream } from './upstream.ts'
 
 /** Requests of one service that wait for an instance with room; more are answered 503. */
-export const QUEUE_MAX = 1_024
+const QUEUE_MAX = 1_024
 
 /** A request that waits for an instance. */
 export interface Waiter {

@@ -13,7 +13,7 @@ import type { ServiceUpstreams } from './service-upstreams.ts'
 import type { Upstream, UpstreamConnection, UpstreamHandler } from './upstream.ts'
 
 /** WebSockets open at once; one more is answered 503. */
-export const UPGRADED_MAX = 1_000
+const UPGRADED_MAX = 1_000
 
 /** A request to become a WebSocket, as the listener hands it over. */
 export interface UpgradeInput {

@@ -6,7 +6,7 @@ import type { Endpoint } from './gateway-config.ts'
 import { createPeakEwma } from './peak-ewma.ts'
 
 /** Requests under way to one instance at most; more wait in the gateway, where another instance can take them. */
-export const UPSTREAM_IN_FLIGHT_MAX = 128
+const UPSTREAM_IN_FLIGHT_MAX = 128
 /** An instance that could not be reached counts as this slow for a while, or its quick failures would attract everything. */
 const FAILURE_COST_MS = 2_000
 const CONNECT_TIMEOUT_MS = 3_000
