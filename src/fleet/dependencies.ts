@@ -38,10 +38,10 @@ export async function dependencyDirectoriesAbove(packageRoot: string): Promise<s
  */
 export async function readableDependencies(installed: string, place: DependencyPlace): Promise<string> {
   if (place.user === undefined || (await canReachDependencies(place.user, installed))) return installed
-  const target = join(place.directory, await installationHash(installed), 'node_modules')
+  const target = join(place.directory, await installationHash(installed))
   const isThere = (await stat(target).catch(() => undefined)) !== undefined
-  if (!isThere) await makeReadableCopy(installed, target, join(dirname(target), place.temporaryName()), place.user)
-  return target
+  if (!isThere) await makeReadableCopy(installed, target, join(place.directory, place.temporaryName()), place.user)
+  return join(target, 'node_modules')
 }
 
 /**

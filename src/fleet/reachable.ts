@@ -25,10 +25,19 @@ export async function canReachDependencies(user: ChildUser | undefined, director
   if (!(await canAccess(user, directory, 'execute'))) return false
   if (!modeAllows(user, await stat(directory), 5)) return false
   for (const entry of await readdir(directory, { withFileTypes: true })) {
-    if (!entry.isDirectory() || entry.name.startsWith('.')) continue
-    if (!modeAllows(user, await stat(join(directory, entry.name)), 5)) return false
-    const manifest = await lstat(join(directory, entry.name, 'package.json')).catch(() => undefined)
+    if (entry.name.startsWith('.')) continue
+    const path = join(directory, entry.name)
+    // A package that is linked in may be anywhere, or nowhere any more.
+    const isLink = entry.isSymbolicLink() && (await exists(path))
+    if (isLink && !(await canAccess(user, path, 'read'))) return false
+    if (!entry.isDirectory()) continue
+    if (!modeAllows(user, await stat(path), 5)) return false
+    const manifest = await lstat(join(path, 'package.json')).catch(() => undefined)
     if (manifest !== undefined && !modeAllows(user, manifest, 4)) return false
   }
   return true
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined
 }

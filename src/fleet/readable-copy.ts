@@ -1,20 +1,22 @@
-import { chmod, copyFile, link, lstat, mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { chmod, copyFile, link, lstat, mkdir, readdir, realpath, rename, rm, stat, symlink } from 'node:fs/promises'
+import { basename, dirname, join, relative } from 'node:path'
 import type { ChildUser } from '../core/child-user.ts'
 import { forEachBounded } from './for-each-bounded.ts'
 import { modeAllows } from './reachable.ts'
 import { isOutside } from './release.ts'
 
 const FILES_AT_ONCE = 16
-/** Caches that tools keep inside `node_modules`: no program imports from them. */
-const TOOL_CACHE = /^\.(cache|vite|vite-temp|vitest|turbo)$/
+/** What no program imports from: caches that tools keep inside `node_modules`, and the history of linked packages. */
+const LEFT_OUT = /^\.(cache|vite|vite-temp|vitest|turbo|git|tenfold)$/
 
 /**
- * Makes a copy of a directory that an account can read: hard links, which cost no space, where a file's mode allows it
- * and the file system is the same; copies with readable modes otherwise. Links inside stay links; links that leave the
- * directory are followed, since what they lead to may be out of reach.
+ * Makes a copy of an installed `node_modules` that an account can read: hard links, which cost no space, where a file's
+ * mode allows it and the file system is the same; copies with readable modes otherwise.
  *
- * Atomic: `target` exists whole or not at all. A copy that another got done first is left as it is.
+ * Links inside stay links. Packages that are linked in from elsewhere are copied to `linked/` beside it, with what they
+ * have installed for themselves: below `node_modules` Node would refuse to run their TypeScript.
+ *
+ * Atomic: `target`, which holds both, exists whole or not at all. A copy that another got done first stays as it is.
  *
  * @param temporary a path beside `target` that nobody else uses
  */
@@ -24,10 +26,12 @@ export async function makeReadableCopy(
   temporary: string,
   user: ChildUser,
 ): Promise<void> {
-  const copy = new ReadableCopy(source, user)
+  const linked = join(temporary, 'linked')
+  const copy = new ReadableCopy(user, linked)
   try {
-    await mkdir(dirname(target), { recursive: true, mode: 0o755 })
-    await copy.directory(source, temporary)
+    await mkdir(linked, { recursive: true })
+    for (const directory of [dirname(target), temporary, linked]) await chmod(directory, 0o755)
+    await copy.root(await realpath(source), join(temporary, 'node_modules'))
     await forEachBounded(copy.files, FILES_AT_ONCE, ([from, to]) => copy.file(from, to))
     await renameUnlessThere(temporary, target)
   } finally {
@@ -48,33 +52,26 @@ export async function renameUnlessThere(temporary: string, target: string): Prom
 /** Copies a program, or hard links it, to where an account can execute it. */
 export async function copyProgram(source: string, target: string, temporary: string, user: ChildUser): Promise<void> {
   await mkdir(dirname(target), { recursive: true, mode: 0o755 })
-  await new ReadableCopy(dirname(source), user).file(source, temporary)
+  await new ReadableCopy(user, dirname(target)).file(await realpath(source), temporary)
   await rename(temporary, target)
 }
 
 class ReadableCopy {
   readonly files: (readonly [from: string, to: string])[] = []
-  readonly #root: string
   readonly #user: ChildUser
+  readonly #linked: string
+  /** Directories that are copied as wholes, and where to: links between them stay links. */
+  readonly #roots = new Map<string, string>()
   #canLink = true
 
-  constructor(root: string, user: ChildUser) {
-    this.#root = root
+  constructor(user: ChildUser, linked: string) {
     this.#user = user
+    this.#linked = linked
   }
 
-  /** Makes the directories and links at once, and collects the files. */
-  async directory(from: string, to: string): Promise<void> {
-    await mkdir(to)
-    // Not left to mkdir: its mode is subject to the umask.
-    await chmod(to, 0o755)
-    for (const entry of await readdir(from, { withFileTypes: true })) {
-      const [source, target] = [join(from, entry.name), join(to, entry.name)]
-      if (entry.isDirectory()) {
-        if (!TOOL_CACHE.test(entry.name)) await this.directory(source, target)
-      } else if (entry.isFile()) this.files.push([source, target])
-      else if (entry.isSymbolicLink()) await this.#link(source, target)
-    }
+  async root(from: string, to: string): Promise<void> {
+    this.#roots.set(from, to)
+    await this.#directory(from, to)
   }
 
   async file(from: string, to: string): Promise<void> {
@@ -92,24 +89,43 @@ class ReadableCopy {
     await chmod(to, isProgram ? 0o755 : 0o644)
   }
 
-  async #link(source: string, target: string): Promise<void> {
-    const raw = await readlink(source)
-    const leadsTo = resolve(dirname(source), raw)
-    const inside = relative(this.#root, leadsTo)
-    if (!isOutside(inside)) return symlink(isAbsolute(raw) ? relative(dirname(source), leadsTo) : raw, target)
-    const stats = await lstat(leadsTo).catch(() => undefined)
-    if (stats?.isFile() === true) this.files.push([leadsTo, target])
-    // A linked package brings its own sources, not what it installed for itself.
-    else if (stats?.isDirectory() === true) await this.#linkedPackage(leadsTo, target)
-  }
-
-  async #linkedPackage(from: string, to: string): Promise<void> {
+  /** Makes the directories and links at once, and collects the files. */
+  async #directory(from: string, to: string): Promise<void> {
     await mkdir(to)
+    // Not left to mkdir: its mode is subject to the umask.
     await chmod(to, 0o755)
     for (const entry of await readdir(from, { withFileTypes: true })) {
-      if (entry.name === 'node_modules' || entry.name === '.git' || entry.name === '.tenfold') continue
-      if (entry.isDirectory()) await this.#linkedPackage(join(from, entry.name), join(to, entry.name))
-      else if (entry.isFile()) this.files.push([join(from, entry.name), join(to, entry.name)])
+      const [source, target] = [join(from, entry.name), join(to, entry.name)]
+      if (LEFT_OUT.test(entry.name)) continue
+      if (entry.isFile()) this.files.push([source, target])
+      else if (entry.isSymbolicLink()) await this.#link(source, target)
+      else if (entry.isDirectory()) {
+        if (this.#roots.has(source)) await this.#linkToCopy(source, target)
+        else await this.#directory(source, target)
+      }
     }
+  }
+
+  async #link(source: string, target: string): Promise<void> {
+    const real = await realpath(source).catch(() => undefined)
+    if (real === undefined || (await this.#linkToCopy(real, target))) return
+    const stats = await stat(real)
+    if (stats.isFile()) this.files.push([real, target])
+    else if (stats.isDirectory()) {
+      // The number keeps packages of one name apart.
+      await this.root(real, join(this.#linked, `${this.#roots.size}-${basename(real)}`))
+      await this.#linkToCopy(real, target)
+    }
+  }
+
+  /** Links to where a path has been copied to, if it has. */
+  async #linkToCopy(path: string, target: string): Promise<boolean> {
+    for (const [root, copy] of this.#roots) {
+      const inside = relative(root, path)
+      if (isOutside(inside)) continue
+      await symlink(relative(dirname(target), join(copy, inside)), target)
+      return true
+    }
+    return false
   }
 }

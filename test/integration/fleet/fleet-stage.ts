@@ -1,6 +1,7 @@
-import { chmodSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { afterAll, onTestFinished } from 'vitest'
 import type { ResolvedService } from '../../../src/blueprint/resolved-blueprint.ts'
 import type { Notice } from '../../../src/control/snapshot.ts'
 import { findChildUser } from '../../../src/core/child-user.ts'
@@ -36,17 +37,40 @@ export interface FleetStage {
   pids(): readonly number[]
 }
 
+/** Tenfold's own code where the account can read it; made once, since it may take seconds. */
+let ownCode: string | undefined
+
+afterAll(() => {
+  if (ownCode !== undefined) rmSync(ownCode, { recursive: true, force: true })
+  ownCode = undefined
+})
+
+function ownCodeDirectory(): string {
+  ownCode ??= mkdtempSync(join(tmpdir(), 'tenfold code-'))
+  chmodSync(ownCode, 0o755)
+  return ownCode
+}
+
 /**
  * Writes the files as a package and prepares a host for it, as root with an unprivileged account. Everything is stopped
  * and removed after the test.
  */
 export async function fleetStage(
   files: Readonly<Record<string, string>>,
-  options: Partial<LocalInstanceHostOptions> & { document?: Partial<BindingsDocument> } = {},
+  options: Partial<LocalInstanceHostOptions> & {
+    document?: () => Partial<BindingsDocument>
+    packageRoot?: string
+  } = {},
 ): Promise<FleetStage> {
-  const [root, dataRoot] = [temporaryDirectory(), temporaryDirectory()]
+  const root = temporaryDirectory()
+  const dataRoot = temporaryDirectory()
   chmodSync(dataRoot, 0o755)
+  // Where it can be read in place; what happens where it can't is `readable-release.test.ts`.
+  chmodSync(root, 0o755)
   writeTree(root, { 'package.json': '{ "name": "app", "type": "module" }', ...files })
+  // As npm would install us: a link, which a release has to follow.
+  mkdirSync(join(root, 'node_modules'))
+  symlinkSync(tenfoldPackageRoot(), join(root, 'node_modules/tenfold'))
   const user = findChildUser()
   const subprocesses = await createSubprocesses({
     recordFile: join(dataRoot, 'children.json'),
@@ -55,16 +79,17 @@ export async function fleetStage(
   })
   onTestFinished(() => subprocesses.stopAll(0))
   const store = createReleaseStore({ dataRoot, user })
+  const code = createReleaseStore({ dataRoot: ownCodeDirectory(), user })
   const logsDirectory = join(dataRoot, 'logs')
   const host = await createLocalInstanceHost({
     subprocesses,
     user,
-    node: await store.readableNode(),
-    tenfoldRoot: await materialisePackage(tenfoldPackageRoot(), { dataRoot, user }),
+    node: await code.readableNode(),
+    tenfoldRoot: await materialisePackage(tenfoldPackageRoot(), { dataRoot: ownCodeDirectory(), user }),
     logsDirectory,
     bindingsDirectory: join(dataRoot, 'bindings'),
     blueprintDirectory: root,
-    bindings: (service) => ({ layout: 1, service, databases: {}, services: {}, ...options.document }),
+    bindings: (service) => ({ layout: 1, service, databases: {}, services: {}, ...options.document?.() }),
     ...options,
   })
   const release = await store.take(root)
