@@ -2,7 +2,10 @@ import { defineSystem, shape } from 'tenfold'
 import type { CatalogTables, OrderTables } from './data/tables.ts'
 import { dinner } from './load.ts'
 
-/** ByteBites as it began: one process, one database, recommendations computed within the request. */
+/**
+ * ByteBites as it began: one process, one database, recommendations computed within the request. One instance as small
+ * as those of the later system; its database may use as much as the two of that system together.
+ */
 const system = defineSystem({
   name: 'bytebites',
   databases: {
@@ -10,6 +13,7 @@ const system = defineSystem({
       tables: shape<CatalogTables & OrderTables>(),
       migrations: ['./migrations/catalog', './migrations/orders'],
       seed: ['./data/catalog-seed.ts', './data/orders-seed.ts'],
+      resources: { cpu: 0.55 },
     },
   },
   services: {
@@ -17,6 +21,7 @@ const system = defineSystem({
       entry: './services/monolith.ts',
       routes: ['/'],
       databases: ['main'],
+      resources: { cpu: 0.2, memory: '384MiB' },
       health: '/health',
     },
   },

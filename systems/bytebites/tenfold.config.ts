@@ -2,7 +2,10 @@ import { defineSystem, shape } from 'tenfold'
 import type { CatalogTables, OrderTables } from './data/tables.ts'
 import { dinner } from './load.ts'
 
-/** ByteBites after the first step: several instances behind the gateway, recommendations in a service of their own. */
+/**
+ * ByteBites after the first step: several instances behind the gateway, recommendations in a service of their own. The
+ * limits make small machines of the instances, so that a fleet of them fits on two cores: 1.55 in all.
+ */
 const system = defineSystem({
   name: 'bytebites',
   databases: {
@@ -10,11 +13,13 @@ const system = defineSystem({
       tables: shape<CatalogTables>(),
       migrations: './migrations/catalog',
       seed: './data/catalog-seed.ts',
+      resources: { cpu: 0.2 },
     },
     orders: {
       tables: shape<OrderTables>(),
       migrations: './migrations/orders',
       seed: './data/orders-seed.ts',
+      resources: { cpu: 0.35 },
     },
   },
   services: {
@@ -24,12 +29,14 @@ const system = defineSystem({
       databases: ['catalog', 'orders'],
       calls: ['recommender'],
       instances: { min: 3 },
+      resources: { cpu: 0.2, memory: '384MiB' },
       health: '/health',
     },
     recommender: {
       entry: './services/recommender.ts',
       databases: ['catalog', 'orders'],
       instances: { min: 2 },
+      resources: { cpu: 0.2, memory: '384MiB' },
       health: '/health',
     },
   },

@@ -24,7 +24,7 @@ export interface OrderCircumstances {
     readonly region: Region
     readonly isFirstOrder: boolean
   }
-  /** The menu of the week that is asked for. */
+  /** The menu of the week that is asked for; what of it is not asked for may be missing. */
   readonly menu: readonly Recipe[]
   readonly nowMs: number
 }

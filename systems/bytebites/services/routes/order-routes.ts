@@ -42,7 +42,7 @@ export function orderRoutes(app: FastifyInstance, { catalog, orders, subscribers
           region: REGIONS[subscriber.region],
           isFirstOrder: subscriber.lastOrderNumber === 0,
         },
-        menu: await catalog.menu(menuNumber(request.body.week)),
+        menu: await catalog.onMenu(menuNumber(request.body.week), request.body.recipeIds),
         nowMs,
       })
       if (!decision.ok) {

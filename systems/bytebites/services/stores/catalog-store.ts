@@ -13,6 +13,8 @@ export interface RecipeDetails extends Recipe {
 export interface CatalogStore {
   /** The recipes of a menu of the cycle, in its order. */
   menu(menuNumber: number): Promise<Recipe[]>
+  /** Those of some recipes that stand on a menu. */
+  onMenu(menuNumber: number, recipeIds: readonly number[]): Promise<Recipe[]>
   /** The same, with their tastes. */
   tasteMenu(menuNumber: number): Promise<TasteRecipe[]>
   /** The tastes of some recipes, by id; unknown ones are left out. */
@@ -42,6 +44,7 @@ export function catalogStore({ db }: Pick<SqlDatabase<CatalogTables>, 'db'>): Ca
       .select(RECIPE_COLUMNS)
   return {
     menu: (menuNumber) => menuQuery(menuNumber).execute(),
+    onMenu: (menuNumber, recipeIds) => menuQuery(menuNumber).where('menu.recipe_id', 'in', recipeIds).execute(),
     tasteMenu: (menuNumber) => menuQuery(menuNumber).select('recipe.taste').execute(),
     async tastes(recipeIds) {
       if (recipeIds.length === 0) return new Map()
