@@ -61,19 +61,25 @@ async function stampOf(file: string): Promise<string> {
 }
 
 async function read(file: string, service: string | undefined): Promise<BindingsDocument> {
-  let document: Partial<BindingsDocument>
-  try {
-    document = JSON.parse(await readFile(file, 'utf8')) as Partial<BindingsDocument>
-  } catch (error) {
-    throw invalid(file, `JSON, got ${messageOf(error)}`)
-  }
+  const document = parse(await readFile(file, 'utf8'))
+  if (document === undefined) throw invalid(file, 'a JSON object, got something else')
   const { layout, databases, services } = document
   if (layout !== 1) throw invalid(file, `layout 1, got ${JSON.stringify(layout)}`)
   if (service !== undefined && document.service !== service) {
-    throw invalid(file, `to be for ${service}, got ${document.service}`)
+    throw invalid(file, `the bindings of ${service}, got those of ${document.service}`)
   }
   if (typeof databases !== 'object' || typeof services !== 'object') throw invalid(file, 'databases and services')
   return document as BindingsDocument
+}
+
+/** Without the parser's message, which quotes the text: passwords, too. */
+function parse(text: string): Partial<BindingsDocument> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Partial<BindingsDocument>) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function missing(what: string): TenfoldError {
@@ -83,7 +89,7 @@ function missing(what: string): TenfoldError {
 }
 
 function invalid(file: string, what: string): TenfoldError {
-  return new TenfoldError('TF_BINDINGS_INVALID', `expected ${file} to have ${what}`, {
+  return new TenfoldError('TF_BINDINGS_INVALID', `expected ${file} to hold ${what}`, {
     hint: 'start the service with the version of tenfold that it imports',
     details: { file },
   })

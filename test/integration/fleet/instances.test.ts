@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { findChildUser } from '../../../src/core/child-user.ts'
 import { identifyProcess } from '../../../src/core/process-identity.ts'
+import { createInstanceLogs } from '../../../src/fleet/instance-log.ts'
 import { ask, eventually, fleetStage } from './fleet-stage.ts'
 
 function hasPython(): boolean {
@@ -163,6 +164,31 @@ import { existsSync, writeFileSync } from 'node:fs'
       expect(stage.pids()).toEqual([])
     },
   )
+
+  test('one that floods its output is followed in part, and its files stay bounded', async () => {
+    const stage = await fleetStage({
+      'api.ts': `
+        import { createServer } from 'node:http'
+        import { writeSync } from 'node:fs'
+        const line = 'a line that says nothing of interest, over and over\\n'
+        setInterval(() => writeSync(1, line.repeat(20_000)), 50)
+        createServer((_request, response) => response.end('here')).listen(Number(process.env.PORT), '127.0.0.1')`,
+    })
+    const rotation = { bytesMax: 2 * 1024 ** 2, keep: 2 }
+    const logs = createInstanceLogs({ directory: stage.logsDirectory, rotation })
+    const lines: string[] = []
+    logs.subscribe(({ line }) => lines.push(line))
+    const { supervisor, balancer } = stage.supervise({ program: stage.entry('api.ts') }, { desired: 1 })
+    await supervisor.start()
+    const file = (suffix: string): string => join(stage.logsDirectory, `api/api-1.log${suffix}`)
+    await eventually('two rotations', () => existsSync(file('.2')))
+    expect(await ask(balancer.endpoints[0]!.port)).toBe('here')
+    await supervisor.stop()
+    await logs.close()
+    expect(lines.some((line) => /^… \d+ lines dropped$/.test(line))).toBe(true)
+    expect(statSync(file('.1')).size).toBeLessThanOrEqual(2 * rotation.bytesMax)
+    expect(existsSync(file('.3'))).toBe(false)
+  })
 
   test('a secret that is missing ends the start before anything runs', async () => {
     const stage = await fleetStage({ 'api.ts': HELLO }, { surroundings: { PATH: process.env.PATH } })
