@@ -122,7 +122,7 @@ function tooOld(name: string, version: string): TenfoldError {
     'TF_POSTGRES_VERSION',
     `expected the server of ${name} to be PostgreSQL ${MAJOR_MIN} or newer, got ${version}`,
     {
-      hint: 'upgrade that server, or leave out "engine" to run a cluster here',
+      hint: 'upgrade that server, or remove "url" from the database to run a cluster here',
       details: { version },
     },
   )

@@ -18,6 +18,13 @@ export interface MigrationProgress {
   readonly total: number
 }
 
+/** What `migrate` takes besides. */
+export interface MigrationOptions {
+  onProgress?: (progress: MigrationProgress) => void
+  /** Ends the work before the next file. */
+  signal?: AbortSignal | undefined
+}
+
 /** Bounds the number of files, against a directory that is not meant. */
 const FILES_MAX = 10_000
 /** Name of the advisory lock, for `pg_locks`: the bytes of "tenfold". */
@@ -46,12 +53,13 @@ interface LoadedMigration extends MigrationFile {
  * @throws TF_MIGRATION_CHANGED, TF_MIGRATION_MISSING, TF_MIGRATION_ORDER: files and record disagree; nothing was done
  * @throws TF_MIGRATION_FAILED file, line and what the server said; nothing of that file remains, the ones before it do
  * @throws TF_MIGRATION_INVALID a directory can't be read, or a file begins or ends transactions itself
+ * @throws TF_ABORTED
  * @example await migrate(connectDatabase({ url: cluster.url(), connectionsMax: 1 }), ['/app/migrations/orders'])
  */
 export async function migrate(
   connection: DatabaseConnection,
   directories: readonly string[],
-  options: { onProgress?: (progress: MigrationProgress) => void } = {},
+  options: MigrationOptions = {},
 ): Promise<number> {
   const files = await loadMigrations(directories)
   await connection.transaction(async (tx) => {
@@ -61,6 +69,12 @@ export async function migrate(
   })
   const total = (await pendingOf(connection, files)).length
   for (let number = 1; ; number++) {
+    if (options.signal?.aborted === true) {
+      throw new TenfoldError(
+        'TF_ABORTED',
+        `expected ${total} migrations to be applied, but it was cancelled after ${number - 1}`,
+      )
+    }
     const applied = await connection.transaction(async (tx) => {
       await takeLock(tx)
       // Another runner may have been here since the last look.

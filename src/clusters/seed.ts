@@ -41,7 +41,8 @@ export interface SeedOptions {
   /** @default the machine's clock */
   clock?: Clock
   onProgress?: (progress: { key: string; message: string }) => void
-  signal?: AbortSignal
+  /** Ends the work at once; nothing of the seed that runs remains. */
+  signal?: AbortSignal | undefined
 }
 
 const POLL_MS = 50
@@ -73,7 +74,7 @@ export async function runSeeds(options: SeedOptions): Promise<number> {
     const applied = new Set(rows.map(({ key }) => key))
     const pending = options.seeds.filter(({ key }) => !applied.has(key))
     for (const seed of pending) {
-      options.signal?.throwIfAborted()
+      if (options.signal?.aborted === true) throw cancelled(seed)
       await runSeed(seed, options)
     }
     if (pending.length > 0) await vacuumTables(connection)
@@ -107,8 +108,7 @@ async function runSeed(seed: Seed, options: SeedOptions): Promise<void> {
   if (signal?.aborted === true) cancel()
   try {
     const last = await follow(child, logStart, seed, options)
-    if (signal?.aborted === true)
-      throw new TenfoldError('TF_ABORTED', `expected seed ${seed.key} to end, but it was cancelled`)
+    if (signal?.aborted === true) throw cancelled(seed)
     const exit = await child.exited
     if (last?.seed !== 'done' || exit.code !== 0) throw await failed(seed, last, logFile, logStart)
   } finally {
@@ -172,6 +172,10 @@ async function failed(
     hint: (isTold ? last.hint : undefined) ?? `correct ${seed.file} and start again; nothing of it was kept`,
     details: { key: seed.key, file: seed.file, logFile },
   })
+}
+
+function cancelled(seed: Seed): TenfoldError {
+  return new TenfoldError('TF_ABORTED', `expected seed ${seed.key} to end, but it was cancelled`)
 }
 
 async function vacuumTables(connection: DatabaseConnection): Promise<void> {

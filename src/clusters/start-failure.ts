@@ -10,7 +10,8 @@ export async function readLogTail(file: string, fromByte: number): Promise<reado
   const handle = await open(file, 'r')
   try {
     const { size } = await handle.stat()
-    const start = Math.max(fromByte, size - TAIL_BYTES)
+    // A log that was rotated meanwhile is shorter than it was.
+    const start = Math.max(size < fromByte ? 0 : fromByte, size - TAIL_BYTES)
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.max(0, size - start)), { position: start })
     return buffer
       .toString('utf8', 0, bytesRead)

@@ -110,6 +110,15 @@ describe('migrations', () => {
     expect((await connection.query('select * from once')).rows).toHaveLength(1)
   })
 
+  test('end before the next file when they are cancelled', async () => {
+    await write('001.sql', 'create table first (x int);')
+    await write('002.sql', 'create table second (x int);')
+    const abort = new AbortController()
+    const cancelled = migrate(connection, [directory], { signal: abort.signal, onProgress: () => abort.abort() })
+    await expect(cancelled).rejects.toMatchObject({ code: 'TF_ABORTED' })
+    expect(await tables()).toEqual(['first'])
+  })
+
   test('need directories that exist and differ in name', async () => {
     await expect(migrate(connection, [join(bed.directory, 'nowhere')])).rejects.toMatchObject({
       code: 'TF_MIGRATION_INVALID',
