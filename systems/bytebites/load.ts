@@ -1,5 +1,5 @@
 import type { Scenario } from 'tenfold'
-import { SUBSCRIBERS } from './data/story.ts'
+import { SEEDED_PASSWORD, SUBSCRIBERS } from './data/story.ts'
 
 /** What a subscriber does before dinner: sign in, look at the menu, read what is recommended, and order it. */
 export const dinner: Scenario = {
@@ -10,7 +10,7 @@ export const dinner: Scenario = {
       name: 'sign in',
       method: 'POST',
       path: '/sessions',
-      json: { email: 'subscriber{{subscriber.value}}@example.com', password: 'what is for dinner' },
+      json: { email: 'subscriber{{subscriber.value}}@example.com', password: SEEDED_PASSWORD },
       check: { status: 201 },
       extract: { token: { json: 'token' }, session: { json: 'session' } },
       think: { mean: '500ms' },

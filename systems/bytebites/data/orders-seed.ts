@@ -9,10 +9,8 @@ import { type NumberRows, numberRows } from './number-rows.ts'
 import { orderHistory, type SeededOrder } from './order-history.ts'
 import { realArray, textArray } from './postgres-array.ts'
 import { catalogRecipes } from './recipes.ts'
+import { SEEDED_PASSWORD } from './story.ts'
 import { seededSubscribers, type SeededSubscriber } from './subscribers.ts'
-
-/** Everybody's password: these are made-up people, and load generators have to sign them in. */
-export const SEEDED_PASSWORD = 'what is for dinner'
 
 /** Hashing 50,000 passwords would take a minute; this many salts are enough to make sign-in do its real work. */
 const SALTS = 64

@@ -5,6 +5,9 @@ import { lottery } from './dice.ts'
 export const SUBSCRIBERS = 50_000
 const SUBSCRIBERS_BEFORE = 5_000
 
+/** Everybody's password: these are made-up people, and load generators have to sign them in. */
+export const SEEDED_PASSWORD = 'what is for dinner'
+
 /** The first Monday that the data knows nothing about. Fixed, so that the data is the same whenever it is made. */
 export const LAST_DELIVERY_WEEK: Week = weekOf({ year: 2026, month: 11, day: 16 })
 

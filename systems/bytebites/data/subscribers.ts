@@ -32,7 +32,7 @@ const ARCHETYPE_COUNT = 24
 export const ARCHETYPES: readonly (readonly number[])[] = archetypes(dice(11))
 
 /** E-mail addresses are numbered, so that a load generator can sign anybody in. */
-export function emailOf(userId: number): string {
+function emailOf(userId: number): string {
   return `subscriber${userId}@example.com`
 }
 

@@ -3,7 +3,12 @@ import { answerProblems } from './problem.ts'
 
 /** A server with what all services of ByteBites have: problem answers, `GET /health` and a log of warnings. */
 export function createServer(): FastifyInstance {
-  const app = Fastify({ logger: { level: process.env['LOG_LEVEL'] ?? 'warn' }, bodyLimit: 16 * 1024 })
+  const app = Fastify({
+    logger: { level: process.env['LOG_LEVEL'] ?? 'warn' },
+    bodyLimit: 16 * 1024,
+    // What is not asked for is refused, where Fastify would drop it; numbers in a query are text, so these are converted.
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
+  })
   answerProblems(app)
   app.get('/health', async () => ({ status: 'ok' }))
   return app

@@ -49,7 +49,7 @@ const TEXT = { type: 'string' } as const
 const WHOLE = { type: 'integer' } as const
 
 /** A recipe as clients see it. */
-export const RECIPE_PROPERTIES = {
+const RECIPE_PROPERTIES = {
   id: WHOLE,
   name: TEXT,
   cuisine: TEXT,

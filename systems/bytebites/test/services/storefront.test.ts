@@ -119,6 +119,8 @@ describe('the storefront', () => {
       [{ ...good, recipeIds: [] }, {}],
       [{ ...good, recipeIds: [1.5] }, {}],
       [{ week: 152, recipeIds: [1, 2] }, {}],
+      [{ ...good, recipeIds: 1 }, {}],
+      [{ ...good, coupon: 'FRIEND10' }, {}],
       [good, { 'idempotency-key': 'short' }],
     ] as const) {
       const answer = await app.inject({ method: 'POST', url: '/orders', payload, headers: { ...headers, ...changes } })
