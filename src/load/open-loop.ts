@@ -1,13 +1,16 @@
 import type { Clock } from '../core/clock.ts'
 import type { ArrivalProcess } from './arrival.ts'
+import type { ArrivalShare } from './arrival-share.ts'
+import { createArrivalShare } from './arrival-share.ts'
 import type { Connection } from './connection.ts'
 import type { ConnectionPool, PoolLimits } from './connection-pool.ts'
 import { createConnectionPool } from './connection-pool.ts'
 import { createDueQueue } from './due-queue.ts'
-import type { Failure, FailureKind } from './failure.ts'
-import { FAILURE_KINDS } from './failure.ts'
+import type { DueQueue } from './due-queue.ts'
+import type { Failure } from './failure.ts'
 import type { Meter } from './meter.ts'
-import { COUNTERS } from './meter.ts'
+import type { Recorder } from './recorder.ts'
+import { createRecorder } from './recorder.ts'
 import type { Session, Sessions } from './session.ts'
 import { createThinkQueue } from './think-queue.ts'
 import type { Connect } from './transport.ts'
@@ -26,7 +29,7 @@ export interface OpenLoopOptions {
   /** A user gives up this long after the intended start of a request. */
   readonly timeoutMs: number
   readonly connections: PoolLimits
-  /** Requests that may wait for a connection; more are failures. */
+  /** Requests that may wait for a connection, and sessions that may pause; more are failures. */
   readonly dueMax: number
   /** After each second of the run, and once more at its end. */
   onSecond(second: LoopSecond): void
@@ -57,14 +60,14 @@ export interface LoopResult {
   readonly localProblems: number
 }
 
-/** Failures described in words, a worker. */
-export const EXAMPLES_MAX = 50
-
 /**
  * Once requests have waited this long for connections, new ones are opened. It does not count from their intended
  * start: when the generator itself was late, there are connections enough.
  */
 const PATIENCE_MS = 5
+
+/** Timers count whole milliseconds: this is the next one, where 1 would sometimes be the one after it. */
+const TICK_MS = 0.5
 
 /** How often time-outs and idle connections are looked for. */
 const TEND_EVERY_MS = 50
@@ -75,7 +78,7 @@ const LATE_MAX_MS = 100
 /** Errors of this machine, not of the target. */
 const LOCAL_PROBLEMS = new Set(['EADDRNOTAVAIL', 'EMFILE', 'ENFILE', 'ENOBUFS'])
 
-const ARRIVAL_CHUNK = 1_024
+const NO_ROOM: Failure = { kind: 'overflow', problem: 'expected room for one more request or session, got none' }
 
 /** An open loop of requests to one target. */
 export interface OpenLoop {
@@ -98,31 +101,28 @@ class Loop implements OpenLoop {
   readonly #options: OpenLoopOptions
   readonly #clock: Clock
   readonly #pool: ConnectionPool
-  readonly #due
+  readonly #arrivals: ArrivalShare
+  readonly #recorder: Recorder
+  readonly #due: DueQueue
   readonly #thinking = createThinkQueue()
-  readonly #chunk = new Float64Array(ARRIVAL_CHUNK)
   readonly #ended = Promise.withResolvers<LoopResult>()
   readonly #prepared = Promise.withResolvers<void>()
   #isRunning = false
   #startMs = 0
-  #chunkAt = 0
-  #chunkLength = 0
-  /** Index, among all arrivals of the run, of the next one in the chunk. */
-  #arrival = 0
-  #nextArrivalMs = Number.POSITIVE_INFINITY
   #busy = 0
   #second = 0
   /** Since when requests wait for connections. */
   #starvedSinceMs = Number.POSITIVE_INFINITY
   #lastTickMs = 0
   #nextTendMs = Number.NEGATIVE_INFINITY
-  #examples = 0
   #unfinished = 0
   #localProblems = 0
 
   constructor(options: OpenLoopOptions) {
     this.#options = options
     this.#clock = options.clock
+    this.#arrivals = createArrivalShare(options.arrivals, options.worker, options.workers)
+    this.#recorder = createRecorder(options.meter, options.onFailure)
     this.#due = createDueQueue(options.dueMax)
     this.#pool = createConnectionPool(options.connect, options.connections, {
       onOpen: (connection) => this.#onOpen(connection),
@@ -141,7 +141,6 @@ class Loop implements OpenLoop {
     this.#startMs = startMs
     this.#isRunning = true
     for (const connection of this.#pool.all()) connection.idleSinceMs = this.#now()
-    this.#skipToNext()
     this.#tick()
     return this.#ended.promise
   }
@@ -162,7 +161,7 @@ class Loop implements OpenLoop {
       const intendedMs = this.#thinking.nextMs
       this.#begin(this.#thinking.pop(), intendedMs, nowMs)
     }
-    while (this.#nextArrivalMs <= nowMs) this.#arrive(nowMs)
+    while (this.#arrivals.nextMs <= nowMs) this.#arrive(nowMs)
     this.#serveDue()
     this.#growIfStarved(nowMs)
     if (nowMs >= this.#nextTendMs) {
@@ -172,19 +171,16 @@ class Loop implements OpenLoop {
     }
     while (nowMs >= (this.#second + 1) * 1_000) this.#report(this.#options.meter.flip())
     if (this.#isOver(nowMs)) this.#finish()
-    else this.#clock.schedule(1, this.#tick)
+    else this.#clock.schedule(TICK_MS, this.#tick)
   }
 
   #arrive(nowMs: number): void {
-    const intendedMs = this.#nextArrivalMs
-    const index = this.#arrival
-    this.#chunkAt++
-    this.#arrival++
-    this.#skipToNext()
-    if (intendedMs >= 0) this.#count(COUNTERS.sessionsPlanned)
+    const intendedMs = this.#arrivals.nextMs
+    const index = this.#arrivals.take()
+    this.#recorder.sessionPlanned(intendedMs)
     // A generator that stalls past the end of the run did not offer what it owed.
     if (nowMs > this.#options.durationMs + LATE_MAX_MS) return
-    if (intendedMs >= 0) this.#count(COUNTERS.sessionsOffered)
+    this.#recorder.sessionOffered(intendedMs)
     this.#begin(this.#options.sessions.start(index), intendedMs, nowMs)
   }
 
@@ -207,41 +203,20 @@ class Loop implements OpenLoop {
     }
   }
 
-  /** Moves to the next arrival of this worker. */
-  #skipToNext(): void {
-    const { arrivals, worker, workers } = this.#options
-    for (;;) {
-      if (this.#chunkAt === this.#chunkLength) {
-        this.#chunkLength = arrivals.fill(this.#chunk)
-        this.#chunkAt = 0
-        if (this.#chunkLength === 0) {
-          this.#nextArrivalMs = Number.POSITIVE_INFINITY
-          return
-        }
-      }
-      if (this.#arrival % workers === worker) break
-      this.#chunkAt++
-      this.#arrival++
-    }
-    this.#nextArrivalMs = this.#chunk[this.#chunkAt] as number
-  }
-
   /** A request is due: sends it, or lets it wait for a connection. */
   #begin(session: Session, intendedMs: number, nowMs: number): void {
     if (intendedMs >= this.#options.durationMs) {
       this.#unfinished++
       return
     }
-    if (intendedMs >= 0) this.#count(COUNTERS.requestsOffered)
     const connection = this.#due.size === 0 ? this.#pool.take() : undefined
     if (connection !== undefined) {
-      const sentMs = this.#send(connection, session, intendedMs)
-      this.#recordLag(intendedMs, sentMs)
+      this.#recorder.due(intendedMs, this.#send(connection, session, intendedMs))
       return
     }
-    this.#recordLag(intendedMs, nowMs)
+    this.#recorder.due(intendedMs, nowMs)
     if (this.#due.push(intendedMs, session)) return
-    this.#fail(session, intendedMs, nowMs, { kind: 'overflow', problem: 'expected room for a due request, got none' })
+    this.#fail(session, intendedMs, nowMs, NO_ROOM)
   }
 
   #serveDue(): void {
@@ -255,10 +230,6 @@ class Loop implements OpenLoop {
   #sendOldest(connection: Connection): void {
     const intendedMs = this.#due.oldestMs
     this.#send(connection, this.#due.shift(), intendedMs)
-  }
-
-  #recordLag(intendedMs: number, nowMs: number): void {
-    if (intendedMs >= 0) this.#options.meter.bank.lag.record(microseconds(nowMs - intendedMs))
   }
 
   /** @returns when it was sent */
@@ -294,23 +265,19 @@ class Loop implements OpenLoop {
       if (this.#due.size > 0) this.#sendOldest(connection)
       else this.#pool.give(connection, nowMs)
     }
-    if (intendedMs >= 0) this.#options.meter.bank.service.record(microseconds(nowMs - sentMs))
+    this.#recorder.answered(intendedMs, sentMs, nowMs)
     if (failure === undefined) {
-      if (intendedMs >= 0) {
-        this.#options.meter.bank.succeeded[session.step.index]?.record(microseconds(nowMs - intendedMs))
-      }
+      this.#recorder.passed(session.step.index, intendedMs, nowMs)
       this.#goOn(session, intendedMs, nowMs)
-    } else {
-      this.#fail(session, intendedMs, nowMs, failure)
-    }
+    } else this.#fail(session, intendedMs, nowMs, failure)
   }
 
   #goOn(session: Session, intendedMs: number, nowMs: number): void {
     const pauseMs = session.advance()
-    if (pauseMs === undefined) {
-      if (intendedMs >= 0) this.#count(COUNTERS.sessionsCompleted)
-    } else if (pauseMs === 0) this.#begin(session, nowMs, nowMs)
-    else this.#thinking.push(nowMs + pauseMs, session)
+    if (pauseMs === undefined) this.#recorder.sessionCompleted(intendedMs)
+    else if (pauseMs === 0) this.#begin(session, nowMs, nowMs)
+    else if (this.#thinking.size < this.#options.dueMax) this.#thinking.push(nowMs + pauseMs, session)
+    else this.#fail(session, intendedMs, nowMs, NO_ROOM)
   }
 
   #onLost(connection: Connection, failure: Failure): void {
@@ -347,23 +314,11 @@ class Loop implements OpenLoop {
   }
 
   #fail(session: Session, intendedMs: number, nowMs: number, failure: Failure): void {
-    if (intendedMs < 0) return
-    const { bank } = this.#options.meter
-    const step = session.step.index
-    bank.failed[step]?.record(microseconds(nowMs - intendedMs))
-    const at = step * FAILURE_KINDS.length + kindIndex(failure.kind)
-    bank.failures[at] = (bank.failures[at] as number) + 1
-    this.#count(COUNTERS.sessionsFailed)
-    if (this.#examples++ < EXAMPLES_MAX) this.#options.onFailure(step, failure)
-  }
-
-  #count(counter: number): void {
-    const { counters } = this.#options.meter.bank
-    counters[counter] = (counters[counter] as number) + 1
+    this.#recorder.failed(session.step.index, intendedMs, nowMs, failure)
   }
 
   #isOver(nowMs: number): boolean {
-    if (this.#nextArrivalMs !== Number.POSITIVE_INFINITY || nowMs < this.#options.durationMs) return false
+    if (this.#arrivals.nextMs !== Number.POSITIVE_INFINITY || nowMs < this.#options.durationMs) return false
     return this.#busy === 0 && this.#due.size === 0
   }
 
@@ -381,15 +336,4 @@ class Loop implements OpenLoop {
   #report(bank: number | undefined): void {
     this.#options.onSecond({ second: this.#second++, bank, inFlight: this.#busy, due: this.#due.size })
   }
-}
-
-/** Histograms hold whole microseconds. */
-function microseconds(milliseconds: number): number {
-  return milliseconds <= 0 ? 0 : Math.round(milliseconds * 1_000)
-}
-
-const KIND_INDEX = Object.fromEntries(FAILURE_KINDS.map((kind, index) => [kind, index])) as Record<FailureKind, number>
-
-function kindIndex(kind: FailureKind): number {
-  return KIND_INDEX[kind]
 }

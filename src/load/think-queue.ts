@@ -15,7 +15,7 @@ interface Entry {
   readonly session: Session
 }
 
-/** A binary heap. It is bounded by the sessions that have started, which the open loop bounds. */
+/** A binary heap; whoever fills it looks at `size` first. */
 export function createThinkQueue(): ThinkQueue {
   const heap: Entry[] = []
   const dueAt = (index: number): number => heap[index]?.dueMs ?? Number.POSITIVE_INFINITY

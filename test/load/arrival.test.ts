@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createArrivalProcess } from '../../src/load/arrival.ts'
 import type { ArrivalPlan } from '../../src/load/arrival.ts'
+import { createArrivalShare } from '../../src/load/arrival-share.ts'
 import { constantArrivals } from '../../src/load/arrivals/constant.ts'
 import { dayArrivals } from '../../src/load/arrivals/day.ts'
 import { poissonArrivals } from '../../src/load/arrivals/poisson.ts'
@@ -98,10 +99,24 @@ describe('constant arrivals', () => {
 })
 
 describe('arrivals of several workers', () => {
-  it('add up to the whole, each worker taking every n-th', () => {
-    const all = arrivalsOf(shapes['day'] as ArrivalPlan)
-    const shares = [0, 1, 2].map((worker) => all.filter((_, index) => index % 3 === worker))
-    expect(shares.flat().sort((a, b) => a - b)).toEqual(all)
+  const plan = shapes['day'] as ArrivalPlan
+
+  function share(worker: number, workers: number): [index: number, timeMs: number][] {
+    const arrivals = createArrivalShare(createArrivalProcess(plan, 7), worker, workers)
+    const taken: [number, number][] = []
+    while (arrivals.nextMs !== Number.POSITIVE_INFINITY) {
+      const timeMs = arrivals.nextMs
+      taken.push([arrivals.take(), timeMs])
+    }
+    return taken
+  }
+
+  it('add up to the whole, whatever their number', () => {
+    const all = arrivalsOf(plan)
+    for (const workers of [1, 3, 8]) {
+      const together = Array.from({ length: workers }, (_, worker) => share(worker, workers)).flat()
+      expect(together.sort(([a], [b]) => a - b)).toEqual(all.map((timeMs, index) => [index, timeMs]))
+    }
   })
 })
 

@@ -334,6 +334,15 @@ describe('sessions in the open loop', () => {
     expect(bank.failed.map(({ count }) => count)).toEqual([10, 0])
   })
 
+  it('fail when more of them pause than there is room for', async () => {
+    const { clock, start, bank } = rig({ scenarios: [steps], loop: { dueMax: 5 } })
+    const { ended } = await start()
+    await clock.advance('3s')
+    await ended
+    expect(failureCount(bank, 'overflow')).toBeGreaterThan(50)
+    expect(bank.counters[COUNTERS.sessionsCompleted]).toBeGreaterThan(10)
+  })
+
   it('are cut off, and neither completed nor failed, when the run ends before their next step', async () => {
     const { clock, start, bank } = rig({ scenarios: [steps], peakPerSecond: 10 })
     const { ended } = await start()
