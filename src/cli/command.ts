@@ -28,8 +28,10 @@ export interface CommandInput {
   readonly argument: string
   readonly options: Readonly<Record<string, string | boolean | undefined>>
   readonly terminal: Terminal
-  /** Aborted by the first Ctrl-C or SIGTERM. */
+  /** Aborted by the first Ctrl-C or SIGTERM: end in order. */
   readonly signal: AbortSignal
+  /** Aborted by the second: end at once, and leave nothing behind all the same. */
+  readonly hurry: AbortSignal
 }
 
 /** One command of `tenfold`; its help text is made from this table. */

@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { fstatSync, openSync, readSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
 import { connectControl } from '../control/control-client.ts'
+import type { RunningSystem } from '../control/running-system.ts'
+import { findRunning } from '../control/running-system.ts'
 import type { SystemSnapshot } from '../control/snapshot.ts'
-import { stateDirectoryOf } from '../control/state-paths.ts'
+import { makeStateDirectory } from '../control/state-directory.ts'
+import { findChildUser } from '../core/child-user.ts'
 import { sleep, systemClock } from '../core/clock.ts'
 import { hasCode, TenfoldError } from '../core/errors.ts'
 import type { CommandInput, ExitCode } from './command.ts'
@@ -18,21 +21,22 @@ const POLL_MS = 200
  * Starts the control plane as a process of its own, waits until the system runs, and leaves it running. Ctrl-C while
  * waiting stops it again.
  *
- * @throws TF_DETACHED_START_FAILED with what it said
+ * @throws TF_ALREADY_RUNNING, TF_STATE_UNUSABLE; TF_DETACHED_START_FAILED with what it said
  */
 export async function startDetached(input: CommandInput, blueprint: ResolvedBlueprint): Promise<ExitCode> {
-  const { terminal, options, signal } = input
-  const directory = stateDirectoryOf(blueprint)
-  const logs = join(directory, 'logs')
-  mkdirSync(logs, { recursive: true, mode: 0o700 })
-  const logFile = join(logs, 'control-plane.log')
-  const log = openSync(logFile, 'w', 0o600)
+  const { terminal, options, signal, hurry } = input
+  const { directory, logsDirectory } = await makeStateDirectory(blueprint, findChildUser())
+  const running = await findRunning(directory)
+  if (running !== undefined) throw alreadyRunning(blueprint, running)
+  const logFile = join(logsDirectory, 'control-plane.log')
+  // A new file, not the old one emptied: a copy that starts at the same moment still writes to that.
+  rmSync(logFile, { force: true })
+  const log = openSync(logFile, 'ax+', 0o600)
   const args = process.argv.slice(2).filter((argument) => argument !== '--detach')
   const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
     detached: true,
     stdio: ['ignore', log, log],
   })
-  closeSync(log)
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   let hasExited = false
   void exited.then(() => (hasExited = true))
@@ -44,9 +48,10 @@ export async function startDetached(input: CommandInput, blueprint: ResolvedBlue
       if (hasCode(error, 'TF_NOT_RUNNING') || hasCode(error, 'TF_CONTROL_UNREACHABLE')) return undefined
       throw error
     })
-    if (hasExited) throw startFailed(logFile)
+    if (hasExited) throw startFailed(logFile, endOf(log))
     if (signal.aborted) {
       child.kill('SIGTERM')
+      hurry.addEventListener('abort', () => child.kill('SIGTERM'), { once: true })
       await exited
       return EXIT.interrupted
     }
@@ -75,10 +80,25 @@ function show(
   return now
 }
 
-function startFailed(logFile: string): TenfoldError {
-  const said = readFileSync(logFile, 'utf8').trim().split('\n').slice(-5).join('\n')
+/** The last of what stands in a file, wherever its other holders write. */
+function endOf(file: number): string {
+  const { size } = fstatSync(file)
+  const buffer = Buffer.alloc(Math.min(size, 64 * 1024))
+  readSync(file, buffer, 0, buffer.length, size - buffer.length)
+  return buffer.toString('utf8')
+}
+
+function startFailed(logFile: string, text: string): TenfoldError {
+  const said = text.trim().split('\n').slice(-5).join('\n')
   return new TenfoldError('TF_DETACHED_START_FAILED', `expected the system to start, but it said: ${said}`, {
     hint: `read ${logFile}`,
     details: { logFile },
+  })
+}
+
+function alreadyRunning({ name }: ResolvedBlueprint, { pid }: RunningSystem): TenfoldError {
+  return new TenfoldError('TF_ALREADY_RUNNING', `expected ${name} not to run yet, but process ${pid} runs it`, {
+    hint: '"tenfold status" shows it, "tenfold down" stops it',
+    details: { pid },
   })
 }

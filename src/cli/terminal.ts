@@ -14,10 +14,19 @@ export interface Terminal {
   style(style: Style, text: string): string
 }
 
-/** The terminal of this process; colours obey `NO_COLOR`, `FORCE_COLOR` and whether a terminal is there. */
-export function processTerminal(): Terminal {
+/**
+ * The terminal of this process; colours obey `NO_COLOR`, `FORCE_COLOR` and whether a terminal is there. What can't be
+ * written is lost, and nothing ends by it.
+ *
+ * @param options.onReaderGone called when nobody reads the results any more: the pipe or the terminal was closed
+ */
+export function processTerminal(options: { onReaderGone: () => void }): Terminal {
   const isInteractive = process.stdout.isTTY && process.stderr.isTTY
   let shown = false
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE' || error.code === 'EIO') options.onReaderGone()
+  })
+  process.stderr.on('error', () => undefined)
 
   function write(stream: NodeJS.WriteStream, text: string): void {
     if (shown) process.stderr.write('\r\x1b[2K')
@@ -28,7 +37,8 @@ export function processTerminal(): Terminal {
   return {
     isInteractive,
     get columns() {
-      return process.stdout.columns ?? 100
+      // A terminal that does not know its size says 0.
+      return process.stdout.columns || 100
     },
     out: (text) => write(process.stdout, text),
     note: (text) => write(process.stderr, text),

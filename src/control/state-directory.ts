@@ -70,8 +70,8 @@ export interface StateDirectory extends StatePaths {
  */
 export async function openStateDirectory(options: StateDirectoryOptions): Promise<StateDirectory> {
   const wanted = stateDirectoryOf(options.blueprint)
+  const paths = await makeStateDirectory(options.blueprint, options.user)
   try {
-    const paths = statePathsOf(await makeStateDirectory(wanted, options.user !== undefined))
     // A newer version may lock in another way: look before touching its lock.
     await readStateRecord(paths, options.blueprint)
     const lock = await takeStateLock(paths, options.clock)
@@ -91,7 +91,6 @@ async function openLocked(paths: StatePaths, lock: StateLock, options: StateDire
   const record = await readStateRecord(paths, blueprint)
   // The record of a dead run: from here on clients must not find it.
   await forgetRunning(paths)
-  await ownDirectory(paths.logsDirectory, 0o700)
   const root = await chooseDataRoot({
     paths,
     owner: blueprint,
@@ -149,15 +148,28 @@ async function openLocked(paths: StatePaths, lock: StateLock, options: StateDire
   }
 }
 
-/** The real path of the state directory, made if need be. Children pass through it when they run as another user. */
-async function makeStateDirectory(wanted: string, isSharedWithChildren: boolean): Promise<string> {
+/**
+ * Makes the state directory and its directory of logs if need be, without taking the state: for whoever has something
+ * to write before a control plane runs. Children pass through it when they run as another user.
+ *
+ * @returns its paths, links resolved
+ * @throws TF_STATE_UNUSABLE
+ */
+export async function makeStateDirectory(owner: StateOwner, user: ChildUser | undefined): Promise<StatePaths> {
+  const wanted = stateDirectoryOf(owner)
   const parent = dirname(wanted)
-  const isNew = (await mkdir(parent, { recursive: true })) !== undefined
-  if (isNew) await chmod(parent, 0o755)
-  await ownDirectory(wanted, isSharedWithChildren ? 0o711 : 0o700)
-  const ignoreFile = join(parent, '.gitignore')
-  if (!existsSync(ignoreFile)) await writeFileDurably(ignoreFile, '*\n', { mode: 0o644 })
-  await syncDirectory(parent)
-  if (isNew) await syncDirectory(dirname(parent))
-  return realpath(wanted)
+  try {
+    const isNew = (await mkdir(parent, { recursive: true })) !== undefined
+    if (isNew) await chmod(parent, 0o755)
+    await ownDirectory(wanted, user === undefined ? 0o700 : 0o711)
+    const ignoreFile = join(parent, '.gitignore')
+    if (!existsSync(ignoreFile)) await writeFileDurably(ignoreFile, '*\n', { mode: 0o644 })
+    await syncDirectory(parent)
+    if (isNew) await syncDirectory(dirname(parent))
+    const paths = statePathsOf(await realpath(wanted))
+    await ownDirectory(paths.logsDirectory, 0o700)
+    return paths
+  } catch (error) {
+    throw stateError(wanted, error)
+  }
 }

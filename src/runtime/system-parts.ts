@@ -59,6 +59,8 @@ export interface SystemPartsOptions {
 export interface SystemParts extends Component {
   openControl(signal: AbortSignal): Promise<void>
   start(signal: AbortSignal): Promise<void>
+  /** Ends every process within the deadline, in no order, while a start or a stop goes on. */
+  hasten(deadlineMs: number): Promise<void>
   closeControl(): Promise<void>
 }
 
@@ -147,6 +149,10 @@ class WiredParts implements SystemParts {
     await Promise.all([...this.#databases.values()].map((database) => database.stop(deadlineMs)))
     for (const component of [this.#telemetry, ...this.#metrics]) await component.stop(deadlineMs)
     await this.#options.subprocesses.stopAll(deadlineMs)
+  }
+
+  hasten(deadlineMs: number): Promise<void> {
+    return this.#options.subprocesses.stopAll(deadlineMs)
   }
 
   async closeControl(): Promise<void> {

@@ -38,6 +38,8 @@ export interface System extends Component {
    * @throws TF_ALREADY_RUNNING, TF_STATE_UNUSABLE, TF_PORT_TAKEN, TF_SERVICE_NOT_READY, … as the parts do
    */
   start(signal?: AbortSignal): Promise<void>
+  /** As of any component; a later call with a shorter deadline hastens the first. */
+  stop(deadlineMs?: number): Promise<void>
   readonly snapshots: SnapshotStore
   readonly frames: FrameStore
   /** Known once started. */
@@ -101,8 +103,11 @@ class BlueprintSystem implements System {
   }
 
   stop(deadlineMs: number = STOP_DEADLINE_MS_DEFAULT): Promise<void> {
+    const isFirst = this.#stopped === undefined
     this.#stopped ??= this.#stop(deadlineMs)
-    return this.#stopped
+    // The parts stop one after the other; who has less patience than whoever stopped first ends what they wait for.
+    const hastened = isFirst ? undefined : this.#parts?.hasten(deadlineMs)
+    return Promise.all([this.#stopped, hastened]).then(() => undefined)
   }
 
   async #start(signal: AbortSignal): Promise<void> {

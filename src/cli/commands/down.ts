@@ -1,7 +1,11 @@
+import { existsSync } from 'node:fs'
+import type { ResolvedBlueprint } from '../../blueprint/resolved-blueprint.ts'
 import type { ControlClient } from '../../control/control-client.ts'
+import { findRunning } from '../../control/running-system.ts'
 import { openStateDirectory } from '../../control/state-directory.ts'
+import { stateDirectoryOf } from '../../control/state-paths.ts'
 import { findChildUser } from '../../core/child-user.ts'
-import { systemClock } from '../../core/clock.ts'
+import { sleep, systemClock } from '../../core/clock.ts'
 import { hasCode, TenfoldError } from '../../core/errors.ts'
 import { reapLeftovers } from '../../core/reap-leftovers.ts'
 import { namedSystem } from '../blueprint-argument.ts'
@@ -20,20 +24,8 @@ export const down: Command = {
   examples: [['npx tenfold down', 'stop the system of this directory']],
   async run(input) {
     const { blueprint, control } = await namedSystem(input)
-    const { terminal, options } = input
-    let outcome: { stopped: boolean; leftovers: number }
-    try {
-      await stopAndWait(control, input.signal)
-      outcome = { stopped: true, leftovers: 0 }
-    } catch (error) {
-      if (!hasCode(error, 'TF_NOT_RUNNING')) throw error
-      const state = await openStateDirectory({ blueprint, user: findChildUser(), clock: systemClock })
-      try {
-        outcome = { stopped: false, leftovers: (await reapLeftovers(state.processesFile)).length }
-      } finally {
-        await state.close()
-      }
-    }
+    const { terminal, options, signal } = input
+    const outcome = await stopSystem(blueprint, control, signal)
     if (options['json'] === true) terminal.out(JSON.stringify(outcome))
     else if (outcome.stopped) terminal.out(`${blueprint.name} has stopped.`)
     else if (outcome.leftovers > 0)
@@ -43,14 +35,56 @@ export const down: Command = {
   },
 }
 
-async function stopAndWait(control: ControlClient, signal: AbortSignal): Promise<void> {
-  await control.command('stop', {}, { signal })
-  for await (const snapshot of control.watch(signal)) {
-    if (snapshot.phase === 'stopped') return
+interface Outcome {
+  readonly stopped: boolean
+  /** Processes that no control plane looked after any more. */
+  readonly leftovers: number
+}
+
+const POLL_MS = 50
+/** At its start and at its end a control plane holds its state and has no socket; starting can mean to end leftovers. */
+const UNREACHABLE_MS_MAX = 20_000
+
+async function stopSystem(blueprint: ResolvedBlueprint, control: ControlClient, signal: AbortSignal): Promise<Outcome> {
+  const directory = stateDirectoryOf(blueprint)
+  // Nothing has ever run: there is no state, and none is made.
+  if (!existsSync(directory)) return { stopped: false, leftovers: 0 }
+  const giveUpMs = systemClock.nowMs() + UNREACHABLE_MS_MAX
+  let stopped = false
+  for (;;) {
+    try {
+      await control.command('stop', {}, { signal })
+      stopped = true
+      await hasEnded(directory, signal)
+    } catch (error) {
+      if (!hasCode(error, 'TF_NOT_RUNNING')) throw error
+    }
+    try {
+      return { stopped, leftovers: await reap(blueprint) }
+    } catch (error) {
+      if (!hasCode(error, 'TF_ALREADY_RUNNING') || systemClock.nowMs() > giveUpMs) throw error
+    }
+    await sleep(systemClock, POLL_MS, signal)
   }
-  if (signal.aborted) {
+}
+
+/** Also where the control plane is killed while it stops: what it leaves is reaped next. */
+async function hasEnded(directory: string, signal: AbortSignal): Promise<void> {
+  try {
+    while ((await findRunning(directory)) !== undefined) await sleep(systemClock, POLL_MS, signal)
+  } catch (error) {
+    if (!signal.aborted) throw error
     throw new TenfoldError('TF_ABORTED', 'expected to wait for the end of the system, but was interrupted', {
       hint: 'it goes on stopping; "tenfold status" tells how far it is',
     })
+  }
+}
+
+async function reap(blueprint: ResolvedBlueprint): Promise<number> {
+  const state = await openStateDirectory({ blueprint, user: findChildUser(), clock: systemClock })
+  try {
+    return (await reapLeftovers(state.processesFile)).length
+  } finally {
+    await state.close()
   }
 }

@@ -17,7 +17,7 @@ export const up: Command = {
   summary: 'run a system on this machine until Ctrl-C',
   description:
     'Starts databases, gateway and services as the blueprint describes them and keeps them running. Data of an\n' +
-    'earlier run is found as it was left. Ctrl-C stops everything in order; a second Ctrl-C ends at once.',
+    'earlier run is found as it was left. Ctrl-C stops everything in order; a second Ctrl-C kills it at once.',
   argument: BLUEPRINT_ARGUMENT,
   options: {
     port: { type: 'string', value: 'NUMBER', description: "port of the gateway (default: the blueprint's, or 8080)" },
@@ -48,9 +48,11 @@ function isRehearsed({ options }: CommandInput): boolean {
 }
 
 async function runHere(input: CommandInput, blueprint: ResolvedBlueprint): Promise<ExitCode> {
-  const { terminal, options, signal } = input
+  const { terminal, options, signal, hurry } = input
   const isOnce = options['once'] === true
   const system = createSystem({ blueprint, isEphemeral: isOnce || options['ephemeral'] === true })
+  // Whatever it waits for; a stop that fails is told by the one below.
+  hurry.addEventListener('abort', () => void system.stop(0).catch(() => undefined), { once: true })
   try {
     await start(system, input)
     const isJson = options['json'] === true
