@@ -31,7 +31,7 @@ export const systemClock: Clock = {
     const arm = (): void => {
       // Node counts whole milliseconds from the last turn of its loop, so it may be early; and what does not fit into
       // 31 bits (24.8 days, Infinity) it would call at once.
-      const restMs = Math.ceil(dueMs - performance.now())
+      const restMs = Math.max(0, Math.ceil(dueMs - performance.now()))
       timer = setTimeout(() => (performance.now() < dueMs ? arm() : callback()), Math.min(restMs, TIMEOUT_MS_MAX))
       if (options.unref === true) timer.unref()
     }
