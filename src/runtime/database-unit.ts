@@ -7,9 +7,9 @@ import { runSeeds } from '../clusters/seed.ts'
 import type { DatabaseStatus } from '../control/snapshot.ts'
 import type { Component } from '../core/component.ts'
 import { messageOf } from '../core/errors.ts'
-import type { Release } from '../fleet/release.ts'
 import { pathInRelease } from '../fleet/release.ts'
 import { connectDatabase } from '../sql/database.ts'
+import type { SystemCode } from './system-code.ts'
 
 /** A database on its way to being usable: a cluster that runs, then its schema, then its data. */
 export interface DatabaseUnit extends Component {
@@ -25,9 +25,9 @@ export interface DatabaseUnitOptions {
   /** The blueprint's directory: what a seed is remembered by is relative to it. */
   readonly blueprintDirectory: string
   /** Seeds run from the release, where the children's account can read them. */
-  readonly release: Promise<Release>
-  /** How seeds are run, but for the database itself. */
-  readonly seeding: Omit<SeedOptions, 'database' | 'url' | 'seeds' | 'onProgress' | 'signal'>
+  readonly code: Promise<SystemCode>
+  /** How seeds are run, but for the database and the code. */
+  readonly seeding: Pick<SeedOptions, 'subprocesses' | 'user' | 'logFile' | 'clock'>
   readonly onStatus: (status: DatabaseStatus) => void
 }
 
@@ -69,9 +69,11 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
 
   async function applySeeds(signal: AbortSignal | undefined): Promise<void> {
     if (database.seeds.length === 0) return
-    const release = await options.release
+    const { node, release, module } = await options.code
     await runSeeds({
       ...options.seeding,
+      node,
+      program: module('clusters/seed-process'),
       database: name,
       url: cluster.url(),
       seeds: database.seeds.map((file) => ({

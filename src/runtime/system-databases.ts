@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+import type { ResolvedDatabase } from '../blueprint/resolved-blueprint.ts'
+import { createCluster } from '../clusters/cluster.ts'
+import type { Cluster, ClusterState } from '../clusters/cluster-state.ts'
+import { createExternalServer } from '../clusters/external-server.ts'
+import type { PostgresBinaries } from '../clusters/postgres-binaries.ts'
+import { findPostgresBinaries } from '../clusters/postgres-binaries.ts'
+import type { Component } from '../core/component.ts'
+import { TenfoldError } from '../core/errors.ts'
+import type { DatabaseUnit } from './database-unit.ts'
+import { createDatabaseUnit } from './database-unit.ts'
+import type { PartsContext } from './parts-context.ts'
+import { startTogether } from './start-together.ts'
+import type { SystemCode } from './system-code.ts'
+
+/** All databases of a system. */
+export interface SystemDatabases extends Component {
+  start(signal: AbortSignal): Promise<void>
+  /** Where services find a database. @throws TF_NOT_RUNNING before its start */
+  url(name: string): string
+}
+
+/**
+ * The databases of a blueprint, started side by side.
+ *
+ * @param code awaited where it is needed, so that a server starts while sources are still being copied
+ */
+export function createSystemDatabases(context: PartsContext, code: Promise<SystemCode>): SystemDatabases {
+  const { blueprint } = context
+  const databases = Object.values(blueprint.databases)
+  const units = new Map<string, DatabaseUnit>()
+
+  return {
+    async start(signal) {
+      const isEmbedded = databases.some(({ engine }) => engine.kind === 'embedded')
+      const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
+      for (const database of databases) units.set(database.name, unitOf(context, database, binaries, code))
+      await startTogether(
+        signal,
+        [...units.values()].map((unit) => (together: AbortSignal) => unit.start(together)),
+      )
+    },
+    async stop(deadlineMs) {
+      await Promise.all([...units.values()].map((unit) => unit.stop(deadlineMs)))
+    },
+    url(name) {
+      const unit = units.get(name)
+      if (unit !== undefined) return unit.url()
+      throw new TenfoldError('TF_NOT_RUNNING', `expected database ${name} to have been started`)
+    },
+  }
+}
+
+function unitOf(
+  context: PartsContext,
+  database: ResolvedDatabase,
+  binaries: PostgresBinaries | undefined,
+  code: Promise<SystemCode>,
+): DatabaseUnit {
+  const { blueprint, state, user, subprocesses, clock } = context
+  return createDatabaseUnit({
+    database,
+    cluster: (onState) => clusterOf(context, database, binaries, onState),
+    blueprintDirectory: blueprint.directory,
+    code,
+    seeding: {
+      subprocesses,
+      user,
+      logFile: join(state.logsDirectory, `${database.name}-seed.log`),
+      clock,
+    },
+    onStatus: (status) =>
+      context.change((snapshot) => ({ ...snapshot, databases: { ...snapshot.databases, [status.name]: status } })),
+  })
+}
+
+function clusterOf(
+  context: PartsContext,
+  { name, engine, resources }: ResolvedDatabase,
+  binaries: PostgresBinaries | undefined,
+  onState: (state: ClusterState) => void,
+): Cluster {
+  const { state, user, subprocesses, clock } = context
+  if (engine.kind === 'server') {
+    return createExternalServer({ name, url: serverUrl(context, name, engine.urlVariable), onState })
+  }
+  return createCluster({
+    name,
+    dataDirectory: join(state.dataDirectory, name),
+    binaries: binaries!,
+    subprocesses,
+    logFile: join(state.logsDirectory, `${name}.log`),
+    user,
+    limits: resources,
+    socketDirectory: state.childRuntimeDirectory,
+    clock,
+    onState,
+  })
+}
+
+function serverUrl({ environment }: PartsContext, database: string, variable: string): string {
+  const url = environment[variable]
+  if (url !== undefined && url !== '') return url
+  throw new TenfoldError(
+    'TF_SECRET_MISSING',
+    `expected ${variable} to hold the URL of database ${database}, got nothing`,
+    {
+      hint: `export ${variable}=postgres://user:password@host:5432/${database} and run the command again`,
+      details: { variable, database },
+    },
+  )
+}

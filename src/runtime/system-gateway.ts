@@ -1,0 +1,31 @@
+import { join } from 'node:path'
+import type { Gateway } from '../gateway/gateway-component.ts'
+import { createGateway } from '../gateway/gateway-component.ts'
+import type { PartsContext } from './parts-context.ts'
+import { keepFrame } from './parts-context.ts'
+import type { SystemCode } from './system-code.ts'
+
+/** The gateway of a system, with the routes of its blueprint. */
+export function createSystemGateway(context: PartsContext, code: SystemCode): Gateway {
+  const { blueprint, state, user, subprocesses, clock } = context
+  const services = Object.values(blueprint.services)
+  return createGateway({
+    subprocesses,
+    user,
+    nodePath: code.node,
+    entryFile: code.module('gateway/gateway-process'),
+    ...blueprint.gateway,
+    adminSocketPath: join(state.childRuntimeDirectory, 'gateway.sock'),
+    logFile: join(state.logsDirectory, 'gateway.log'),
+    clock,
+    routes: services.flatMap(({ name, routes }) => routes.map((prefix) => ({ prefix, service: name }))),
+    services: Object.fromEntries(services.map(({ name, requestTimeoutMs }) => [name, { requestTimeoutMs }])),
+    onState: (gateway) => context.change((snapshot) => ({ ...snapshot, gateway })),
+    onNotice: (notice) => context.notice(notice),
+  })
+}
+
+/** Keeps the gateway's frames until it is stopped for good. */
+export async function keepGatewayFrames(context: PartsContext, gateway: Gateway): Promise<void> {
+  for await (const frame of gateway.frames()) keepFrame(context, frame)
+}
