@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { assertSocketPath } from '../control/socket-path.ts'
+import { stateError } from '../control/state-error.ts'
 import { takeStateLock } from '../control/state-lock.ts'
 import { statePathsOf } from '../control/state-paths.ts'
 import type { ChildUser } from '../core/child-user.ts'
 import type { Clock } from '../core/clock.ts'
-import { sleep, systemClock } from '../core/clock.ts'
+import { systemClock } from '../core/clock.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import type { Duration } from '../core/duration.ts'
 import { parseDuration } from '../core/duration.ts'
@@ -12,7 +13,7 @@ import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
 import type { ResourceLimits } from '../core/resource-limits.ts'
 import type { Size } from '../core/size.ts'
 import { parseSize } from '../core/size.ts'
-import type { ExitStatus, Subprocess, Subprocesses } from '../core/subprocess.ts'
+import type { Subprocess, Subprocesses } from '../core/subprocess.ts'
 import type { ClusterPaths, ClusterRecord } from './cluster-record.ts'
 import { clusterPathsOf, newClusterRecord, readClusterRecord, writeClusterRecord } from './cluster-record.ts'
 import { ensureServiceDatabase } from './cluster-roles.ts'
@@ -22,6 +23,7 @@ import { freePort, isPortFree } from './free-port.ts'
 import type { ClusterTemplate } from './initialise-data.ts'
 import { initialiseData, inspectData, makeClusterDirectory } from './initialise-data.ts'
 import { endOrphanServers } from './orphan-servers.ts'
+import { keepRunning } from './keep-running.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
 import { startPostmaster, stopPostmaster } from './postmaster.ts'
 
@@ -57,10 +59,6 @@ export interface ClusterOptions {
 }
 
 const PORT_ATTEMPTS = 3
-const RESTART_FIRST_MS = 100
-const RESTART_MAX_MS = 30_000
-/** A server that ran this long has earned a quick restart again. */
-const STABLE_AFTER_MS = 60_000
 
 /**
  * A PostgreSQL cluster on this machine: made on the first start, recovered after a crash, restarted with growing
@@ -83,11 +81,6 @@ export function createCluster(options: ClusterOptions): Cluster {
     )
   }
   return new EmbeddedCluster(options)
-}
-
-/** Pause before a restart: doubles with each attempt in a row, up to half a minute. */
-export function restartDelayMs(attempt: number): number {
-  return Math.min(RESTART_MAX_MS, RESTART_FIRST_MS * 2 ** Math.min(attempt - 1, 20))
 }
 
 /** From `start` to the end of everything that it started. */
@@ -183,26 +176,38 @@ class EmbeddedCluster implements Cluster {
     let end: ClusterState = { kind: 'stopped' }
     try {
       signal.throwIfAborted()
-      await this.#bringUp(signal, undo)
+      const server = await this.#bringUp(signal, undo)
       this.#become({ kind: 'ready' })
       life.started.resolve()
-      await this.#keepUp(signal)
+      await keepRunning({
+        server,
+        restart: () => this.#startServer(signal),
+        signal,
+        clock: this.#clock,
+        onState: (state) => this.#become(state),
+      })
     } catch (error) {
       if (!signal.aborted) end = { kind: 'failed', reason: messageOf(error) }
-      life.started.reject(signal.aborted ? this.#aborted(error) : error)
+      life.started.reject(signal.aborted ? this.#aborted(error) : this.#explained(error))
     } finally {
-      if (this.#server !== undefined) {
-        this.#become({ kind: 'stopping' })
-        await stopPostmaster(this.#server, this.#clock, life.stopDeadlineMs)
-        this.#server = undefined
+      try {
+        await this.#stopServer(life)
+      } finally {
+        for (const step of undo) step()
+        this.#life = undefined
+        this.#become(end)
       }
-      for (const step of undo) step()
-      this.#life = undefined
-      this.#become(end)
     }
   }
 
-  async #bringUp(signal: AbortSignal, undo: (() => void)[]): Promise<void> {
+  async #stopServer(life: Life): Promise<void> {
+    if (this.#server === undefined) return
+    this.#become({ kind: 'stopping' })
+    await stopPostmaster(this.#server, this.#clock, life.stopDeadlineMs)
+    this.#server = undefined
+  }
+
+  async #bringUp(signal: AbortSignal, undo: (() => void)[]): Promise<Subprocess> {
     const { user, binaries, template } = this.#options
     this.#become({ kind: 'starting' })
     await makeClusterDirectory(this.#paths, user)
@@ -217,63 +222,38 @@ class EmbeddedCluster implements Cluster {
       await initialiseData({ ...this.#options, user, template, paths: this.#paths, record, signal })
     }
     if (record === undefined) throw new Error('expected data to have a record')
-    for (let attempt = 1; ; attempt++) {
-      const port = await this.#choosePort(record.port)
-      assertSocketPath(join(this.#options.socketDirectory, `.s.PGSQL.${port}.lock`))
-      await this.#remember(record, port)
-      try {
-        await this.#startServer(signal)
-        break
-      } catch (error) {
-        // Somebody took the port after we had looked.
-        const isWorthAnother =
-          hasCode(error, 'TF_PORT_TAKEN') && this.#options.port === undefined && attempt < PORT_ATTEMPTS
-        if (!isWorthAnother) throw error
-      }
-    }
+    const server = await this.#startOnSomePort(record, signal)
     await ensureServiceDatabase(
       this.#superuserUrl(this.#startedRecord(), 'postgres'),
       this.name,
       record.servicePassword,
     )
     signal.throwIfAborted()
+    return server
   }
 
-  /** Waits for the server to end and starts it again, until stopped. */
-  async #keepUp(signal: AbortSignal): Promise<void> {
-    const stopped = Promise.withResolvers<'stopped'>()
-    signal.addEventListener('abort', () => stopped.resolve('stopped'), { once: true })
-    if (signal.aborted) return
-    let attempt = 0
-    let sinceMs = this.#clock.nowMs()
-    for (;;) {
-      const ended = await Promise.race([this.#server?.exited ?? stopped.promise, stopped.promise])
-      if (ended === 'stopped') return
-      this.#server = undefined
-      attempt = this.#clock.nowMs() - sinceMs > STABLE_AFTER_MS ? 1 : attempt + 1
-      let reason = describeExit(ended)
-      for (; this.#server === undefined; attempt++) {
-        const delayMs = restartDelayMs(attempt)
-        this.#become({ kind: 'backing-off', reason, attempt, delayMs })
-        try {
-          await sleep(this.#clock, delayMs, signal)
-          await this.#startServer(signal)
-        } catch (error) {
-          if (signal.aborted) return
-          reason = messageOf(error)
-        }
+  async #startOnSomePort(record: ClusterRecord, signal: AbortSignal): Promise<Subprocess> {
+    for (let attempt = 1; ; attempt++) {
+      const port = await this.#choosePort(record.port)
+      assertSocketPath(join(this.#options.socketDirectory, `.s.PGSQL.${port}.lock`))
+      await this.#remember(record, port)
+      try {
+        return await this.#startServer(signal)
+      } catch (error) {
+        // Somebody took the port after we had looked.
+        const isOpen = hasCode(error, 'TF_PORT_TAKEN') && this.#options.port === undefined && attempt < PORT_ATTEMPTS
+        if (!isOpen) throw error
       }
-      sinceMs = this.#clock.nowMs()
-      this.#become({ kind: 'ready' })
     }
   }
 
-  async #startServer(signal: AbortSignal): Promise<void> {
+  async #startServer(signal: AbortSignal): Promise<Subprocess> {
     const record = this.#startedRecord()
     await inspectData(this.#paths, record, this.#options.binaries)
     await endOrphanServers(this.#paths.data, this.#clock)
     const control = await readControlFile(this.#paths.data)
     this.#become({ kind: control?.wasShutDown === false ? 'recovering' : 'starting' })
+    this.#server = undefined
     this.#server = await startPostmaster({
       name: this.name,
       settings: {
@@ -293,6 +273,7 @@ class EmbeddedCluster implements Cluster {
       startTimeoutMs: parseDuration(this.#options.startTimeout ?? '10m'),
       signal,
     })
+    return this.#server
   }
 
   async #choosePort(last: number | undefined): Promise<number> {
@@ -322,6 +303,12 @@ class EmbeddedCluster implements Cluster {
     return `postgres://postgres:${record.superuserPassword}@localhost:${record.port}/${database}?host=${host}`
   }
 
+  /** What the operating system refuses (a full disk, a directory of somebody else) gets its next step. */
+  #explained(error: unknown): unknown {
+    const isOfSystem = error instanceof Error && 'syscall' in error
+    return isOfSystem ? stateError(this.#paths.directory, error) : error
+  }
+
   #aborted(cause: unknown): unknown {
     if (hasCode(cause, 'TF_ABORTED')) return cause
     return new TenfoldError('TF_ABORTED', `expected cluster ${this.name} to start, but the start was cancelled`, {
@@ -333,10 +320,4 @@ class EmbeddedCluster implements Cluster {
     this.#state = state
     this.#options.onState?.(state)
   }
-}
-
-function describeExit(exit: ExitStatus): string {
-  return exit.signal === undefined
-    ? `the server ended with code ${exit.code}`
-    : `the server was ended by ${exit.signal}`
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ClusterOptions } from '../../src/clusters/cluster.ts'
-import { createCluster, restartDelayMs } from '../../src/clusters/cluster.ts'
+import { createCluster } from '../../src/clusters/cluster.ts'
 import { initdbArguments } from '../../src/clusters/initialise-data.ts'
 import { formatSeedMessage, parseSeedMessage } from '../../src/clusters/seed-message.ts'
 import { serverArguments } from '../../src/clusters/server-settings.ts'
@@ -35,10 +35,6 @@ describe('cluster', () => {
     expect(() => cluster.url()).toThrow(expect.objectContaining({ code: 'TF_NOT_RUNNING' }))
     expect(() => cluster.adminUrl()).toThrow(expect.objectContaining({ code: 'TF_NOT_RUNNING' }))
     expect(cluster.state).toEqual({ kind: 'stopped' })
-  })
-
-  test('pauses longer with each restart in a row, up to half a minute', () => {
-    expect([1, 2, 3, 9, 10, 1_000].map(restartDelayMs)).toEqual([100, 200, 400, 25_600, 30_000, 30_000])
   })
 
   test('listens on the loopback interface only, and asks for passwords', () => {

@@ -61,8 +61,7 @@ export async function createTestBed(options: { hasTemplate?: boolean } = {}): Pr
     clusters.push(made)
     return made
   }
-  if (options.hasTemplate !== false) template = await makeTemplate(directory, cluster('template'))
-  return {
+  const bed: TestBed = {
     directory,
     socketDirectory,
     user,
@@ -81,6 +80,13 @@ export async function createTestBed(options: { hasTemplate?: boolean } = {}): Pr
       await rm(socketDirectory, { recursive: true, force: true })
       await rm(directory, { recursive: true, force: true })
     },
+  }
+  try {
+    if (options.hasTemplate !== false) template = await makeTemplate(directory, cluster('template'))
+    return bed
+  } catch (error) {
+    await bed.end()
+    throw error
   }
 }
 
