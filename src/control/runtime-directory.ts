@@ -27,6 +27,8 @@ export async function privateRuntimeDirectory(options: {
   const uid = owner?.uid ?? ourUid()
   const mode = options.isPassable ? 0o711 : 0o700
   if (recorded !== undefined && (await isOwnedBy(uid, recorded)) && (await isSafeBase(dirname(recorded)))) {
+    // Recorded by a run that shared it with nobody, say.
+    await chmod(recorded, mode)
     return recorded
   }
   const problems: string[] = []
