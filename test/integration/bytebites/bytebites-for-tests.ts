@@ -18,7 +18,6 @@ import { createTestBed } from '../clusters/test-bed.ts'
 
 const SYSTEM = fileURLToPath(new URL('../../../systems/bytebites/', import.meta.url))
 const SEED_PROGRAM = fileURLToPath(new URL('../../../src/clusters/seed-process.ts', import.meta.url))
-const MS_PER_SECOND = 1000
 
 /** The monolith on a database of its own, with its whole data set. */
 export interface ByteBites {
@@ -26,8 +25,6 @@ export interface ByteBites {
   readonly app: FastifyInstance
   /** Constraints and indexes as the migrations made them, before any data. */
   readonly definitions: readonly string[]
-  /** How long filling the database took. */
-  readonly seedSeconds: number
   /** The time that the services believe in. */
   now: number
   end(): Promise<void>
@@ -60,7 +57,6 @@ async function filled(bed: TestBed): Promise<ByteBites> {
   const connection = bed.connect(cluster.url(), { connectionsMax: 12 })
   await migrate(connection, [join(SYSTEM, 'migrations/catalog'), join(SYSTEM, 'migrations/orders')])
   const definitions = await definitionsIn(connection)
-  const start = performance.now()
   await runSeeds({
     database: 'main',
     url: cluster.url(),
@@ -69,7 +65,6 @@ async function filled(bed: TestBed): Promise<ByteBites> {
     user: await seedUser(bed),
     logFile: join(bed.directory, 'seed.log'),
   })
-  const seedSeconds = (performance.now() - start) / MS_PER_SECOND
   const typed = connection as DatabaseConnection<CatalogTables & OrderTables>
   const catalog = catalogStore({ db: typed.db.$pickTables<keyof CatalogTables>() })
   const orderTables = connection as unknown as DatabaseConnection<OrderTables>
@@ -79,7 +74,6 @@ async function filled(bed: TestBed): Promise<ByteBites> {
     connection,
     app,
     definitions,
-    seedSeconds,
     now: Date.parse('2026-11-22T17:00:00Z'),
     async end() {
       await app.close()
