@@ -10,7 +10,7 @@ import { planMigrations } from './migration-plan.ts'
 import { lineAt, splitStatements, transactionControl } from './sql-statements.ts'
 
 /** What `migrate` says while it works. */
-export interface MigrationProgress {
+interface MigrationProgress {
   /** Path of the file that is about to be applied. */
   readonly file: string
   /** 1 for the first one of this run. */

@@ -15,7 +15,7 @@ import { SEED_VARIABLES, parseSeedMessage } from './seed-message.ts'
 import { readLogTail } from './start-failure.ts'
 
 /** A seed module to run. */
-export interface Seed {
+interface Seed {
   /** What it is remembered by, for ever: its path relative to the blueprint, say. Never an absolute path. */
   readonly key: string
   /** The module, absolute; `user` must be able to read it and what it imports. */
