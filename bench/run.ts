@@ -24,7 +24,15 @@ if (name === undefined) {
   console.error(`expected one of ${known.map((each) => each.name).join(', ')}, got "${name}"`)
   process.exitCode = 2
 } else {
-  await runBenchmark(benchmark)
+  const abort = new AbortController()
+  process.once('SIGINT', () => abort.abort())
+  try {
+    await runBenchmark(benchmark, abort.signal)
+  } catch (error) {
+    if (!abort.signal.aborted) throw error
+    console.error('stopped; nothing was written')
+    process.exitCode = 130
+  }
 }
 
 async function findBenchmarks(): Promise<Benchmark[]> {
@@ -35,18 +43,13 @@ async function findBenchmarks(): Promise<Benchmark[]> {
   )
 }
 
-async function runBenchmark(benchmark: Benchmark): Promise<void> {
-  const abort = new AbortController()
-  process.once('SIGINT', () => {
-    process.exitCode = 130
-    abort.abort()
-  })
+async function runBenchmark(benchmark: Benchmark, signal: AbortSignal): Promise<void> {
   const trials: { variant: string; figures: Figures }[] = []
   const machine = describeMachine()
   const startMs = systemClock.nowMs()
   const outcome = await benchmark.run({
     isQuick: values.quick,
-    signal: abort.signal,
+    signal,
     log: (text) => console.error(text),
     keep(variant, figures) {
       trials.push({ variant, figures })

@@ -6,7 +6,8 @@ import type { Connect } from './transport.ts'
 export interface ConnectionPool {
   /** Open or opening. */
   readonly size: number
-  readonly idle: number
+  /** On the way to being open. */
+  readonly opening: number
   /** Most that were open at once. */
   readonly sizeMax: number
   /** Whether one more was wanted than may be open. */
@@ -97,8 +98,8 @@ export function createConnectionPool(connect: Connect, limits: PoolLimits, event
     get size() {
       return connections.size
     },
-    get idle() {
-      return free.length
+    get opening() {
+      return opening
     },
     get sizeMax() {
       return sizeMax

@@ -11,7 +11,7 @@ export type LoadedFeed = { readonly pick: 'random' | 'sequential' } & (
 )
 
 /** Rows that a feed may have. */
-export const FEED_ROWS_MAX = 1_000_000
+const FEED_ROWS_MAX = 1_000_000
 
 /** Feeds of all scenarios, by scenario and name. */
 export type LoadedFeeds = Readonly<Record<string, Readonly<Record<string, LoadedFeed>>>>

@@ -27,7 +27,7 @@ export interface LoadOptions {
   timeoutMs?: number
   /** Where relative paths in scenarios and traces start. @default the working directory */
   directory?: string
-  /** Strictest latency bound of the objectives; a tenth of it may be the generator's own lag. @default 50, hence 5 ms */
+  /** Strictest latency bound of the objectives; a tenth of it may be the generator's own lag. @default none, hence 5 ms */
   latencyBoundMs?: number
   /** Seconds of the story per second of the run; only carried into the result. @default 1 */
   timeScale?: number

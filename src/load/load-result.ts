@@ -99,7 +99,7 @@ export interface LoadSecond {
 }
 
 /** What the generator used, and how it did. */
-export interface GeneratorResult {
+interface GeneratorResult {
   readonly workers: number
   /** Its own delay, microseconds: from the intended start until a request was sent or had to wait for a connection. */
   readonly lag: SerialisedHistogram

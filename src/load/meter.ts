@@ -53,7 +53,7 @@ export function createMeterMemory(stepCount: number): MeterMemory {
 }
 
 /** One of the two banks. */
-export function bankOf(memory: MeterMemory, which: number): Bank {
+function bankOf(memory: MeterMemory, which: number): Bank {
   const { stepCount } = memory
   const buffers = memory.banks[which] as SharedArrayBuffer[]
   const histograms = buffers.slice(0, 2 * stepCount + 2).map((buffer) => createHistogram(buffer))
@@ -83,7 +83,7 @@ export function addBank(into: Bank, from: Bank): void {
 }
 
 /** Forgets what a bank holds. */
-export function resetBank(bank: Bank): void {
+function resetBank(bank: Bank): void {
   for (const histogram of [...bank.succeeded, ...bank.failed, bank.service, bank.lag]) histogram.reset()
   bank.failures.fill(0)
   bank.counters.fill(0)

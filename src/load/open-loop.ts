@@ -249,7 +249,7 @@ class Loop implements OpenLoop {
   #onOpen(connection: Connection): void {
     if (!this.#isRunning) {
       this.#pool.give(connection, this.#now())
-      if (this.#pool.idle >= this.#options.connections.min) this.#prepared.resolve()
+      if (this.#pool.opening === 0) this.#prepared.resolve()
     } else if (this.#due.size > 0) this.#sendOldest(connection)
     else this.#pool.give(connection, this.#now())
   }

@@ -21,7 +21,7 @@ export interface Recorder {
 }
 
 /** Failures described in words, a worker. */
-export const EXAMPLES_MAX = 50
+const EXAMPLES_MAX = 50
 
 /**
  * A recorder into the meter's present bank.

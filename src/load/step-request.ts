@@ -5,7 +5,7 @@ import type { SlotOf, Template, Values } from './template.ts'
 import { compileJson, compileText } from './template.ts'
 
 /** A request as a step's own code sees it: change it and return it. */
-export interface StepRequest {
+interface StepRequest {
   method: string
   /** Path and query, percent-encoded. */
   path: string
@@ -26,7 +26,7 @@ export interface StepRequest {
 export type StepCode = (request: StepRequest, session: StepSession) => StepRequest
 
 /** What a step's code knows of the session. */
-export interface StepSession {
+interface StepSession {
   /** Feed columns (`user.id`) and extracted values (`token`) so far. */
   readonly values: Readonly<Record<string, unknown>>
   /** The session's own stream of random numbers. */

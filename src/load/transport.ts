@@ -8,7 +8,7 @@ export interface Transport {
 }
 
 /** What a transport reports. */
-export interface TransportEvents {
+interface TransportEvents {
   onOpen(): void
   /** The first `length` of `bytes` are valid, and only during the call. */
   onBytes(bytes: Buffer, length: number): void

@@ -21,13 +21,13 @@ export type Validity =
   | { readonly state: 'generator-bound'; readonly reasons: readonly string[] }
 
 /** Lag that is tolerated whatever the objective. */
-export const LAG_MS_MAX = 5
+const LAG_MS_MAX = 5
 
 /** Above this utilisation a Node process queues its own work noticeably. */
-export const ELU_MAX = 0.85
+const ELU_MAX = 0.85
 
 /** Share of the planned sessions that may be missing. */
-export const MISSING_SHARE_MAX = 0.005
+const MISSING_SHARE_MAX = 0.005
 
 /**
  * Judges a run by the generator's own health.

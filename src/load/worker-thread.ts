@@ -17,8 +17,8 @@ export interface WorkerThread {
 /** The built package holds JavaScript, the checkout TypeScript. */
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
 
-/** Requests leave little garbage that survives: a larger nursery means fewer collections. */
-const YOUNG_GENERATION_MB = 32
+/** Nothing a request leaves survives it: more would mean fewer collections, but would not stay in the processor's cache. */
+const YOUNG_GENERATION_MB = 16
 
 /** Starts a thread; what it measures goes to `collector`. */
 export function startWorkerThread(config: Omit<WorkerConfig, 'memory'>, collector: Collector): WorkerThread {

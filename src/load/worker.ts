@@ -55,11 +55,12 @@ async function run(): Promise<void> {
     busy = performance.eventLoopUtilization()
     cpu = threadCpuSeconds()
   })
-  let elu = 0
+  let elu: number | undefined
   systemClock.schedule(Math.max(0, startMs + config.durationMs - systemClock.nowMs()), () => {
     elu = performance.eventLoopUtilization(busy).utilization
   })
   const result = await loop.run(startMs)
+  elu ??= performance.eventLoopUtilization(busy).utilization
   send({ kind: 'end', result, elu, cpuSeconds: threadCpuSeconds() - cpu })
 }
 

@@ -18,7 +18,7 @@ export interface Verdict {
 }
 
 /** One part of an objective. */
-export interface VerdictReason {
+interface VerdictReason {
   readonly objective: 'availability' | 'latency' | 'measurement'
   readonly state: 'met' | 'broken' | 'invalid'
   /** For people: `p95 was 180 ms, the bound is 200 ms (12,000 requests)`. */

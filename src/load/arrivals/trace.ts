@@ -5,7 +5,7 @@ import type { ArrivalOptions, ArrivalPlan } from '../arrival.ts'
 import { rateCurve } from '../rate-curve.ts'
 
 /** Lines that a trace may have: a year of minutes, twice over. */
-export const TRACE_LINES_MAX = 1_100_000
+const TRACE_LINES_MAX = 1_100_000
 
 /**
  * Independent users along recorded counts: each count is one interval of equal length, the whole trace takes the

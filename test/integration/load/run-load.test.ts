@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -95,6 +96,24 @@ describe('a run of load', () => {
       seed: 1,
     })
     expect(result.failures).toEqual(expect.objectContaining({ connection: 0, protocol: 0, timeout: 0 }))
+    expect(result.requests.succeeded).toBe(result.sessions.planned)
+  })
+
+  it('takes the end of the connection for the end of an answer without a length', async () => {
+    const server = createTcpServer((socket) => {
+      socket.on('data', () => socket.end('HTTP/1.0 200 OK\r\n\r\nall there is'))
+      socket.on('error', () => socket.destroy())
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    cleanUp.push(async () => server.close())
+    const result = await runRequests({
+      target: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      request: { path: '/', check: { bodyContains: 'there is' } },
+      ratePerSecond: 100,
+      durationMs: 500,
+      seed: 1,
+    })
+    expect(result.examples).toEqual([])
     expect(result.requests.succeeded).toBe(result.sessions.planned)
   })
 
