@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Cancel, Clock } from '../core/clock.ts'
 import type { ArrivalProcess } from './arrival.ts'
 import type { ArrivalShare } from './arrival-share.ts'
 import { createArrivalShare } from './arrival-share.ts'
@@ -113,7 +113,9 @@ class Loop implements OpenLoop {
   #second = 0
   /** Since when requests wait for connections. */
   #starvedSinceMs = Number.POSITIVE_INFINITY
-  #lastTickMs = 0
+  /** When the next tick is to come. */
+  #wakeMs = Number.POSITIVE_INFINITY
+  #cancelWake: Cancel = () => undefined
   #nextTendMs = Number.NEGATIVE_INFINITY
   #unfinished = 0
   #localProblems = 0
@@ -147,6 +149,7 @@ class Loop implements OpenLoop {
 
   stop(): void {
     this.#isRunning = false
+    this.#cancelWake()
     this.#pool.close()
   }
 
@@ -155,15 +158,15 @@ class Loop implements OpenLoop {
   }
 
   readonly #tick = (): void => {
-    if (!this.#isRunning) return
     const nowMs = this.#now()
+    const wasHeldUp = nowMs - this.#wakeMs > PATIENCE_MS
     while (this.#thinking.nextMs <= nowMs) {
       const intendedMs = this.#thinking.nextMs
       this.#begin(this.#thinking.pop(), intendedMs, nowMs)
     }
     while (this.#arrivals.nextMs <= nowMs) this.#arrive(nowMs)
     this.#serveDue()
-    this.#growIfStarved(nowMs)
+    this.#growIfStarved(nowMs, wasHeldUp)
     if (nowMs >= this.#nextTendMs) {
       this.#nextTendMs = nowMs + TEND_EVERY_MS
       this.#expire(nowMs)
@@ -171,7 +174,22 @@ class Loop implements OpenLoop {
     }
     while (nowMs >= (this.#second + 1) * 1_000) this.#report(this.#options.meter.flip())
     if (this.#isOver(nowMs)) this.#finish()
-    else this.#clock.schedule(TICK_MS, this.#tick)
+    else this.#sleep(nowMs)
+  }
+
+  /** Until something falls due; while requests wait for connections, only for a tick. */
+  #sleep(nowMs: number): void {
+    const dueMs = Math.min(this.#arrivals.nextMs, this.#thinking.nextMs, this.#nextTendMs, (this.#second + 1) * 1_000)
+    this.#wakeMs = Number.POSITIVE_INFINITY
+    this.#wakeBy(this.#due.size > 0 ? nowMs : dueMs, nowMs)
+  }
+
+  #wakeBy(dueMs: number, nowMs: number): void {
+    const wakeMs = Math.max(dueMs, nowMs + TICK_MS)
+    if (wakeMs >= this.#wakeMs) return
+    this.#cancelWake()
+    this.#wakeMs = wakeMs
+    this.#cancelWake = this.#clock.schedule(wakeMs - nowMs, this.#tick)
   }
 
   #arrive(nowMs: number): void {
@@ -188,9 +206,7 @@ class Loop implements OpenLoop {
    * Opens connections where requests have waited for them long enough, an eighth more at a time. When the generator
    * itself was held up, answers are waiting to be read: connections enough will be free in a moment.
    */
-  #growIfStarved(nowMs: number): void {
-    const wasHeldUp = nowMs - this.#lastTickMs > PATIENCE_MS
-    this.#lastTickMs = nowMs
+  #growIfStarved(nowMs: number, wasHeldUp: boolean): void {
     if (this.#due.size === 0) {
       this.#starvedSinceMs = Number.POSITIVE_INFINITY
       return
@@ -215,8 +231,8 @@ class Loop implements OpenLoop {
       return
     }
     this.#recorder.due(intendedMs, nowMs)
-    if (this.#due.push(intendedMs, session)) return
-    this.#fail(session, intendedMs, nowMs, NO_ROOM)
+    if (this.#due.push(intendedMs, session)) this.#wakeBy(nowMs, nowMs)
+    else this.#fail(session, intendedMs, nowMs, NO_ROOM)
   }
 
   #serveDue(): void {
@@ -276,8 +292,10 @@ class Loop implements OpenLoop {
     const pauseMs = session.advance()
     if (pauseMs === undefined) this.#recorder.sessionCompleted(intendedMs)
     else if (pauseMs === 0) this.#begin(session, nowMs, nowMs)
-    else if (this.#thinking.size < this.#options.dueMax) this.#thinking.push(nowMs + pauseMs, session)
-    else this.#fail(session, intendedMs, nowMs, NO_ROOM)
+    else if (this.#thinking.size < this.#options.dueMax) {
+      this.#thinking.push(nowMs + pauseMs, session)
+      this.#wakeBy(nowMs + pauseMs, nowMs)
+    } else this.#fail(session, intendedMs, nowMs, NO_ROOM)
   }
 
   #onLost(connection: Connection, failure: Failure): void {
