@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 
-// autocannon by its API, in a closed loop as fast as it goes, without the CPU time of its start and of two seconds in
+// autocannon by its API, in a closed loop as fast as it goes, without the CPU time of its start and of a second in
 // which V8 compiles.
 
 const require = createRequire(import.meta.url)
@@ -8,7 +8,7 @@ const autocannon = require('autocannon') as (options: object) => Promise<{ reque
 const [url, seconds] = process.argv.slice(2)
 
 const run = (duration: number) => autocannon({ url, connections: 50, duration })
-await run(2)
+await run(1)
 const cpu = process.cpuUsage()
 const result = await run(Number(seconds))
 const used = process.cpuUsage(cpu)

@@ -69,6 +69,9 @@ const PATIENCE_MS = 5
 /** Timers count whole milliseconds: this is the next one, where 1 would sometimes be the one after it. */
 const TICK_MS = 0.5
 
+/** A long timer is up to this late, so the last stretch is left to a short one. */
+const EARLY_MS = 1
+
 /** How often time-outs and idle connections are looked for. */
 const TEND_EVERY_MS = 50
 
@@ -181,7 +184,7 @@ class Loop implements OpenLoop {
   #sleep(nowMs: number): void {
     const dueMs = Math.min(this.#arrivals.nextMs, this.#thinking.nextMs, this.#nextTendMs, (this.#second + 1) * 1_000)
     this.#wakeMs = Number.POSITIVE_INFINITY
-    this.#wakeBy(this.#due.size > 0 ? nowMs : dueMs, nowMs)
+    this.#wakeBy(this.#due.size > 0 ? nowMs : dueMs - EARLY_MS, nowMs)
   }
 
   #wakeBy(dueMs: number, nowMs: number): void {
