@@ -28,6 +28,11 @@ export interface Cluster extends Component {
   /** The server's process, for its CPU and memory; undefined while it does not run, and for somebody else's server. */
   readonly process: Subprocess | undefined
   /**
+   * From now on servers run within their CPU limit once they are ready. Before that they may use the whole machine, so
+   * that migrations and seeds do not take ten times as long on a small node.
+   */
+  holdToLimits(): void
+  /**
    * Where services find the database, as its owner. The same across restarts of the server.
    *
    * @throws TF_NOT_RUNNING before the first start

@@ -100,6 +100,7 @@ class EmbeddedCluster implements Cluster {
   #record: ClusterRecord | undefined
   #life: Life | undefined
   #server: Subprocess | undefined
+  #isHeld = false
 
   constructor(options: ClusterOptions) {
     this.name = options.name
@@ -131,6 +132,11 @@ class EmbeddedCluster implements Cluster {
 
   adminUrl(): string {
     return this.#superuserUrl(this.#startedRecord(), this.name)
+  }
+
+  holdToLimits(): void {
+    this.#isHeld = true
+    this.#server?.limitCpu(true)
   }
 
   async start(signal?: AbortSignal): Promise<void> {
@@ -273,6 +279,7 @@ class EmbeddedCluster implements Cluster {
       startTimeoutMs: parseDuration(this.#options.startTimeout ?? '10m'),
       signal,
     })
+    if (this.#isHeld) this.#server.limitCpu(true)
     return this.#server
   }
 

@@ -45,6 +45,9 @@ class ExternalServer implements Cluster {
     return this.#version
   }
 
+  /** Somebody else's server has somebody else's limits. */
+  holdToLimits(): void {}
+
   url(): string {
     return this.#options.url
   }

@@ -34,6 +34,8 @@ const QUIT_MS = 2_000
 /**
  * Starts a server and waits until it answers a query.
  *
+ * It starts and recovers without its CPU limit; whoever asked puts the limit back.
+ *
  * @throws TF_PORT_TAKEN, TF_DISK_FULL, TF_CLUSTER_START_FAILED with the last lines of the log; nothing runs then
  */
 export async function startPostmaster(options: PostmasterOptions): Promise<Subprocess> {
@@ -49,6 +51,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Subpr
     outputFile: options.logFile,
     stopSignal: 'SIGINT',
   })
+  server.limitCpu(false)
   try {
     await untilReady(server, options, logStart)
     return server

@@ -1,4 +1,4 @@
-import { readFileSync, rmdirSync } from 'node:fs'
+import { readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CpuThrottling } from './resource-limits.ts'
 
@@ -14,6 +14,8 @@ export interface ControlGroup {
   cpuSeconds(): number | undefined
   /** Resident bytes of all processes inside, shared memory once; undefined when nobody counts. */
   memoryBytes(): number | undefined
+  /** Lifts the CPU limit, or puts it back; nothing where there is none, or where the kernel refuses. */
+  limitCpu(isLimited: boolean): void
   /** Undefined without a CPU limit. */
   throttling(): CpuThrottling | undefined
 }
@@ -37,6 +39,7 @@ export function noControlGroup(reason: string): ControlGroup {
     directories: [],
     cpuSeconds: () => undefined,
     memoryBytes: () => undefined,
+    limitCpu: () => undefined,
     throttling: () => undefined,
   }
 }
@@ -80,4 +83,13 @@ export function readGroupTable(directory: string, file: string): ReadonlyMap<str
   if (text === undefined) return undefined
   const lines = text.split('\n').map((line) => line.split(' '))
   return new Map(lines.filter((parts) => parts.length === 2).map(([name, number]) => [name as string, Number(number)]))
+}
+
+/** Writes a setting of the group; a group that is gone, or a kernel that refuses, leaves it as it was. */
+export function writeGroupFile(directory: string, file: string, value: string): void {
+  try {
+    writeFileSync(join(directory, file), value)
+  } catch {
+    // The child has just left, and its group with it.
+  }
 }

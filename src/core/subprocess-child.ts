@@ -96,6 +96,7 @@ class Child implements ManagedChild {
   #killAtMs = Number.POSITIVE_INFINITY
   #cancelKill: Cancel = () => {}
   #isAsked = false
+  #isCpuLimited = true
   #limitsFailure: string | undefined
 
   constructor(child: ChildProcess, options: SubprocessOptions, context: ChildContext, group: ControlGroup) {
@@ -144,6 +145,12 @@ class Child implements ManagedChild {
 
   throttling(): CpuThrottling | undefined {
     return this.isRunning ? this.#group.throttling() : undefined
+  }
+
+  limitCpu(isLimited: boolean): void {
+    if (!this.isRunning || isLimited === this.#isCpuLimited) return
+    this.#isCpuLimited = isLimited
+    this.#group.limitCpu(isLimited)
   }
 
   signal(signal: NodeJS.Signals): void {

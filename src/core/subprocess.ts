@@ -44,6 +44,11 @@ export interface Subprocess {
   memoryBytes(): number | undefined
   /** How often its CPU limit held it back so far; undefined without an enforced CPU limit, or once gone. */
   throttling(): CpuThrottling | undefined
+  /**
+   * Lifts the CPU limit while the child prepares itself (starts, recovers, fills its tables), and puts it back. It is on
+   * from the first instruction; without an enforced CPU limit nothing happens.
+   */
+  limitCpu(isLimited: boolean): void
   /** Sends a signal to the child alone; does nothing once it is gone. */
   signal(signal: NodeJS.Signals): void
   /**

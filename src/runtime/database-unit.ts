@@ -51,16 +51,18 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     report()
   }
 
-  async function applyMigrations(): Promise<void> {
+  async function applyMigrations(signal: AbortSignal | undefined): Promise<void> {
     if (database.migrations.length === 0) return
     const connection = connectDatabase(
       { url: cluster.url(), connectionsMax: 1 },
-      { applicationName: 'tenfold migrations' },
+      // The server is ready; one that is gone again must not hold up a Ctrl-C.
+      { applicationName: 'tenfold migrations', acquireTimeout: '1s' },
     )
     try {
       await migrate(connection, database.migrations, {
         onProgress: ({ file, number, total }) =>
           prepare('migrating', `${relative(options.blueprintDirectory, file)} (${number} of ${total})`),
+        ...(signal === undefined ? {} : { signal }),
       })
     } finally {
       await connection.end()
@@ -91,8 +93,9 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
       prepare('starting')
       try {
         await cluster.start(signal)
-        await applyMigrations()
+        await applyMigrations(signal)
         await applySeeds(signal)
+        cluster.holdToLimits()
         preparation = undefined
         report()
       } catch (error) {

@@ -6,7 +6,9 @@ import { createExternalServer } from '../clusters/external-server.ts'
 import type { PostgresBinaries } from '../clusters/postgres-binaries.ts'
 import { findPostgresBinaries } from '../clusters/postgres-binaries.ts'
 import type { Component } from '../core/component.ts'
+import { ensureOwnedDirectory } from '../core/owned-directory.ts'
 import { TenfoldError } from '../core/errors.ts'
+import { outputFileOf } from '../fleet/instance-hosts/local.ts'
 import type { DatabaseUnit } from './database-unit.ts'
 import { createDatabaseUnit } from './database-unit.ts'
 import type { PartsContext } from './parts-context.ts'
@@ -34,6 +36,7 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
     async start(signal) {
       const isEmbedded = databases.some(({ engine }) => engine.kind === 'embedded')
       const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
+      for (const { name } of databases) await ensureOwnedDirectory(join(context.state.logsDirectory, name))
       for (const database of databases) units.set(database.name, unitOf(context, database, binaries, code))
       await startTogether(
         signal,
@@ -66,7 +69,7 @@ function unitOf(
     seeding: {
       subprocesses,
       user,
-      logFile: join(state.logsDirectory, `${database.name}-seed.log`),
+      logFile: outputFileOf(state.logsDirectory, database.name, `${database.name}-seed`),
       clock,
     },
     onStatus: (status) =>
@@ -89,7 +92,7 @@ function clusterOf(
     dataDirectory: join(state.dataDirectory, name),
     binaries: binaries!,
     subprocesses,
-    logFile: join(state.logsDirectory, `${name}.log`),
+    logFile: outputFileOf(state.logsDirectory, name, `${name}-1`),
     user,
     limits: resources,
     socketDirectory: state.childRuntimeDirectory,

@@ -8,6 +8,7 @@ import {
   readGroupFile,
   readGroupTable,
   removeGroups,
+  writeGroupFile,
 } from '../control-group.ts'
 import { messageOf } from '../errors.ts'
 import type { ResourceLimits } from '../resource-limits.ts'
@@ -71,6 +72,10 @@ export function createVersion1Group(parents: Version1Hierarchies, name: string, 
       const table = memory && readGroupTable(memory, 'memory.stat')
       // "rss + mapped_file" is the resident set of a group, says the kernel's documentation of version 1.
       return table ? (table.get('total_rss') ?? 0) + (table.get('total_mapped_file') ?? 0) : undefined
+    },
+    limitCpu(isLimited) {
+      if (cpu === undefined || limits.cpu === undefined) return
+      writeGroupFile(cpu, 'cpu.cfs_quota_us', String(isLimited ? cpuQuotaUs(limits.cpu) : -1))
     },
     throttling() {
       const table = cpu && limits.cpu !== undefined && readGroupTable(cpu, 'cpu.stat')

@@ -8,6 +8,7 @@ import {
   readGroupFile,
   readGroupTable,
   removeGroups,
+  writeGroupFile,
 } from '../control-group.ts'
 import { messageOf } from '../errors.ts'
 import type { ResourceLimits } from '../resource-limits.ts'
@@ -68,6 +69,11 @@ function version2Group(directory: string, limits: ResourceLimits): ControlGroup 
     memoryBytes() {
       const table = readGroupTable(directory, 'memory.stat')
       return table === undefined ? undefined : (table.get('anon') ?? 0) + (table.get('file_mapped') ?? 0)
+    },
+    limitCpu(isLimited) {
+      if (limits.cpu === undefined) return
+      const quota = isLimited ? cpuQuotaUs(limits.cpu) : 'max'
+      writeGroupFile(directory, 'cpu.max', `${quota} ${CPU_PERIOD_US}`)
     },
     throttling() {
       const periods = microseconds('nr_periods')

@@ -32,6 +32,14 @@ describe('a control group of version 1', () => {
     expect(read('cpu', 'g', 'cpu.cfs_quota_us')).toBe('1000')
   })
 
+  it('lifts the CPU limit and puts it back', () => {
+    const group = createVersion1Group({ cpu: join(root, 'cpu') }, 'g', { cpu: 0.25 })
+    group.limitCpu(false)
+    expect(read('cpu', 'g', 'cpu.cfs_quota_us')).toBe('-1')
+    group.limitCpu(true)
+    expect(read('cpu', 'g', 'cpu.cfs_quota_us')).toBe('25000')
+  })
+
   it('reads what the kernel counts', () => {
     const parents = { cpu: join(root, 'cpu'), cpuacct: join(root, 'cpuacct'), memory: join(root, 'memory') }
     const group = createVersion1Group(parents, 'g', { cpu: 0.25 })

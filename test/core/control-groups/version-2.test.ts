@@ -28,6 +28,10 @@ describe('a control group of version 2', () => {
     expect(read(own, 'cgroup.subtree_control')).toBe('+cpu')
     expect(read(own, 'g', 'cpu.max')).toBe('25000 100000')
     expect(read(own, 'g', 'memory.max')).toBe('1000000')
+    group.limitCpu(false)
+    expect(read(own, 'g', 'cpu.max')).toBe('max 100000')
+    group.limitCpu(true)
+    expect(read(own, 'g', 'cpu.max')).toBe('25000 100000')
     expect(group.joinFiles).toEqual([join(own, 'g', 'cgroup.procs')])
   })
 
