@@ -110,6 +110,10 @@ export const ERROR_CODES = {
     meaning: 'Measurements from another process do not have the form this version writes.',
     remedy: 'Use the same version of Tenfold on both sides.',
   },
+  TF_HISTORY_UNAVAILABLE: {
+    meaning: 'The history of measurements can not be read: its disk is full or read-only, or the system is stopping.',
+    remedy: 'Make room or make it writable; it is tried again every 10 s. What runs is not affected.',
+  },
   TF_INPUT_INVALID: {
     meaning: 'A request, or the arguments of a command, are not what the receiver expects.',
     remedy: 'Correct what the message names; the details list every problem.',
@@ -202,6 +206,10 @@ export const ERROR_CODES = {
   TF_RELEASE_UNREADABLE: {
     meaning: 'A source file can not be read by the user that runs tenfold.',
     remedy: 'Make the file readable, or list it in .tenfoldignore.',
+  },
+  TF_ROLLOUT_FAILED: {
+    meaning: 'The new instances of a service did not become ready, so what ran before goes on.',
+    remedy: 'Correct what the output in the message says, then apply again.',
   },
   TF_ROUTE_UNKNOWN: {
     meaning: 'A process was asked for something that its version does not have.',

@@ -4,6 +4,8 @@ export interface ObservedInstance {
   readonly phase: InstancePhase
   /** It is being removed for good and does not count any more. */
   readonly isLeaving: boolean
+  /** It is made from what is being replaced: it serves until one of the new ones does. @default false */
+  readonly isOutdated?: boolean
 }
 
 export type InstancePhase =
@@ -30,7 +32,7 @@ export type FleetAction =
 
 /** Bounds of the decisions. */
 export interface ReconcilePolicy {
-  /** How many processes more than desired may run while old ones leave. @default 1 */
+  /** How many processes more than desired may run while old ones leave; 0: an outdated one leaves first. @default 1 */
   readonly surge: number
   /** How long an instance may take to become ready. */
   readonly startTimeoutMs: number
@@ -43,7 +45,8 @@ export interface ReconcilePolicy {
 /**
  * What to do so that `desired` instances run. Pure; called again after each change until it asks for nothing.
  *
- * Starts never make more processes run than `desired` and the surge. Those removed first are those that serve least:
+ * Starts never make more processes run than `desired` and the surge. Outdated instances that serve stay until as many
+ * new ones are ready; those that don't serve leave at once. Those removed first are those that serve least:
  * not running, not ready, failing, then the highest number. Failing instances are restarted one at a time, since what
  * fails all of them at once is seldom cured by a restart.
  */
@@ -54,7 +57,7 @@ export function reconcile(
   nowMs: number,
   policy: ReconcilePolicy,
 ): readonly FleetAction[] {
-  const staying = instances.filter(({ isLeaving }) => !isLeaving)
+  const staying = instances.filter(({ isLeaving, isOutdated }) => !isLeaving && isOutdated !== true)
   const surplus = byUsefulness(staying).slice(desired)
   const kept = staying.filter((instance) => !surplus.includes(instance))
   const actions: FleetAction[] = surplus.map(({ id }) => ({
@@ -62,9 +65,12 @@ export function reconcile(
     id,
     reason: `${staying.length} instances, ${desired} desired`,
   }))
+  for (const { id } of replaced(instances, kept, desired, policy)) {
+    actions.push({ kind: 'remove', id, reason: 'it is replaced' })
+  }
   for (const { id, phase } of kept) {
     if (phase.kind === 'starting' && nowMs - phase.sinceMs >= policy.startTimeoutMs) {
-      actions.push({ kind: 'restart', id, reason: `not ready within ${policy.startTimeoutMs} ms` })
+      actions.push({ kind: 'restart', id, reason: `was not ready within ${policy.startTimeoutMs} ms` })
     }
   }
   const sick = mostFailing(kept, policy)
@@ -99,6 +105,20 @@ export function nextDueMs(instances: readonly ObservedInstance[], policy: Reconc
     return phase.kind === 'starting' ? phase.sinceMs + policy.startTimeoutMs : Infinity
   })
   return Math.min(Infinity, ...due)
+}
+
+/** The outdated that are not needed any more: as many may serve as there are places without a new one that is ready. */
+function replaced(
+  instances: readonly ObservedInstance[],
+  current: readonly ObservedInstance[],
+  desired: number,
+  { surge }: ReconcilePolicy,
+): readonly ObservedInstance[] {
+  const outdated = instances.filter(({ isLeaving, isOutdated }) => !isLeaving && isOutdated === true)
+  const serving = byUsefulness(outdated.filter(({ phase }) => phase.kind === 'ready'))
+  const ready = current.filter(({ phase }) => phase.kind === 'ready').length
+  const needed = new Set(serving.slice(0, Math.max(0, desired - ready - (surge === 0 ? 1 : 0))))
+  return outdated.filter((instance) => !needed.has(instance))
 }
 
 function starts(

@@ -1,7 +1,7 @@
 import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
 import type { Notice, ServiceStatus } from '../control/snapshot.ts'
 import type { Cancel, Clock } from '../core/clock.ts'
-import { systemClock, withTimeout } from '../core/clock.ts'
+import { sleep, systemClock, withTimeout } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import { messageOf, TenfoldError } from '../core/errors.ts'
@@ -14,6 +14,9 @@ import type { InstanceHost } from './instance-host.ts'
 import type { ReconcilePolicy } from './reconcile.ts'
 import { balanced, nextDueMs, reconcile } from './reconcile.ts'
 import type { Release } from './release.ts'
+import type { Revision } from './revision.ts'
+import type { RolloutOptions } from './rollout.ts'
+import { aborted, Rollout } from './rollout.ts'
 import type { InstanceContext, InstanceFailure } from './supervised-instance.ts'
 import { SupervisedInstance } from './supervised-instance.ts'
 
@@ -25,6 +28,20 @@ export interface ServiceSupervisor extends Component {
    * @throws TF_SERVICE_NOT_READY with what the program printed last; what the host threw; TF_ABORTED
    */
   start(signal?: AbortSignal): Promise<void>
+  /**
+   * Replaces all instances by instances of another revision: new ones start, and when one is ready and gets requests an
+   * old one finishes its own and leaves. Resolves when only new ones get requests; some old may still be finishing.
+   * If new ones fail, all go back to the revision that ran before, which is wanted from then on, and it rejects. A
+   * later call takes over from one that is under way.
+   *
+   * @throws TF_ROLLOUT_FAILED with what the program printed last; TF_ABORTED when the signal, a stop or a later
+   * call ended it
+   */
+  replace(next: Revision, options?: RolloutOptions): Promise<void>
+  /** What is wanted: what `replace` took last, unless it went back. */
+  readonly revision: Revision
+  /** Resolves when nothing is on its way in or out any more, at most after `deadlineMs`; false if something still was. */
+  settled(deadlineMs: number): Promise<boolean>
   /** Changes how many instances are wanted; the set follows. @throws TF_USAGE unless 0 to 1,000 */
   scale(desired: number): void
   /** The present state, as in the snapshot. */
@@ -53,8 +70,7 @@ export interface ServiceSupervisorOptions {
 
 const DRAIN_TIMEOUT_MS_DEFAULT = 30_000
 const DESIRED_MAX = 1_000
-/** So many failures in a row of one instance end `start`: a program that can't run is better said at once. */
-const FIRST_ATTEMPTS = 3
+const SETTLE_POLL_MS = 50
 
 /**
  * Supervises one service.
@@ -72,14 +88,12 @@ class Supervisor implements ServiceSupervisor {
   readonly #options: ServiceSupervisorOptions
   readonly #name: string
   readonly #clock: Clock
-  readonly #policy: ReconcilePolicy
-  readonly #context: InstanceContext
+  readonly #context: Omit<InstanceContext, 'revision' | 'stopTimeoutMs'>
   readonly #instances = new Map<string, SupervisedInstance>()
   readonly #work = new Set<Promise<void>>()
   #state: 'idle' | 'running' | 'stopping' = 'idle'
   #desired: number
-  #firstReady = Promise.withResolvers<void>()
-  #isFirstReady = false
+  readonly #rollout: Rollout
   #stops = 0
   #stopped: Promise<void> = Promise.resolve()
   /** While stopping: when it must be over. */
@@ -99,15 +113,8 @@ class Supervisor implements ServiceSupervisor {
     this.#name = service.name
     this.#clock = options.clock ?? systemClock
     this.#desired = options.desired ?? service.instances.desired
-    this.#policy = {
-      surge: 1,
-      startTimeoutMs: service.startTimeoutMs,
-      unhealthyAfterProbes: 3,
-      restartAfterProbes: 10,
-    }
+    this.#rollout = new Rollout(service.name, { service, release: options.release })
     this.#context = {
-      service,
-      release: options.release,
       host: options.host,
       clock: this.#clock,
       random: options.random ?? seededRandom(freshSeed()),
@@ -116,8 +123,11 @@ class Supervisor implements ServiceSupervisor {
       failed: (instance, failure) => this.#failed(instance, failure),
       warn: (message) => this.#notice('warning', message),
       drain: (id) => this.#drain(id),
-      stopTimeoutMs: () => Math.min(service.stopTimeoutMs, this.#remainingMs()),
     }
+  }
+
+  get revision(): Revision {
+    return this.#rollout.revision
   }
 
   async start(signal?: AbortSignal): Promise<void> {
@@ -125,11 +135,10 @@ class Supervisor implements ServiceSupervisor {
     if (this.#state === 'stopping') await this.#stopped
     if (signal?.aborted === true || stops !== this.#stops) throw aborted(this.#name, signal?.reason)
     if (this.#state === 'idle') this.#begin()
-    const firstReady = this.#firstReady
-    const onAbort = (): void => firstReady.reject(aborted(this.#name, signal?.reason))
+    const onAbort = (): void => this.#rollout.end(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
-      await firstReady.promise
+      await this.#rollout.arrived
     } catch (error) {
       await this.stop()
       throw error
@@ -142,7 +151,7 @@ class Supervisor implements ServiceSupervisor {
     this.#stops++
     if (this.#state === 'running') {
       this.#state = 'stopping'
-      this.#firstReady.reject(aborted(this.#name, undefined))
+      this.#rollout.end(undefined)
       this.#endWithin(deadlineMs)
       this.#stopped = this.#end()
     } else if (this.#state === 'stopping') this.#endWithin(deadlineMs)
@@ -159,11 +168,41 @@ class Supervisor implements ServiceSupervisor {
     this.#tick()
   }
 
+  async replace(next: Revision, options: RolloutOptions = {}): Promise<void> {
+    const { signal } = options
+    if (this.#state !== 'running') throw aborted(this.#name, 'it does not run')
+    if (signal?.aborted === true) throw aborted(this.#name, signal.reason)
+    this.#rollout.replace(next, options)
+    const { arrived } = this.#rollout
+    const onAbort = (): void => {
+      if (this.#rollout.goBack(arrived, aborted(this.#name, signal?.reason))) this.#tick()
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      this.#tick()
+      await arrived
+      await this.#publisher?.settled(DRAIN_TIMEOUT_MS_DEFAULT)
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async settled(deadlineMs: number): Promise<boolean> {
+    const giveUpMs = this.#clock.nowMs() + deadlineMs
+    const isMoving = ({ isLeaving, isOutdated, phase }: SupervisedInstance): boolean =>
+      isLeaving || isOutdated || phase.kind === 'starting' || phase.kind === 'draining' || phase.kind === 'stopping'
+    while ([...this.#instances.values()].some(isMoving)) {
+      if (this.#clock.nowMs() >= giveUpMs) return false
+      await sleep(this.#clock, SETTLE_POLL_MS)
+    }
+    return true
+  }
+
   status(): ServiceStatus {
     return {
       name: this.#name,
       desired: this.#desired,
-      release: this.#options.release.id,
+      release: this.revision.release.id,
       instances: [...this.#instances.values()]
         .toSorted((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }))
         .map((instance) => instance.status()),
@@ -172,9 +211,7 @@ class Supervisor implements ServiceSupervisor {
 
   #begin(): void {
     this.#state = 'running'
-    this.#isFirstReady = false
-    this.#firstReady = Promise.withResolvers()
-    this.#firstReady.promise.catch(() => undefined)
+    this.#rollout.begin()
     this.#noMoreDraining = Promise.withResolvers()
     this.#published = '[]'
     this.#publisher = createEndpointPublisher({
@@ -230,20 +267,36 @@ class Supervisor implements ServiceSupervisor {
     if (this.#state !== 'running') return
     const nowMs = this.#clock.nowMs()
     const observed = [...this.#instances.values()]
-    for (const { kind, id, reason } of reconcile(this.#name, observed, this.#desired, nowMs, this.#policy)) {
-      const instance = this.#instances.get(id) ?? new SupervisedInstance(id, this.#context)
+    for (const instance of observed) instance.isOutdated = instance.revision !== this.revision
+    for (const { kind, id, reason } of reconcile(this.#name, observed, this.#desired, nowMs, this.#policy())) {
+      const instance = this.#instances.get(id) ?? this.#instanceOf(id)
       this.#instances.set(id, instance)
       if (kind === 'start') this.#track(instance.run(reason))
       else if (kind === 'remove') this.#remove(instance, reason)
       else this.#track(this.#restart(instance, reason))
     }
-    this.#checkFirstReady()
+    this.#checkAllReady()
     this.#wakeWhenDue(nowMs)
+  }
+
+  #instanceOf(id: string): SupervisedInstance {
+    const { revision } = this
+    const { stopTimeoutMs } = revision.service
+    return new SupervisedInstance(id, {
+      ...this.#context,
+      revision,
+      stopTimeoutMs: () => Math.min(stopTimeoutMs, this.#remainingMs()),
+    })
+  }
+
+  #policy(): ReconcilePolicy {
+    const { startTimeoutMs } = this.revision.service
+    return { surge: this.#rollout.surge, startTimeoutMs, unhealthyAfterProbes: 3, restartAfterProbes: 10 }
   }
 
   #wakeWhenDue(nowMs: number): void {
     this.#cancelWake()
-    const dueMs = nextDueMs([...this.#instances.values()], this.#policy)
+    const dueMs = nextDueMs([...this.#instances.values()], this.#policy())
     // What is due already waits for room, which comes with another change.
     if (dueMs > nowMs && dueMs < Infinity) this.#cancelWake = this.#clock.schedule(dueMs - nowMs, () => this.#tick())
   }
@@ -258,11 +311,14 @@ class Supervisor implements ServiceSupervisor {
   }
 
   async #restart(instance: SupervisedInstance, decision: string): Promise<void> {
-    const isFirstStart = instance.phase.kind === 'starting' && !this.#isFirstReady
+    const isFirstStart = instance.phase.kind === 'starting' && !this.#rollout.isDone
     const reason = instance.reason === undefined ? decision : `${decision}: ${instance.reason}`
+    const exited = instance.running?.exited
     await instance.takeDown(reason)
-    if (isFirstStart) this.#firstReady.reject(notReady(instance.id, { reason, lastLines: [] }))
-    instance.fail({ reason, lastLines: [], cause: undefined })
+    // It has ended by now, so this does not wait; what it printed is often the only explanation.
+    const lastLines = (await exited)?.lastLines ?? []
+    if (isFirstStart) this.#rollout.fail(instance.revision, notReady(instance.id, { reason, lastLines }))
+    instance.fail({ reason, lastLines, cause: undefined })
   }
 
   async #drain(id: string): Promise<void> {
@@ -282,22 +338,21 @@ class Supervisor implements ServiceSupervisor {
       const hint = `read what it printed: tenfold logs ${this.#name}`
       this.#notice('error', `${instance.id} fails again and again: ${failure.reason}`, hint)
     }
-    if (!this.#isFirstReady) {
-      if (failure.cause !== undefined) this.#firstReady.reject(failure.cause)
-      else if (instance.history.inARow >= FIRST_ATTEMPTS) this.#firstReady.reject(notReady(instance.id, failure))
-    }
+    const { revision, history } = instance
+    if (failure.cause !== undefined) this.#rollout.fail(revision, failure.cause)
+    else if (history.inARow >= this.#rollout.attempts) this.#rollout.fail(revision, notReady(instance.id, failure))
     this.#tick()
   }
 
-  #checkFirstReady(): void {
-    const isReady = ({ phase, isLeaving }: SupervisedInstance): boolean => phase.kind === 'ready' && !isLeaving
-    if (this.#isFirstReady || [...this.#instances.values()].filter(isReady).length < this.#desired) return
-    this.#isFirstReady = true
-    this.#firstReady.resolve()
+  #checkAllReady(): void {
+    const isReady = ({ phase, isLeaving, isOutdated }: SupervisedInstance): boolean =>
+      phase.kind === 'ready' && !isLeaving && !isOutdated
+    if (this.#rollout.isDone || [...this.#instances.values()].filter(isReady).length < this.#desired) return
+    this.#rollout.arrive()
   }
 
   #publish(): void {
-    const ids = this.#state === 'running' ? balanced([...this.#instances.values()], this.#desired, this.#policy) : []
+    const ids = this.#state === 'running' ? balanced([...this.#instances.values()], this.#desired, this.#policy()) : []
     const endpoints = ids.flatMap((id) => {
       const running = this.#instances.get(id)?.running
       return running === undefined ? [] : [{ id, host: running.host, port: running.port }]
@@ -338,8 +393,4 @@ function notReady(id: string, { reason, lastLines }: Pick<InstanceFailure, 'reas
     hint: 'fix what its output says; if it only needs longer to start, raise the start timeout of the service',
     details: { instance: id, reason, lastLines },
   })
-}
-
-function aborted(service: string, cause: unknown): TenfoldError {
-  return new TenfoldError('TF_ABORTED', `expected ${service} to start, but it was stopped`, { cause })
 }

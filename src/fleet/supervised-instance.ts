@@ -1,4 +1,3 @@
-import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
 import type { InstanceState, InstanceStatus } from '../control/snapshot.ts'
 import type { Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
@@ -6,14 +5,13 @@ import { messageOf } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import type { InstanceHost, ProbeResult, RunningInstance } from './instance-host.ts'
 import type { InstancePhase, ObservedInstance } from './reconcile.ts'
-import type { Release } from './release.ts'
 import type { FailureHistory } from './restart-policy.ts'
 import { afterFailure, NO_FAILURES } from './restart-policy.ts'
+import type { Revision } from './revision.ts'
 
 /** What an instance needs from the set that it belongs to. */
 export interface InstanceContext {
-  readonly service: ResolvedService
-  readonly release: Release
+  readonly revision: Revision
   readonly host: InstanceHost
   readonly clock: Clock
   readonly random: Random
@@ -49,6 +47,7 @@ export class SupervisedInstance implements ObservedInstance {
   readonly id: string
   phase: InstancePhase = { kind: 'waiting', untilMs: 0, isCrashLoop: false }
   isLeaving = false
+  isOutdated = false
   history: FailureHistory = NO_FAILURES
   running: RunningInstance | undefined
   readonly #context: InstanceContext
@@ -66,9 +65,15 @@ export class SupervisedInstance implements ObservedInstance {
     this.#context = context
   }
 
+  /** What it is made from. */
+  get revision(): Revision {
+    return this.#context.revision
+  }
+
   /** Starts a process and follows it to its end. Resolves when nothing of it runs. */
   async run(reason: string): Promise<void> {
-    const { host, service, release } = this.#context
+    const { host, revision } = this.#context
+    const { service, release } = revision
     const watch = new AbortController()
     this.#watch = watch
     this.#enter({ kind: 'starting', sinceMs: this.#context.clock.nowMs() }, this.#reason ?? reason)
