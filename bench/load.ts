@@ -118,9 +118,7 @@ async function constantDelayTrial(context: BenchmarkContext): Promise<number> {
   try {
     const { port } = (await responder.next()) as { port: number }
     const load = { ...loadOf(port, 130, context.isQuick ? 2 : 6), arrivals: { shape: 'constant' } }
-    const figures = (await onlyLine(
-      startProgram('peers/tenfold.ts', [JSON.stringify(load)], context.signal),
-    )) as Figures
+    const figures = await runTenfold(load, context.signal)
     context.keep('constant 50 ms', figures)
     return figures['latencyMsP50'] as number
   } finally {
@@ -149,18 +147,19 @@ async function freezeTrial(context: BenchmarkContext, max: number): Promise<numb
       arrivals: { shape: 'constant' },
     }
     const generator = startProgram('peers/tenfold.ts', [JSON.stringify(load)], signal)
-    const figures = onlyLine(generator) as Promise<Figures>
-    await sleep(systemClock, 3_500, signal)
+    await generator.next()
+    await sleep(systemClock, 1_500, signal)
     const stoppedMs = systemClock.nowMs()
     responder.signal('SIGSTOP')
     await sleep(systemClock, 2_000, signal)
     responder.signal('SIGCONT')
     const frozenMs = systemClock.nowMs() - stoppedMs
 
-    const measuredMs = (await figures)['latencyMsP90'] as number
+    const figures = (await lastLine(generator)) as Figures
+    const measuredMs = figures['latencyMsP90'] as number
     const expectedMs = frozenMs - 0.1 * FREEZE_SECONDS * 1_000
     const errorPct = (100 * Math.abs(measuredMs - expectedMs)) / expectedMs
-    context.keep(`freeze, ${max} connections`, { ...(await figures), expectedMs, errorPct })
+    context.keep(`freeze, ${max} connections`, { ...figures, expectedMs, errorPct })
     return errorPct
   } finally {
     await responder.stop()
@@ -192,7 +191,7 @@ async function tenfoldTrial(
     durationMs: (seconds + WARMUP_SECONDS) * 1_000,
     connections: { min: CONNECTIONS, max: CONNECTIONS },
   }
-  const figures = (await onlyLine(startProgram('peers/tenfold.ts', [JSON.stringify(load)], context.signal))) as Figures
+  const figures = await runTenfold(load, context.signal)
   return kept(context, `tenfold, ${variant}`, figures)
 }
 
@@ -204,7 +203,7 @@ async function wrkTrial(context: BenchmarkContext, target: string, seconds: numb
 
 async function autocannonTrial(context: BenchmarkContext, target: string, seconds: number): Promise<Figures> {
   const program = startProgram('peers/autocannon.ts', [target, String(Math.ceil(seconds))], context.signal)
-  return kept(context, 'autocannon', (await onlyLine(program)) as Figures)
+  return kept(context, 'autocannon', (await lastLine(program)) as Figures)
 }
 
 async function k6Trial(context: BenchmarkContext, target: string, seconds: number): Promise<Figures> {
@@ -217,7 +216,13 @@ function kept(context: BenchmarkContext, variant: string, figures: Figures): Fig
   return all
 }
 
-async function onlyLine(program: Program): Promise<unknown> {
+async function runTenfold(load: object, signal: AbortSignal): Promise<Figures> {
+  const program = startProgram('peers/tenfold.ts', [JSON.stringify(load)], signal)
+  await program.next()
+  return (await lastLine(program)) as Figures
+}
+
+async function lastLine(program: Program): Promise<unknown> {
   try {
     return await program.next()
   } finally {

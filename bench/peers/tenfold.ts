@@ -1,7 +1,7 @@
 import type { Arrivals, Scenario } from '../../src/blueprint/scenario.ts'
 import { runLoad } from '../../src/load/run-load.ts'
 
-// Runs one load given as JSON and prints what it cost. In the first two seconds V8 compiles: neither their requests nor
+// Runs one load given as JSON; prints a line when its first second is over, and one with what it cost. In the first two seconds V8 compiles: neither their requests nor
 // their CPU time count. CPU time is that of the whole process: worker, main thread, garbage collection and compiler.
 
 const WARMUP_SECONDS = 2
@@ -21,6 +21,7 @@ const result = await runLoad({
   ...options,
   seed: 1,
   onSecond(second) {
+    if (second.second === 0) console.log(JSON.stringify({ isRunning: true }))
     if (second.second >= WARMUP_SECONDS) return
     cpu = process.cpuUsage()
     warmupRequests += second.completed
