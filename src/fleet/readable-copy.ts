@@ -1,6 +1,20 @@
-import { chmod, copyFile, link, lstat, mkdir, readdir, realpath, rename, rm, stat, symlink } from 'node:fs/promises'
+import {
+  chmod,
+  constants,
+  copyFile,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import type { ChildUser } from '../core/child-user.ts'
+import { ensureOwnedDirectory } from '../core/owned-directory.ts'
 import { forEachBounded } from './for-each-bounded.ts'
 import { modeAllows } from './reachable.ts'
 import { isOutside } from './release.ts'
@@ -29,8 +43,7 @@ export async function makeReadableCopy(
   const linked = join(temporary, 'linked')
   const copy = new ReadableCopy(user, linked)
   try {
-    await mkdir(linked, { recursive: true })
-    for (const directory of [dirname(target), temporary, linked]) await chmod(directory, 0o755)
+    await ensureOwnedDirectory(linked, { mode: 0o755 })
     await copy.root(await realpath(source), join(temporary, 'node_modules'))
     await forEachBounded(copy.files, FILES_AT_ONCE, ([from, to]) => copy.file(from, to))
     await renameUnlessThere(temporary, target)
@@ -51,7 +64,7 @@ export async function renameUnlessThere(temporary: string, target: string): Prom
 
 /** Copies a program, or hard links it, to where an account can execute it. */
 export async function copyProgram(source: string, target: string, temporary: string, user: ChildUser): Promise<void> {
-  await mkdir(dirname(target), { recursive: true, mode: 0o755 })
+  await ensureOwnedDirectory(dirname(target), { mode: 0o755 })
   await new ReadableCopy(user, dirname(target)).file(await realpath(source), temporary)
   await rename(temporary, target)
 }
@@ -85,7 +98,8 @@ class ReadableCopy {
         this.#canLink = false
       }
     }
-    await copyFile(from, to)
+    // A clone, where the file system can, costs no space either.
+    await copyFile(from, to, constants.COPYFILE_FICLONE)
     await chmod(to, isProgram ? 0o755 : 0o644)
   }
 

@@ -4,6 +4,7 @@ import type { ChildUser } from '../core/child-user.ts'
 import { canAccess } from '../core/child-user.ts'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
+import { ensureOwnedDirectory } from '../core/owned-directory.ts'
 import { uniqueId } from '../core/random.ts'
 import { dependencyDirectoriesAbove, linkDependencies, readableDependencies } from './dependencies.ts'
 import { copyProgram, renameUnlessThere } from './readable-copy.ts'
@@ -141,8 +142,7 @@ class LocalReleaseStore implements ReleaseStore {
 }
 
 async function makeDirectories(root: string, tree: SourceTree): Promise<void> {
-  await mkdir(dirname(root), { recursive: true })
-  await chmod(dirname(root), 0o711)
+  await ensureOwnedDirectory(dirname(root), { mode: 0o711 })
   const directories = new Set([root])
   for (const { path } of [...tree.entries, ...tree.dependencyDirectories.map((path) => ({ path }))]) {
     for (let at = dirname(path); at !== '.'; at = dirname(at)) directories.add(join(root, at))

@@ -43,6 +43,10 @@ export interface LocalInstanceHostOptions {
 
 const LOOPBACK = '127.0.0.1'
 const LAST_LINES = 20
+/** The line that says why may be far above the end: a trace of calls comes after it. */
+const LINES_READ = 100
+/** What Node prints below every uncaught error. */
+const NODE_VERSION = /^Node\.js v\d/
 const PORT_TAKEN = /EADDRINUSE|address already in use/i
 
 /**
@@ -169,10 +173,10 @@ class LocalInstance implements RunningInstance {
     this.limitsNotEnforced =
       isLimited && !child.limits.enforced ? (child.limits.reason ?? 'limits are not enforced') : undefined
     this.exited = child.exited.then(async (status) => {
-      const lines = await lastLines(facts.outputFile, LAST_LINES, facts.outputStart).catch(() => [])
+      const lines = await lastLines(facts.outputFile, LINES_READ, facts.outputStart).catch(() => [])
       return {
         reason: describeExit(status, lines),
-        lastLines: lines,
+        lastLines: lines.slice(-LAST_LINES),
         isPortTaken: lines.some((line) => PORT_TAKEN.test(line)),
       }
     })
@@ -197,7 +201,10 @@ export function describeExit({ code, signal }: ExitStatus, lines: readonly strin
   const isTelling = (line: string): boolean => /^\s*(?:[A-Za-z]*(?:Error|Exception)\b|fatal\b|error\b)/i.test(line)
   const telling = lines.findLast(isTelling)
   // Who was killed from outside has not said why.
-  const line = signal === undefined ? (telling ?? lines.findLast((text) => text.trim() !== '')) : telling
+  const line =
+    signal === undefined
+      ? (telling ?? lines.findLast((text) => text.trim() !== '' && !NODE_VERSION.test(text)))
+      : telling
   return line === undefined ? how : `${how}: ${line.trim().slice(0, 300)}`
 }
 

@@ -62,6 +62,8 @@ export async function fleetStage(
     packageRoot?: string
   } = {},
 ): Promise<FleetStage> {
+  const user = findChildUser()
+  const tenfoldRoot = await materialisePackage(tenfoldPackageRoot(), { dataRoot: ownCodeDirectory(), user })
   const root = temporaryDirectory()
   const dataRoot = temporaryDirectory()
   chmodSync(dataRoot, 0o755)
@@ -70,8 +72,8 @@ export async function fleetStage(
   writeTree(root, { 'package.json': '{ "name": "app", "type": "module" }', ...files })
   // As npm would install us: a link, which a release has to follow.
   mkdirSync(join(root, 'node_modules'))
-  symlinkSync(tenfoldPackageRoot(), join(root, 'node_modules/tenfold'))
-  const user = findChildUser()
+  chmodSync(join(root, 'node_modules'), 0o755)
+  symlinkSync(tenfoldRoot, join(root, 'node_modules/tenfold'))
   const subprocesses = await createSubprocesses({
     recordFile: join(dataRoot, 'children.json'),
     runToken: uniqueId(),
@@ -85,7 +87,7 @@ export async function fleetStage(
     subprocesses,
     user,
     node: await code.readableNode(),
-    tenfoldRoot: await materialisePackage(tenfoldPackageRoot(), { dataRoot: ownCodeDirectory(), user }),
+    tenfoldRoot,
     logsDirectory,
     bindingsDirectory: join(dataRoot, 'bindings'),
     blueprintDirectory: root,
