@@ -1,4 +1,4 @@
-import type { Scenario } from 'tenfold'
+import type { Load, Scenario } from 'tenfold'
 import { SEEDED_PASSWORD, SUBSCRIBERS } from './data/story.ts'
 
 /** What a subscriber does before dinner: sign in, look at the menu, read what is recommended, and order it. */
@@ -40,4 +40,13 @@ export const dinner: Scenario = {
       check: { status: 201 },
     },
   ],
+}
+
+/** A whole day in a minute, with the rush from four to seven in it: the same for both configurations. */
+export const dinnerRush: Load = {
+  peak: '20 sessions/s',
+  scenarios: [dinner],
+  arrivals: { shape: 'day' },
+  duration: '60s',
+  timeScale: 1440,
 }
