@@ -3,12 +3,14 @@ import { loadBlueprint } from '../blueprint/load.ts'
 import type { ControlClient } from '../control/control-client.ts'
 import { connectControl } from '../control/control-client.ts'
 import { stateDirectoryOf } from '../control/state-paths.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import type { CommandInput } from './command.ts'
 
-/** The blueprint that the command line names, checked. */
-export function namedBlueprint({ argument, options }: CommandInput): Promise<ResolvedBlueprint> {
+/** The blueprint that the command line names, checked. Loading it runs it, so it can take time. */
+export function namedBlueprint({ argument, options, signal }: CommandInput): Promise<ResolvedBlueprint> {
   const { config } = options
-  return loadBlueprint(argument, typeof config === 'string' ? { configuration: config } : {})
+  const loading = loadBlueprint(argument, typeof config === 'string' ? { configuration: config } : {})
+  return unlessAborted(loading, signal, 'the blueprint to load')
 }
 
 /** A client of the running system that the command line names. Connects to nothing yet. */

@@ -49,7 +49,7 @@ function parseOptions(
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
     const unknown = /Unknown option '--?([^']+)'/.exec(messageOf(error))?.[1]
-    if (unknown === undefined) throw usage(messageOf(error).replace(/\. .*/s, ''), command)
+    if (unknown === undefined) throw usage(messageOf(error).replace(/\.\s.*/s, ''), command)
     const meant = didYouMean(unknown, Object.keys(options))
     throw usage(
       `${command.name} has no option --${unknown}${meant === undefined ? '' : `, did you mean --${meant}?`}`,

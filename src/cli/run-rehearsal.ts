@@ -7,8 +7,7 @@ import type { RehearsalStatus } from '../control/snapshot.ts'
 import { stateDirectoryOf } from '../control/state-paths.ts'
 import { systemClock } from '../core/clock.ts'
 import { writeFileDurably } from '../core/durable-file.ts'
-import type { Duration } from '../core/duration.ts'
-import { formatDuration, parseDuration } from '../core/duration.ts'
+import { formatDuration, isDuration, parseDuration } from '../core/duration.ts'
 import { hasCode, TenfoldError } from '../core/errors.ts'
 import { freshSeed, uniqueId } from '../core/random.ts'
 import type { LoadSecond } from '../load/load-result.ts'
@@ -35,14 +34,15 @@ export interface RehearsalRequest {
 /**
  * Understands `--times`, `--duration` and `--seed`.
  *
- * @throws TF_USAGE, TF_DURATION_INVALID, TF_LOAD_MISSING
+ * @throws TF_USAGE, TF_LOAD_MISSING
  */
 export function rehearsalRequest(options: CommandInput['options'], blueprint: ResolvedBlueprint): RehearsalRequest {
   const { times, duration, seed } = options
   return {
     times: typeof times === 'string' ? positive('--times', times) : 1,
-    seed: typeof seed === 'string' ? positive('--seed', seed) : freshSeed(),
-    durationMs: typeof duration === 'string' ? parseDuration(duration as Duration) : requireLoad(blueprint).durationMs,
+    seed: typeof seed === 'string' ? wholeNumber('--seed', seed) : freshSeed(),
+    durationMs:
+      typeof duration === 'string' ? atLeastASecond('--duration', duration) : requireLoad(blueprint).durationMs,
   }
 }
 
@@ -137,7 +137,23 @@ async function collect(frames: AsyncIterable<MetricFrame>): Promise<readonly Met
 function positive(option: string, text: string): number {
   const value = Number(text)
   if (Number.isFinite(value) && value > 0) return value
-  throw new TenfoldError('TF_USAGE', `expected ${option} to be a number above 0, got ${JSON.stringify(text)}`, {
-    hint: `write it like ${option} 2`,
+  throw wrong(option, 'a number above 0', text, '2')
+}
+
+function wholeNumber(option: string, text: string): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value
+  throw wrong(option, 'a whole number', text, '7')
+}
+
+function atLeastASecond(option: string, text: string): number {
+  const durationMs = isDuration(text) ? parseDuration(text) : 0
+  if (durationMs >= 1_000) return durationMs
+  throw wrong(option, 'a duration of a second or more', text, '60s')
+}
+
+function wrong(option: string, expected: string, text: string, example: string): TenfoldError {
+  return new TenfoldError('TF_USAGE', `expected ${option} to be ${expected}, got ${JSON.stringify(text)}`, {
+    hint: `write it like ${option} ${example}`,
   })
 }

@@ -6,7 +6,8 @@ import type { SeedOptions } from '../clusters/seed.ts'
 import { runSeeds } from '../clusters/seed.ts'
 import type { DatabaseStatus } from '../control/snapshot.ts'
 import type { Component } from '../core/component.ts'
-import { messageOf } from '../core/errors.ts'
+import { hasCode, messageOf } from '../core/errors.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import { pathInRelease } from '../fleet/release.ts'
 import { connectDatabase } from '../sql/database.ts'
 import type { SystemCode } from './system-code.ts'
@@ -15,6 +16,11 @@ import type { SystemCode } from './system-code.ts'
 export interface DatabaseUnit extends Component {
   /** Where services find it. @throws TF_NOT_RUNNING before the start */
   url(): string
+  /**
+   * Applies migrations and runs seeds that an edited blueprint has and this database has not. Throws what `migrate` and
+   * `runSeeds` throw; the server runs on, and what was applied before the failure stays.
+   */
+  update(database: ResolvedDatabase, code: SystemCode, signal: AbortSignal): Promise<void>
 }
 
 /** @see createDatabaseUnit */
@@ -36,8 +42,8 @@ export interface DatabaseUnitOptions {
  * done. `start` throws what `createCluster`, `migrate` and `runSeeds` throw.
  */
 export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
-  const { database, onStatus } = options
-  const { name } = database
+  const { onStatus } = options
+  const { name } = options.database
   /** What is being prepared on a cluster that is ready; undefined when nothing is. */
   let preparation: Pick<DatabaseStatus, 'state' | 'reason'> | undefined
   const cluster = options.cluster(() => report())
@@ -58,20 +64,22 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
       // The server is ready; one that is gone again must not hold up a Ctrl-C.
       { applicationName: 'tenfold migrations', acquireTimeout: '1s' },
     )
-    try {
-      await migrate(connection, database.migrations, {
-        onProgress: ({ file, number, total }) =>
-          prepare('migrating', `${relative(options.blueprintDirectory, file)} (${number} of ${total})`),
-        ...(signal === undefined ? {} : { signal }),
-      })
-    } finally {
-      await connection.end()
-    }
+    const work = migrate(connection, database.migrations, {
+      onProgress: ({ file, number, total }) =>
+        prepare('migrating', `${relative(options.blueprintDirectory, file)} (${number} of ${total})`),
+      signal,
+    }).finally(() => connection.end())
+    // A statement that runs does not hear of a signal; the end of its server, which comes next, ends it.
+    await unlessAborted(work, signal, `the migrations of ${name} to be applied`)
   }
 
-  async function applySeeds(signal: AbortSignal | undefined): Promise<void> {
+  async function applySeeds(
+    database: ResolvedDatabase,
+    code: SystemCode | Promise<SystemCode>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     if (database.seeds.length === 0) return
-    const { node, release, module } = await options.code
+    const { node, release, module } = await code
     await runSeeds({
       ...options.seeding,
       node,
@@ -100,8 +108,20 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
         report()
       } catch (error) {
         await cluster.stop()
-        prepare('failed', messageOf(error))
+        // Who was told to end has not failed.
+        preparation = undefined
+        if (hasCode(error, 'TF_ABORTED')) report()
+        else prepare('failed', messageOf(error))
         throw error
+      }
+    },
+    async update(database, code, signal) {
+      try {
+        await applyMigrations(database)
+        await applySeeds(database, code, signal)
+      } finally {
+        preparation = undefined
+        report()
       }
     },
     async stop(deadlineMs) {

@@ -18,6 +18,10 @@ import type { SystemCode } from './system-code.ts'
 /** All databases of a system. */
 export interface SystemDatabases extends Component {
   start(signal: AbortSignal): Promise<void>
+  /** Starts a database that is new, or applies what is new to one that runs. Throws as its start, or its update. */
+  bring(database: ResolvedDatabase, code: SystemCode, signal: AbortSignal): Promise<void>
+  /** Stops a database; its data stays. Nothing happens if it does not run. */
+  drop(name: string): Promise<void>
   /** Where services find a database. @throws TF_NOT_RUNNING before its start */
   url(name: string): string
 }
@@ -45,6 +49,20 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
     },
     async stop(deadlineMs) {
       await Promise.all([...units.values()].map((unit) => unit.stop(deadlineMs)))
+    },
+    async bring(database, code, signal) {
+      const running = units.get(database.name)
+      if (running !== undefined) return running.update(database, code, signal)
+      const isEmbedded = database.engine.kind === 'embedded'
+      const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
+      const unit = unitOf(context, database, binaries, Promise.resolve(code))
+      await unit.start(signal)
+      units.set(database.name, unit)
+    },
+    async drop(name) {
+      const unit = units.get(name)
+      units.delete(name)
+      await unit?.stop()
     },
     url(name) {
       const unit = units.get(name)

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import type { Gateway } from '../gateway/gateway-component.ts'
+import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import type { Gateway, GatewayComponentOptions } from '../gateway/gateway-component.ts'
 import { createGateway } from '../gateway/gateway-component.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
@@ -8,7 +9,6 @@ import type { SystemCode } from './system-code.ts'
 /** The gateway of a system, with the routes of its blueprint. */
 export function createSystemGateway(context: PartsContext, code: SystemCode): Gateway {
   const { blueprint, state, user, subprocesses, clock } = context
-  const services = Object.values(blueprint.services)
   return createGateway({
     subprocesses,
     user,
@@ -18,11 +18,19 @@ export function createSystemGateway(context: PartsContext, code: SystemCode): Ga
     adminSocketPath: join(state.childRuntimeDirectory, 'gateway.sock'),
     logFile: join(state.logsDirectory, 'gateway.log'),
     clock,
-    routes: services.flatMap(({ name, routes }) => routes.map((prefix) => ({ prefix, service: name }))),
-    services: Object.fromEntries(services.map(({ name, requestTimeoutMs }) => [name, { requestTimeoutMs }])),
+    ...gatewayTable(blueprint),
     onState: (gateway) => context.change((snapshot) => ({ ...snapshot, gateway })),
     onNotice: (notice) => context.notice(notice),
   })
+}
+
+/** Routes and limits as the gateway takes them. */
+export function gatewayTable(blueprint: ResolvedBlueprint): Pick<GatewayComponentOptions, 'routes' | 'services'> {
+  const services = Object.values(blueprint.services)
+  return {
+    routes: services.flatMap(({ name, routes }) => routes.map((prefix) => ({ prefix, service: name }))),
+    services: Object.fromEntries(services.map(({ name, requestTimeoutMs }) => [name, { requestTimeoutMs }])),
+  }
 }
 
 /** Keeps the gateway's frames until it is stopped for good. */

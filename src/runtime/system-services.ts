@@ -1,7 +1,10 @@
 import type { Component } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { InstanceTelemetry } from '../fleet/instance-telemetry.ts'
+import type { LocalInstanceHost } from '../fleet/instance-hosts/local.ts'
 import { createLocalInstanceHost } from '../fleet/instance-hosts/local.ts'
+import type { Revision } from '../fleet/revision.ts'
+import type { RolloutOptions } from '../fleet/rollout.ts'
 import type { ServiceSupervisor } from '../fleet/service-supervisor.ts'
 import { createServiceSupervisor } from '../fleet/service-supervisor.ts'
 import type { Gateway } from '../gateway/gateway-component.ts'
@@ -15,6 +18,18 @@ export interface SystemServices extends Component {
   start(signal: AbortSignal): Promise<void>
   /** @throws TF_USAGE for a service that is not there */
   scale(service: string, count: number): void
+  /** Starts a service that is new. Nothing of it runs when it rejects. Throws as its supervisor's start. */
+  add(revision: Revision, signal: AbortSignal): Promise<void>
+  /** Replaces the instances of a service, as its supervisor does. */
+  replace(revision: Revision, options: RolloutOptions): Promise<void>
+  /** What runs of a service; undefined when it does not. */
+  revisionOf(service: string): Revision | undefined
+  /** Stops a service: requests under way are finished. Nothing happens if it does not run. */
+  remove(service: string): Promise<void>
+  /** Waits until nothing is on its way in or out any more, at most so long. */
+  settled(deadlineMs: number): Promise<void>
+  /** Tells all instances anew what they may reach. */
+  rebind(): Promise<void>
 }
 
 /** What services run on. */
@@ -25,15 +40,35 @@ export interface ServicesOptions {
   readonly telemetry: InstanceTelemetry
 }
 
+/** Half of it is for requests under way: as long as any instance gets that leaves. */
+const REMOVAL_DEADLINE_MS = 60_000
+
 /** The services of a blueprint, each with a supervisor, started side by side. */
 export function createSystemServices(context: PartsContext, options: ServicesOptions): SystemServices {
-  const { blueprint, state, user, subprocesses, clock, environment } = context
+  const { state, user, subprocesses, clock, environment } = context
   const { code, gateway, databaseUrl, telemetry } = options
   const supervisors = new Map<string, ServiceSupervisor>()
+  let host: LocalInstanceHost | undefined
+
+  function supervise({ service, release }: Revision): ServiceSupervisor {
+    const supervisor = createServiceSupervisor({
+      service,
+      release,
+      host: host!,
+      balancer: gateway,
+      clock,
+      onStatus: (status) =>
+        context.change((snapshot) => ({ ...snapshot, services: { ...snapshot.services, [status.name]: status } })),
+      onNotice: (notice) => context.notice(notice),
+    })
+    supervisors.set(service.name, supervisor)
+    return supervisor
+  }
 
   return {
     async start(signal) {
-      const host = await createLocalInstanceHost({
+      const { blueprint } = context
+      host = await createLocalInstanceHost({
         subprocesses,
         user,
         node: code.node,
@@ -41,23 +76,12 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
         logsDirectory: state.logsDirectory,
         bindingsDirectory: state.runtimeDirectory,
         blueprintDirectory: blueprint.directory,
-        bindings: (service) => bindingsOf(service, blueprint, { databaseUrl, internalUrl: gateway.internalUrl() }),
+        bindings: (service) =>
+          bindingsOf(service, context.blueprint, { databaseUrl, internalUrl: gateway.internalUrl() }),
         telemetry,
         surroundings: environment,
       })
-      for (const service of Object.values(blueprint.services)) {
-        const supervisor = createServiceSupervisor({
-          service,
-          release: code.release,
-          host,
-          balancer: gateway,
-          clock,
-          onStatus: (status) =>
-            context.change((snapshot) => ({ ...snapshot, services: { ...snapshot.services, [status.name]: status } })),
-          onNotice: (notice) => context.notice(notice),
-        })
-        supervisors.set(service.name, supervisor)
-      }
+      for (const service of Object.values(blueprint.services)) supervise({ service, release: code.release })
       await startTogether(
         signal,
         [...supervisors.values()].map((supervisor) => (together: AbortSignal) => supervisor.start(together)),
@@ -65,6 +89,30 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
     },
     async stop(deadlineMs) {
       await Promise.all([...supervisors.values()].map((supervisor) => supervisor.stop(deadlineMs)))
+    },
+    async add(revision, signal) {
+      const supervisor = supervise(revision)
+      try {
+        await supervisor.start(signal)
+      } catch (error) {
+        supervisors.delete(revision.service.name)
+        throw error
+      }
+    },
+    async replace(revision, options) {
+      await supervisors.get(revision.service.name)?.replace(revision, options)
+    },
+    revisionOf: (service) => supervisors.get(service)?.revision,
+    async remove(service) {
+      const supervisor = supervisors.get(service)
+      supervisors.delete(service)
+      await supervisor?.stop(REMOVAL_DEADLINE_MS)
+    },
+    async settled(deadlineMs) {
+      await Promise.all([...supervisors.values()].map((supervisor) => supervisor.settled(deadlineMs)))
+    },
+    async rebind() {
+      for (const service of supervisors.keys()) await host?.rebind(service)
     },
     scale(name, count) {
       const supervisor = supervisors.get(name)

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { connectControl } from '../../src/control/control-client.ts'
 import type { SystemSnapshot } from '../../src/control/snapshot.ts'
 import { sleep, systemClock } from '../../src/core/clock.ts'
+import { hasCode } from '../../src/core/errors.ts'
 import type { ProcessRow } from '../../src/core/process-identity.ts'
 import { isRunning, signalProcess } from '../../src/core/process-identity.ts'
 import { environmentOf, readProcessTable, RUN_VARIABLE } from '../../src/core/process-table.ts'
@@ -58,7 +60,10 @@ export interface Run {
   signal(signal: NodeJS.Signals): void
 }
 
-const END_TIMEOUT_MS = 45_000
+/** For a test with a few starts in it, on such a machine. */
+export const TEST_TIMEOUT_MS = 180_000
+/** The time that a start takes on a machine that does ten other things. */
+const END_TIMEOUT_MS = 90_000
 
 /** An empty stage. */
 export function stage(files: Readonly<Record<string, string>> = {}, options: { directory?: string } = {}): Stage {
@@ -171,7 +176,7 @@ export function writeTree(root: string, files: Readonly<Record<string, string>>)
 export async function eventually(
   what: string,
   isSo: () => boolean | Promise<boolean>,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const giveUpMs = systemClock.nowMs() + timeoutMs
   while (!(await isSo())) {
@@ -182,8 +187,12 @@ export async function eventually(
 
 /** The snapshot of the system that runs on a stage; undefined when none does. */
 export async function snapshotOf(on: Stage): Promise<SystemSnapshot | undefined> {
-  const { code, out } = await on.end(['status', '--json'])
-  return code === 0 ? (JSON.parse(out) as SystemSnapshot) : undefined
+  try {
+    return await connectControl(on.state()).snapshot()
+  } catch (error) {
+    if (hasCode(error, 'TF_NOT_RUNNING') || hasCode(error, 'TF_CONTROL_UNREACHABLE')) return undefined
+    throw error
+  }
 }
 
 /** The base URL that a command line has printed. */

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { LOAD, shop, shopWithDatabase } from './shop.ts'
-import { ask, eventually, snapshotOf, stage, urlIn } from './stage.ts'
+import { ask, eventually, snapshotOf, stage, TEST_TIMEOUT_MS, urlIn } from './stage.ts'
+
+vi.setConfig({ testTimeout: TEST_TIMEOUT_MS })
 
 const ANY_PORT = ['--port', '0']
 

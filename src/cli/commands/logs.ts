@@ -1,3 +1,4 @@
+import { didYouMean } from '../../core/did-you-mean.ts'
 import { TenfoldError } from '../../core/errors.ts'
 import { namedSystem } from '../blueprint-argument.ts'
 import type { Command } from '../command.ts'
@@ -24,8 +25,12 @@ export const logs: Command = {
     const { terminal, options, signal } = input
     const { service, instance, tail } = options
     if (typeof service === 'string' && !Object.hasOwn(blueprint.services, service)) {
-      const known = Object.keys(blueprint.services).join(', ')
-      throw new TenfoldError('TF_USAGE', `expected --service to be one of ${known}, got ${JSON.stringify(service)}`)
+      const known = Object.keys(blueprint.services)
+      const meant = didYouMean(service, known)
+      throw usage(
+        `expected --service to be one of ${known.join(', ')}, got ${JSON.stringify(service)}` +
+          (meant === undefined ? '' : `, did you mean ${meant}?`),
+      )
     }
     const lines = control.logs({
       service: typeof service === 'string' ? service : undefined,
@@ -49,5 +54,9 @@ function prefix(instance: string, { style }: Terminal): string {
 
 function wholeNumber(text: string): number {
   if (/^\d{1,5}$/.test(text)) return Number(text)
-  throw new TenfoldError('TF_USAGE', `expected --tail to be a whole number, got ${JSON.stringify(text)}`)
+  throw usage(`expected --tail to be a whole number below 100000, got ${JSON.stringify(text)}`)
+}
+
+function usage(message: string): TenfoldError {
+  return new TenfoldError('TF_USAGE', message, { hint: 'run "tenfold logs --help"' })
 }

@@ -94,7 +94,7 @@ async function start(system: System, { terminal, signal }: CommandInput): Promis
 function withPort(blueprint: ResolvedBlueprint, port: string | boolean | undefined): ResolvedBlueprint {
   if (typeof port !== 'string') return blueprint
   const number = Number(port)
-  if (!Number.isInteger(number) || number < 0 || number > 65_535) {
+  if (!/^\d{1,5}$/.test(port) || number > 65_535) {
     throw new TenfoldError('TF_USAGE', `expected --port to be a number from 0 to 65535, got ${JSON.stringify(port)}`, {
       hint: 'write it like --port 8080; 0 takes any free one',
     })
