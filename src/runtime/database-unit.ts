@@ -57,7 +57,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     report()
   }
 
-  async function applyMigrations(signal: AbortSignal | undefined): Promise<void> {
+  async function applyMigrations(database: ResolvedDatabase, signal: AbortSignal | undefined): Promise<void> {
     if (database.migrations.length === 0) return
     const connection = connectDatabase(
       { url: cluster.url(), connectionsMax: 1 },
@@ -101,8 +101,8 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
       prepare('starting')
       try {
         await cluster.start(signal)
-        await applyMigrations(signal)
-        await applySeeds(signal)
+        await applyMigrations(options.database, signal)
+        await applySeeds(options.database, options.code, signal)
         cluster.holdToLimits()
         preparation = undefined
         report()
@@ -117,7 +117,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     },
     async update(database, code, signal) {
       try {
-        await applyMigrations(database)
+        await applyMigrations(database, signal)
         await applySeeds(database, code, signal)
       } finally {
         preparation = undefined
