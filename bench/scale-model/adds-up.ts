@@ -44,7 +44,7 @@ export async function measureAddsUp(
   )
   const of = (count: number, figure: keyof Saturation): number[] => (trials[count] ?? []).map((each) => each[figure])
   const single = median(of(1, 'requestsPerSecond'))
-  const suffix = `${kind === 'arithmetic' ? '' : `Of${kind[0]?.toUpperCase()}${kind.slice(1)}`}${cpu === 0.1 ? '' : atCpu(cpu)}`
+  const suffix = `${kind === 'hash' ? '' : `Of${kind[0]?.toUpperCase()}${kind.slice(1)}`}${cpu === 0.1 ? '' : atCpu(cpu)}`
   const figures: Record<string, number> = {
     [`perSecondOf1${suffix}`]: single,
     [`cpuMsOf1${suffix}`]: median(of(1, 'cpuMsPerRequest')),

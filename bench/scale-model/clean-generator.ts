@@ -34,13 +34,13 @@ export async function measureCleanGenerator(
     try {
       return await rig.trial(`generator at ${ratePerSecond}/s beside ${sum} CPU`, async () => {
         const usage = watchPath(rig)
-        const latency = await openLoop(stage.url, ['/free'], [], {
+        const latency = await openLoop(stage.url, ['/free'], stage.instances('free'), {
           ratePerSecondEach: ratePerSecond,
           seconds,
           seed: ++seed,
           signal: context.signal,
         })
-        return { ...latency, throttledShare: 0, ...usage() }
+        return { ...latency, ...usage() }
       })
     } finally {
       holdAll(burning, undefined)

@@ -75,7 +75,7 @@ export function request(url: string, agent?: Agent): Promise<string> {
 
 /** The counters of several groups, added up. */
 export function readAll(machines: readonly Machine[]): GroupReading {
-  const readings = machines.flatMap(({ group }) => (group === undefined ? [] : [group.read()]))
+  const readings = machines.map(({ group }) => group.read())
   const sum = (of: (reading: GroupReading) => number): number =>
     readings.reduce((total, reading) => total + of(reading), 0)
   return {

@@ -1,9 +1,9 @@
 import { seededRandom } from '../../src/core/random.ts'
 import type { Figures } from '../benchmark.ts'
 import { interleave, median } from '../benchmark.ts'
+import { closedLoop } from './closed-loop.ts'
 import type { Latency } from './open-loop.ts'
 import { openLoop } from './open-loop.ts'
-import type { ModelLatency } from './quota-model.ts'
 import { quotaCore, slowCore } from './quota-model.ts'
 import type { Quota } from './quota.ts'
 import type { Rig } from './rig.ts'
@@ -23,15 +23,29 @@ export interface Point {
   readonly seconds: number
 }
 
-/** What was measured at a point (medians over rounds), and what the two models say. */
+/** What was measured at a point, and what two models say for the work and the utilisation as they were measured. */
+export interface PointTrial extends Latency {
+  /** Of the quota, or of one core. */
+  readonly busy: number
+  /** A core of `cpu` times the speed. */
+  readonly slowP50Ms: number
+  readonly slowP95Ms: number
+  readonly slowP99Ms: number
+  /** A whole core for a part of each period. */
+  readonly quotaP50Ms: number
+  readonly quotaP95Ms: number
+  readonly quotaP99Ms: number
+}
+
+/** A point, and the medians over its trials. */
 export interface PointResult {
   readonly point: Point
-  readonly measured: Latency
-  /** A core of `cpu` times the speed. */
-  readonly slow: ModelLatency
-  /** A whole core for a part of each period. */
-  readonly quota: ModelLatency
+  readonly trial: PointTrial
 }
+
+/** A model has no answer for a machine that does not keep up. */
+const BUSY_MAX = 0.97
+const CAPACITY_SECONDS = 1.5
 
 /**
  * Response times of single machines under Poisson arrivals. Four equal ones are measured at once, each with a stream of
@@ -39,20 +53,11 @@ export interface PointResult {
  */
 export async function measurePoints(rig: Rig, points: readonly Point[], rounds: number): Promise<PointResult[]> {
   let seed = 0
-  const trials = await interleave<string, Latency>(
+  const trials = await interleave<string, PointTrial>(
     rounds,
     Object.fromEntries(points.map((point) => [labelOf(point), () => measure(rig, point, ++seed)])),
   )
-  return points.map((point) => {
-    const { quota, coreMs: workMs, utilisation } = point
-    const load = { workMs, cpu: quota?.cpu ?? 1, utilisation, random: seededRandom(1) }
-    return {
-      point,
-      measured: medians(trials[labelOf(point)] ?? []),
-      slow: slowCore(load),
-      quota: quotaCore({ ...load, random: seededRandom(1) }, quota?.periodMs ?? 100),
-    }
-  })
+  return points.map((point) => ({ point, trial: medians(trials[labelOf(point)] ?? []) }))
 }
 
 /**
@@ -63,11 +68,11 @@ export function compareShapes(limited: PointResult, free: PointResult): Figures 
   const cpu = limited.point.quota?.cpu ?? 1
   const stretched = (ms: number): number => ms / cpu
   return {
-    p50RatioQuota: limited.measured.p50Ms / stretched(free.measured.p50Ms),
-    p95RatioQuota: limited.measured.p95Ms / stretched(free.measured.p95Ms),
-    p99RatioQuota: limited.measured.p99Ms / stretched(free.measured.p99Ms),
-    p95RatioQuotaModel: limited.measured.p95Ms / limited.quota.p95Ms,
-    p95RatioFreeModel: free.measured.p95Ms / free.slow.p95Ms,
+    p50RatioQuota: limited.trial.p50Ms / stretched(free.trial.p50Ms),
+    p95RatioQuota: limited.trial.p95Ms / stretched(free.trial.p95Ms),
+    p99RatioQuota: limited.trial.p99Ms / stretched(free.trial.p99Ms),
+    p95RatioQuotaModel: limited.trial.p95Ms / limited.trial.quotaP95Ms,
+    p95RatioFreeModel: free.trial.p95Ms / free.trial.slowP95Ms,
   }
 }
 
@@ -76,28 +81,47 @@ export function labelOf({ quota, coreMs, utilisation }: Point): string {
   return `${machine}, ${coreMs} ms a request, ${utilisation * 100} % busy`
 }
 
-async function measure(rig: Rig, { quota, coreMs, utilisation, seconds }: Point, seed: number): Promise<Latency> {
-  const { stage, context } = rig
+async function measure(rig: Rig, point: Point, seed: number): Promise<PointTrial> {
+  const { quota, coreMs, utilisation, seconds } = point
+  const { stage } = rig
+  const { signal } = rig.context
   const names = quota === undefined ? ['free'] : SOLOS.filter((name) => stage.instances(name).length > 0)
   const machines: Machine[] = names.flatMap((name) => stage.instances(name))
-  holdAll(machines, quota)
-  const label = labelOf({ quota, coreMs, utilisation, seconds })
-  return rig.trial(label, () =>
-    openLoop(
-      stage.url,
-      names.map((name) => `/${name}${rig.work('arithmetic', coreMs)}`),
-      machines,
-      {
-        ratePerSecondEach: (((quota?.cpu ?? 1) * 1_000) / coreMs) * utilisation,
-        seconds,
-        seed,
-        signal: context.signal,
-      },
-    ),
-  )
+  const paths = names.map((name) => `/${name}${rig.work('hash', coreMs)}`)
+  const cpu = quota?.cpu ?? 1
+  return rig.trial(labelOf(point), async () => {
+    // What a request costs drifts with the machine's other guests: the capacity is that of this minute.
+    holdAll(machines, undefined)
+    const options = { concurrency: 1, seconds: CAPACITY_SECONDS, signal }
+    const { cpuMsPerRequest } = await closedLoop(`${stage.url}${paths[0]}`, machines.slice(0, 1), options)
+    holdAll(machines, quota)
+    const ratePerSecondEach = ((cpu * 1_000) / cpuMsPerRequest) * utilisation
+    const latency = await openLoop(stage.url, paths, machines, { ratePerSecondEach, seconds, seed, signal })
+    const arrivedPerSecond = latency.requests / seconds / machines.length
+    return { ...latency, ...modelsOf(latency.cpuMsPerRequest, arrivedPerSecond, quota) }
+  })
 }
 
-function medians(trials: readonly Latency[]): Latency {
-  const keys = Object.keys(trials[0] ?? {}) as (keyof Latency)[]
-  return Object.fromEntries(keys.map((key) => [key, median(trials.map((trial) => trial[key]))])) as unknown as Latency
+function modelsOf(workMs: number, ratePerSecond: number, quota: Quota | undefined): Omit<PointTrial, keyof Latency> {
+  const cpu = quota?.cpu ?? 1
+  const busy = (ratePerSecond * workMs) / 1_000 / cpu
+  const load = { workMs, cpu, utilisation: Math.min(busy, BUSY_MAX) }
+  const slow = slowCore({ ...load, random: seededRandom(1) })
+  const limited = quotaCore({ ...load, random: seededRandom(1) }, quota?.periodMs ?? 100)
+  return {
+    busy,
+    slowP50Ms: slow.p50Ms,
+    slowP95Ms: slow.p95Ms,
+    slowP99Ms: slow.p99Ms,
+    quotaP50Ms: limited.p50Ms,
+    quotaP95Ms: limited.p95Ms,
+    quotaP99Ms: limited.p99Ms,
+  }
+}
+
+function medians(trials: readonly PointTrial[]): PointTrial {
+  const keys = Object.keys(trials[0] ?? {}) as (keyof PointTrial)[]
+  return Object.fromEntries(
+    keys.map((key) => [key, median(trials.map((trial) => trial[key]))]),
+  ) as unknown as PointTrial
 }

@@ -1,5 +1,6 @@
 import { interleave, median, spread } from '../benchmark.ts'
 import type { Figures } from '../benchmark.ts'
+import { atCpu } from './adds-up.ts'
 import type { Saturation } from './closed-loop.ts'
 import { closedLoop } from './closed-loop.ts'
 import type { PointResult } from './latency-shape.ts'
@@ -32,7 +33,7 @@ export async function measurePeriods(rig: Rig, options: PeriodOptions): Promise<
   const figures: Record<string, number> = {}
   for (const periodMs of periodsMs) {
     const perSecond = (saturated[periodMs] ?? []).map(({ requestsPerSecond }) => requestsPerSecond)
-    const suffix = `Of${coreMs}msAt${percentOf(cpu)}PctPeriod${periodMs}`
+    const suffix = `Of${coreMs}ms${atCpu(cpu)}Period${periodMs}`
     figures[`perSecond${suffix}`] = median(perSecond)
     figures[`perSecondSpread${suffix}`] = spread(perSecond)
     figures[`quotaUsed${suffix}`] =
@@ -43,18 +44,19 @@ export async function measurePeriods(rig: Rig, options: PeriodOptions): Promise<
 }
 
 /** Flat figures of one point, for example `p95MsOf4msAt10PctBusy50Period100`. */
-export function pointFigures({ point, measured, quota, slow }: PointResult): Figures {
-  const { quota: held, coreMs, utilisation } = point
-  const machine = held === undefined ? 'OnWholeCore' : `At${percentOf(held.cpu)}Pct`
-  const period = held === undefined ? '' : `Period${held.periodMs ?? 100}`
-  const suffix = `Of${coreMs}ms${machine}Busy${percentOf(utilisation)}${period}`
+export function pointFigures({ point, trial }: PointResult): Figures {
+  const { quota, coreMs, utilisation } = point
+  const machine = quota === undefined ? 'OnWholeCore' : atCpu(quota.cpu)
+  const period = quota === undefined ? '' : `Period${quota.periodMs ?? 100}`
+  const suffix = `Of${coreMs}ms${machine}Busy${Math.round(utilisation * 100)}${period}`
   return {
-    [`p50Ms${suffix}`]: measured.p50Ms,
-    [`p95Ms${suffix}`]: measured.p95Ms,
-    [`p99Ms${suffix}`]: measured.p99Ms,
-    [`p95MsQuotaModel${suffix}`]: quota.p95Ms,
-    [`p95MsSlowModel${suffix}`]: slow.p95Ms,
-    ...(held === undefined ? {} : { [`throttledShare${suffix}`]: measured.throttledShare }),
+    [`busy${suffix}`]: trial.busy,
+    [`p50Ms${suffix}`]: trial.p50Ms,
+    [`p95Ms${suffix}`]: trial.p95Ms,
+    [`p99Ms${suffix}`]: trial.p99Ms,
+    [`p95MsQuotaModel${suffix}`]: trial.quotaP95Ms,
+    [`p95MsSlowModel${suffix}`]: trial.slowP95Ms,
+    ...(quota === undefined ? {} : { [`throttledShare${suffix}`]: trial.throttledShare }),
   }
 }
 
@@ -63,14 +65,10 @@ function saturate(rig: Rig, { cpu, coreMs, seconds }: PeriodOptions, periodMs: n
   const machines = stage.instances('four')
   holdAll(machines, { cpu, periodMs })
   return rig.trial(`saturated, ${cpu} CPU of ${periodMs} ms, ${coreMs} ms a request`, () =>
-    closedLoop(`${stage.url}/four${rig.work('arithmetic', coreMs)}`, machines, {
+    closedLoop(`${stage.url}/four${rig.work('hash', coreMs)}`, machines, {
       concurrency: 4 * machines.length,
       seconds: Math.min(seconds, 6),
       signal: context.signal,
     }),
   )
-}
-
-function percentOf(share: number): number {
-  return Math.round(share * 100)
 }

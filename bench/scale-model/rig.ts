@@ -17,10 +17,10 @@ export interface Rig {
 }
 
 /** What a request does; see `work-server.ts`. */
-export type WorkKind = 'arithmetic' | 'json' | 'memory'
+export type WorkKind = 'hash' | 'json' | 'memory'
 
 /** Rounds for about 1 ms, to begin with. */
-const ROUNDS_GUESS: Readonly<Record<WorkKind, number>> = { arithmetic: 10_000, json: 20, memory: 60_000 }
+const ROUNDS_GUESS: Readonly<Record<WorkKind, number>> = { hash: 1_000, json: 40, memory: 100 }
 const CALIBRATION_MS = 4
 const WARM_UP_SECONDS = 0.4
 
@@ -28,22 +28,21 @@ const WARM_UP_SECONDS = 0.4
 export async function createRig(
   stage: Stage,
   context: BenchmarkContext,
-  options: { kinds: readonly WorkKind[]; patience: Patience; quota: Quota },
+  options: { kinds: readonly WorkKind[]; patience: Patience },
 ): Promise<Rig> {
   const machines = stage.instances()
   const roundsPerMs = new Map<WorkKind, number>()
-  for (const { group } of machines) group?.hold(undefined)
-  const measured = machines.find(({ group }) => group !== undefined)
-  if (measured === undefined) throw new Error('expected an instance in a group, got none')
+  holdAll(machines, undefined)
+  const [first] = machines
+  if (first === undefined) throw new Error('expected an instance, got none')
   for (const kind of options.kinds) {
     const guess = ROUNDS_GUESS[kind]
     // Compilers first: what is measured is the program as it runs for the rest of the time.
     for (const machine of machines) await drive(machine, queryOf(kind, guess), WARM_UP_SECONDS, context.signal)
-    const rounds = await calibrate(measured, kind, guess, context.signal)
+    const rounds = await calibrate(first, kind, guess, context.signal)
     roundsPerMs.set(kind, rounds)
     context.log(`${kind}: ${Math.round(rounds)} rounds take 1 ms of a core`)
   }
-  holdAll(machines, options.quota)
   return {
     stage,
     context,
@@ -61,7 +60,7 @@ export async function createRig(
 
 /** Gives each machine this quota; undefined: none. */
 export function holdAll(machines: readonly Machine[], quota: Quota | undefined): void {
-  for (const { group } of machines) group?.hold(quota)
+  for (const { group } of machines) group.hold(quota)
 }
 
 /** Makes instances burn all they are given, or end it; each one by its own port. */

@@ -28,20 +28,18 @@ export interface Stage {
 export interface Machine {
   readonly pid: number
   readonly port: number
-  /** Undefined for the one without limits. */
-  readonly group: HeldGroup | undefined
+  readonly group: HeldGroup
 }
 
 /** A database node. */
 export interface Node extends Machine {
-  readonly group: HeldGroup
   /** For the owner of the database. */
   readonly url: string
 }
 
 /** What is on stage. */
 export interface StageOptions {
-  /** Services and how many instances each; `free` is the one that gets no limit. */
+  /** Services and how many instances each. Among them `free`, of one instance, which runs without a quota. */
   readonly services: Readonly<Record<string, number>>
   /** How many databases of one node each. */
   readonly databases: number
@@ -101,7 +99,8 @@ function describe({ services, databases, quota }: StageOptions): unknown {
           routes: [`/${name}`],
           instances: { min: count },
           // The reader of bindings gets the addresses of all databases.
-          ...(name === 'free' ? { databases: names } : { resources }),
+          ...(name === 'free' ? { databases: names } : {}),
+          resources,
         },
       ]),
     ),
@@ -113,7 +112,7 @@ async function onStage(system: System, remove: () => Promise<void>): Promise<Sta
   const services = new Map(
     Object.values(snapshot.services).map(({ name, instances }) => [
       name,
-      instances.map(({ pid = 0, port = 0 }) => ({ pid, port, group: name === 'free' ? undefined : groupOf(pid) })),
+      instances.map(({ pid = 0, port = 0 }) => ({ pid, port, group: groupOf(pid) })),
     ]),
   )
   const databases = Object.values(snapshot.databases)
@@ -125,20 +124,16 @@ async function onStage(system: System, remove: () => Promise<void>): Promise<Sta
   })
   const gatewayPid = snapshot.gateway.pid ?? 0
   const machines = [...services.values()].flat()
-  const unlimited = [
-    gatewayPid,
-    process.pid,
-    ...machines.filter(({ group }) => group === undefined).map(({ pid }) => pid),
-  ]
-  const identities = unlimited.flatMap((pid) => identifyProcess(pid) ?? [])
+  for (const { group } of services.get('free') ?? []) group.hold(undefined)
+  const others = [gatewayPid, process.pid].flatMap((pid) => identifyProcess(pid) ?? [])
   return {
     url,
     gatewayPid,
     instances: (service) => (service === undefined ? machines : (services.get(service) ?? [])),
     nodes: () => nodes,
     ownCpuSeconds: () =>
-      [...machines, ...nodes].reduce((sum, { group }) => sum + (group?.read().cpuSeconds ?? 0), 0) +
-      identities.reduce((sum, identity) => sum + (processUsage(identity)?.cpuSeconds ?? 0), 0),
+      [...machines, ...nodes].reduce((sum, { group }) => sum + group.read().cpuSeconds, 0) +
+      others.reduce((sum, identity) => sum + (processUsage(identity)?.cpuSeconds ?? 0), 0),
     async stop() {
       await system.stop()
       await remove()

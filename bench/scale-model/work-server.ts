@@ -1,73 +1,64 @@
+import { pbkdf2Sync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 
 // The program that instances run: each request is a fixed amount of work, so that capacity is known. It stands alone,
-// because a copy of it is the whole release.
+// because a copy of it is the whole release. The work is done by native code: loops in JavaScript change their speed
+// severalfold when the compiler changes its mind.
 //
-//   /?kind=arithmetic&rounds=1000   nothing but the processor's core
-//   /?kind=json&rounds=10           parses and writes a document: allocates, and the collector runs
-//   /?kind=memory&rounds=1000       reads at random places of 64 MiB: caches and memory
-//   /?burn=on, /?burn=off           spins between requests, so that the instance uses all it is given
-//   /?bindings                      where its databases are
+//   /?kind=hash&rounds=1000     nothing but the processor's core
+//   /?kind=json&rounds=10       parses and writes a document: allocates, and the collector runs
+//   /?kind=memory&rounds=10     copies blocks of 64 KiB from one place of 64 MiB to another: caches and memory
+//   /?burn=on, /?burn=off       hashes between requests, so that the instance uses all it is given
+//   /?bindings                  where its databases are
 
-const WORDS = 1 << 24
-const BURN_ITERATIONS = 20_000
-const order = {
-  id: 4_711,
-  items: Array.from({ length: 40 }, (_, index) => ({ sku: `recipe-${index}`, cents: 1_250 + index, tags: ['a', 'b'] })),
-}
-let memory: Int32Array | undefined
+const MEMORY_BYTES = 1 << 26
+const BLOCK_BYTES = 1 << 16
+const BURN_ROUNDS = 500
+const text = JSON.stringify(
+  Array.from({ length: 40 }, (_, index) => ({ sku: `recipe-${index}`, cents: 1_250 + index, tags: ['a', 'b'] })),
+)
+let memory: Buffer | undefined
+let place = 0
 let isBurning = false
 
-function arithmetic(rounds: number, seed = 1): number {
-  let value = seed
-  for (let round = 0; round < rounds; round++) {
-    for (let i = 0; i < 100; i++) value = (Math.imul(value, 1_664_525) + 1_013_904_223) | 0
-  }
-  return value
+function hash(rounds: number): number {
+  return pbkdf2Sync('dinner', 'salt', rounds, 8, 'sha256').length
 }
 
 function json(rounds: number): number {
   let length = 0
-  for (let round = 0; round < rounds; round++) {
-    const copy = JSON.parse(JSON.stringify(order)) as typeof order
-    copy.items.sort((a, b) => b.cents - a.cents)
-    length += copy.items.length
-  }
+  for (let round = 0; round < rounds; round++) length += JSON.stringify(JSON.parse(text)).length
   return length
 }
 
-function reads(rounds: number): number {
-  memory ??= new Int32Array(WORDS).fill(1)
-  let place = 1
+function copy(rounds: number): number {
+  memory ??= Buffer.alloc(MEMORY_BYTES, 1)
   for (let round = 0; round < rounds; round++) {
-    place = (Math.imul(place, 1_664_525) + 1_013_904_223 + (memory[place & (WORDS - 1)] ?? 0)) | 0
+    const from = place
+    place = (place + 37 * BLOCK_BYTES) % MEMORY_BYTES
+    memory.copyWithin(place, from, from + BLOCK_BYTES)
   }
   return place
 }
 
 function burn(): void {
   if (!isBurning) return
-  arithmetic(BURN_ITERATIONS / 100)
+  hash(BURN_ROUNDS)
   setImmediate(burn)
 }
 
 function answer(url: URL): number | string {
   if (url.searchParams.has('bindings')) return readFileSync(process.env['TENFOLD_BINDINGS'] ?? '', 'utf8')
-  const rounds = Number(url.searchParams.get('rounds') ?? 0)
   if (url.searchParams.has('burn')) {
     const wasBurning = isBurning
     isBurning = url.searchParams.get('burn') === 'on'
     if (isBurning && !wasBurning) setImmediate(burn)
   }
-  switch (url.searchParams.get('kind')) {
-    case 'json':
-      return json(rounds)
-    case 'memory':
-      return reads(rounds)
-    default:
-      return arithmetic(rounds)
-  }
+  const rounds = Number(url.searchParams.get('rounds') ?? 0)
+  if (rounds === 0) return 0
+  const kind = url.searchParams.get('kind')
+  return kind === 'json' ? json(rounds) : kind === 'memory' ? copy(rounds) : hash(rounds)
 }
 
 createServer((request, response) => {
