@@ -1,3 +1,4 @@
+import { checkPorts } from './check-ports.ts'
 import type { ReadService } from './grammar/service.ts'
 import type { ReadSystem } from './grammar/system.ts'
 import { unknownName } from './grammar/reader.ts'
@@ -15,6 +16,7 @@ export function checkRelations(system: ReadSystem, place: Place): void {
   }
   checkReferences(system, services, place)
   checkRoutes(services, place.at('services'))
+  checkPorts(system, place)
   checkVariables(services, place.at('services'))
   checkCycles(services, place.at('services'))
   checkConsumers(system, services, place.at('services'))

@@ -11,6 +11,7 @@ import type {
   ResolvedResources,
   ResolvedService,
 } from './resolved-blueprint.ts'
+import { runsNode } from './runs-node.ts'
 import type { Scenario } from './scenario.ts'
 
 /** Where a blueprint stands. */
@@ -20,7 +21,8 @@ export interface BlueprintPlace {
   readonly configuration: string
 }
 
-const DEFAULT_PORT = 8080
+/** The gateway's, where the blueprint names none. */
+export const DEFAULT_PORT = 8080
 const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_START_TIMEOUT_MS = 30_000
 const DEFAULT_STOP_TIMEOUT_MS = 10_000
@@ -68,6 +70,10 @@ function resolveService(name: string, service: ReadService, directory: string): 
       service.entry === undefined
         ? { kind: 'command', command: service.command as string }
         : { kind: 'entry', entry: resolve(directory, service.entry) },
+    listensOn:
+      service.port === undefined
+        ? undefined
+        : { port: service.port, isMoved: service.command === undefined || runsNode(service.command) },
     routes: service.routes ?? [],
     databases: service.databases ?? [],
     calls: service.calls ?? [],

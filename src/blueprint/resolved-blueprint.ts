@@ -44,6 +44,8 @@ export interface ResolvedService {
   readonly program:
     | /** TypeScript or JavaScript file, absolute. */ { readonly kind: 'entry'; readonly entry: string }
     | /** Shell words, run in the blueprint's directory. */ { readonly kind: 'command'; readonly command: string }
+  /** Where it listens whatever `$PORT` says; undefined: on `$PORT`. */
+  readonly listensOn: ResolvedPort | undefined
   /** Path prefixes that the public listener sends here; none for an internal service. */
   readonly routes: readonly string[]
   readonly databases: readonly string[]
@@ -59,6 +61,13 @@ export interface ResolvedService {
   readonly stopTimeoutMs: number
   /** How long the gateway waits for the first byte of an answer, then 504. */
   readonly requestTimeoutMs: number
+}
+
+/** A port that a program has chosen itself. */
+export interface ResolvedPort {
+  readonly port: number
+  /** True: the preload moves it to `$PORT`, a free one. False: it can't be moved, and `$PORT` is this port. */
+  readonly isMoved: boolean
 }
 
 export type ResolvedEnvironmentValue =

@@ -32,6 +32,11 @@ export interface Service<
   entry?: string
   /** Any other program, run in the blueprint's directory: `'python3 app.py'`. @default none: there is an `entry` */
   command?: string
+  /**
+   * The port that the program listens on whatever `$PORT` says. A Node.js program is made to listen on `$PORT` instead,
+   * so that several run side by side; of any other program there can be one instance. @default it listens on `$PORT`
+   */
+  port?: number
   /** Path prefixes that the gateway sends here, on whole segments, the longest first. @default none, internal only */
   routes?: readonly string[]
   /** Databases it may use. @default none */

@@ -13,11 +13,23 @@ export async function findFreePort(isTaken: (port: number) => boolean = () => fa
   }
 }
 
+/** Whether nobody listens on a port of the loopback address, or of all addresses, and we may. */
+export async function isPortFree(port: number): Promise<boolean> {
+  return listenOnce(port).then(
+    () => true,
+    () => false,
+  )
+}
+
 function anyPort(): Promise<number> {
+  return listenOnce(0)
+}
+
+function listenOnce(port: number): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const server = createServer()
   server.once('error', reject)
-  server.listen(0, '127.0.0.1', () => {
+  server.listen(port, '127.0.0.1', () => {
     const address = server.address()
     server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0))
   })

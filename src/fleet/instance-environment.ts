@@ -48,6 +48,7 @@ export function instanceEnvironment(parts: InstanceEnvironmentParts): Record<str
     TENFOLD_INSTANCE: parts.id,
     TENFOLD_BINDINGS: parts.bindingsFile,
   }
+  if (service.listensOn?.isMoved === true) env.TENFOLD_LISTENS_ON = String(service.listensOn.port)
   for (const name of PASSED_ON) {
     const value = surroundings[name]
     if (value !== undefined) env[name] = value

@@ -1,18 +1,26 @@
 /**
- * Loaded before a Node service's own code (`NODE_OPTIONS=--import`): lets its servers keep idle connections longer than
- * the gateway does, makes SIGTERM end it in order, and reports how it is. Must work, or do nothing, in any program.
+ * Loaded before a Node service's own code (`NODE_OPTIONS=--import`): makes its servers listen where the gateway calls,
+ * lets them keep idle connections longer than the gateway does, makes SIGTERM end it in order, and reports how it is. Must work, or do nothing, in any program.
  */
 import { subscribe } from 'node:diagnostics_channel'
 import { createServer } from 'node:http'
 import { isMainThread } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
+import { watchForListeningElsewhere } from './listening-elsewhere.ts'
+import { installPortMove } from './moved-port.ts'
 import { startProcessTelemetry } from './process-telemetry.ts'
 import { installShutdown } from './shutdown.ts'
 
 /** The gateway closes idle connections first; a server that did could cut a request that is just being sent. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 
+const { PORT = '', HOST = '127.0.0.1', TENFOLD_LISTENS_ON: ownPort } = process.env
+const port = Number(PORT)
+// Servers of worker threads, too: these load this file as well.
+if (port > 0) installPortMove({ from: ownPort === undefined ? undefined : Number(ownPort), to: port, host: HOST })
+
 if (isMainThread) {
+  if (port > 0) watchForListeningElsewhere({ port, clock: systemClock, say: (text) => process.stderr.write(text) })
   installShutdown()
   const keepAliveTimeoutDefault = createServer().keepAliveTimeout
   let isServing = false

@@ -51,6 +51,7 @@ describe('checkBlueprint', () => {
         web: {
           name: 'web',
           program: { kind: 'command', command: 'python3 app.py' },
+          listensOn: undefined,
           routes: [],
           databases: [],
           calls: [],
@@ -85,6 +86,7 @@ describe('checkBlueprint', () => {
       services: {
         web: {
           ...web,
+          port: 3_000,
           routes: ['/', '/shop/'],
           databases: ['orders', 'users'],
           calls: ['api'],
@@ -127,6 +129,7 @@ describe('checkBlueprint', () => {
       stopTimeoutMs: 500,
       requestTimeoutMs: 2_000,
     })
+    expect(resolved.services['web']?.listensOn).toEqual({ port: 3_000, isMoved: true })
     expect(resolved.services['api']?.instances).toEqual({ min: 1, desired: 3, max: 3 })
     expect(resolved.objectives).toEqual({
       web: {

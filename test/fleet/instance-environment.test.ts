@@ -30,6 +30,16 @@ describe('the environment of an instance', () => {
     })
   })
 
+  test('says which port to move, of a program that has one of its own and can be helped', () => {
+    const withPort = (isMoved: boolean) => {
+      const service = testService({ listensOn: { port: 3_000, isMoved } })
+      return instanceEnvironment({ ...parts, service })
+    }
+    expect(withPort(true)).toMatchObject({ PORT: '4711', TENFOLD_LISTENS_ON: '3000' })
+    expect(withPort(false)).not.toHaveProperty('TENFOLD_LISTENS_ON')
+    expect(instanceEnvironment(parts)).not.toHaveProperty('TENFOLD_LISTENS_ON')
+  })
+
   test('has our Node first on the PATH', () => {
     expect(instanceEnvironment(parts).PATH).toBe('/opt/node/bin:/usr/bin')
     expect(instanceEnvironment({ ...parts, surroundings: {} }).PATH).toMatch(/^\/opt\/node\/bin:.*\/usr\/bin/)

@@ -7,6 +7,7 @@ export function testService(changes: Partial<ResolvedService> = {}): ResolvedSer
   return {
     name: 'api',
     program: { kind: 'entry', entry: '/app/api.ts' },
+    listensOn: undefined,
     routes: ['/'],
     databases: [],
     calls: [],

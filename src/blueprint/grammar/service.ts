@@ -11,6 +11,7 @@ import { durationMs, number, text, variableName } from './value.ts'
 export interface ReadService {
   readonly entry: string | undefined
   readonly command: string | undefined
+  readonly port: number | undefined
   readonly routes: readonly string[] | undefined
   readonly databases: readonly string[] | undefined
   readonly caches: readonly string[] | undefined
@@ -38,6 +39,7 @@ const instanceCount = number({ min: 1, max: 1_000, isInteger: true })
 const options = {
   entry: text('a file'),
   command: text('a command'),
+  port: number({ min: 1, max: 65_535, isInteger: true }),
   routes: list('routes', route),
   databases: names('database names'),
   caches: names('cache names'),

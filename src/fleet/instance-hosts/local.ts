@@ -1,12 +1,14 @@
 import { stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { ResolvedService } from '../../blueprint/resolved-blueprint.ts'
 import type { ChildUser } from '../../core/child-user.ts'
 import { writeFileDurably } from '../../core/durable-file.ts'
 import { ensureOwnedDirectory } from '../../core/owned-directory.ts'
+import { TenfoldError } from '../../core/errors.ts'
 import type { ExitStatus, Subprocess, Subprocesses } from '../../core/subprocess.ts'
 import type { BindingsDocument } from '../../service/bindings-document.ts'
-import { findFreePort } from '../free-port.ts'
+import { findFreePort, isPortFree } from '../free-port.ts'
 import { instanceEnvironment } from '../instance-environment.ts'
 import type { InstanceExit, InstanceHost, InstanceRequest, RunningInstance } from '../instance-host.ts'
 import { lastLines } from '../last-lines.ts'
@@ -76,7 +78,7 @@ class LocalHost implements LocalInstanceHost {
 
   async start(request: InstanceRequest): Promise<RunningInstance> {
     const { service, id } = request
-    const port = await findFreePort((candidate) => this.#ports.has(candidate))
+    const port = await this.#portFor(service)
     this.#ports.add(port)
     try {
       const env = await this.#environment(request, port)
@@ -91,6 +93,7 @@ class LocalHost implements LocalInstanceHost {
         limits: service.resources,
         outputFile,
       })
+      child.limitCpu(false)
       void child.exited.then(() => this.#ports.delete(port))
       return new LocalInstance(child, { ...request, port, outputFile, outputStart })
     } catch (error) {
@@ -101,6 +104,21 @@ class LocalHost implements LocalInstanceHost {
 
   async rebind(service: string): Promise<void> {
     await this.#writeBindings(this.#options.bindings(service))
+  }
+
+  /** A free one, or the one that the program insists on. */
+  async #portFor({ name, listensOn }: ResolvedService): Promise<number> {
+    if (listensOn?.isMoved !== false) return findFreePort((candidate) => this.#ports.has(candidate))
+    const { port } = listensOn
+    if (!this.#ports.has(port) && (await isPortFree(port))) return port
+    throw new TenfoldError(
+      'TF_PORT_TAKEN',
+      `expected port ${port}, on which ${name} listens, to be free, it is in use`,
+      {
+        hint: `stop what listens there, or let the program listen on $PORT and remove "port" from the blueprint`,
+        details: { service: name, port },
+      },
+    )
   }
 
   async #environment({ service, id }: InstanceRequest, port: number): Promise<Record<string, string>> {
@@ -182,8 +200,11 @@ class LocalInstance implements RunningInstance {
     })
   }
 
-  probe(timeoutMs: number): ReturnType<RunningInstance['probe']> {
-    return probe({ host: this.host, port: this.port, health: this.#health }, timeoutMs)
+  async probe(timeoutMs: number): ReturnType<RunningInstance['probe']> {
+    const result = await probe({ host: this.host, port: this.port, health: this.#health }, timeoutMs)
+    // Until it is ready it may use the whole machine: a start is not what the limit is for.
+    if (result.isReady) this.#child.limitCpu(true)
+    return result
   }
 
   async stop(deadlineMs: number): Promise<void> {
