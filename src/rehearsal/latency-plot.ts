@@ -116,7 +116,7 @@ function axisLabel(axis: Axis, row: number, rows: number, boundRow: number | und
 function timeAxis(durationSeconds: number, width: number): string {
   const marks = [0, 0.25, 0.5, 0.75, 1].map((share) => ({
     at: Math.round(share * (width - 1)),
-    label: `${Math.round(share * durationSeconds)}s`,
+    label: share === 0 ? '0s' : formatDuration(share * durationSeconds * 1_000),
   }))
   const line = Array.from({ length: width }, () => '─')
   for (const { at, label } of marks) {

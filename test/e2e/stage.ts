@@ -1,6 +1,15 @@
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -66,8 +75,13 @@ export const TEST_TIMEOUT_MS = 180_000
 const END_TIMEOUT_MS = 90_000
 
 /** An empty stage. */
-export function stage(files: Readonly<Record<string, string>> = {}, options: { directory?: string } = {}): Stage {
+export function stage(
+  files: Readonly<Record<string, string>> = {},
+  options: { directory?: string; mode?: number } = {},
+): Stage {
   const directory = options.directory ?? realpathSync(mkdtempSync(join(tmpdir(), 'tenfold e2e ')))
+  // As a project's directory is; under root, children that run as somebody else pass through it.
+  chmodSync(directory, options.mode ?? 0o755)
   const runs: Run[] = []
   const tokens = new Set<string>()
 
