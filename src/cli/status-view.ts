@@ -31,6 +31,7 @@ export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): 
       snapshot.gateway.url === undefined ? '' : style('underline', snapshot.gateway.url)
     }`.trimEnd(),
     formatTable([heading, gateway, ...services, ...databases], '  '),
+    ...(snapshot.telemetry === undefined ? [] : [style('dim', `  metrics  ${snapshot.telemetry.metricsUrl}`)]),
     ...snapshot.notices.map(({ level, message, hint }) => {
       const mark = level === 'info' ? style('dim', 'i') : style(level === 'error' ? 'red' : 'yellow', '!')
       return `  ${mark} ${message}${hint === undefined ? '' : style('dim', ` (${hint})`)}`

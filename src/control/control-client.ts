@@ -8,6 +8,7 @@ import type { LogLine } from './log-source.ts'
 import type { MetricFrame } from './metric-frame.ts'
 import { ourUid } from './own-directory.ts'
 import { requireRunning } from './running-system.ts'
+import type { Series, SeriesQuery } from './series-query.ts'
 import type { SystemSnapshot } from './snapshot.ts'
 
 /** Talks to a running system. Every call connects anew, so a system that was started again is found. */
@@ -42,6 +43,8 @@ export interface ControlClient {
     follow?: boolean
     signal?: AbortSignal
   }): AsyncGenerator<MetricFrame, void, undefined>
+  /** The history of a metric, kept across restarts. @throws TF_HISTORY_UNAVAILABLE */
+  series(query: SeriesQuery, signal?: AbortSignal): Promise<readonly Series[]>
   /**
    * What instances have printed: the last `tail` (default 100) lines of each, instance by instance, then, with `follow`,
    * every new one until `signal` or the end of the system.
@@ -146,6 +149,18 @@ class SocketControlClient implements ControlClient {
     } catch (error) {
       throw this.#notRunningIf(error)
     }
+  }
+
+  series(query: SeriesQuery, signal?: AbortSignal): Promise<readonly Series[]> {
+    const fields = new URLSearchParams()
+    for (const [name, value] of Object.entries(query)) {
+      if (value === undefined) continue
+      fields.set(name, typeof value === 'object' ? JSON.stringify(value) : String(value))
+    }
+    const route = `/v1/series?${fields}`
+    return this.#connect((socket) =>
+      jsonSocketRequest<readonly Series[]>(socket, 'GET', route, undefined, { signal, clock: this.#clock }),
+    )
   }
 
   async *logs(options: Parameters<ControlClient['logs']>[0] = {}): AsyncGenerator<LogLine, void, undefined> {

@@ -11,6 +11,8 @@ import { jsonRoute, jsonStream } from './json-route.ts'
 import { createJsonSocket } from './json-socket.ts'
 import type { LogLine, LogSource } from './log-source.ts'
 import { followLines } from './log-source.ts'
+import type { SeriesQuery, SeriesSource } from './series-query.ts'
+import { seriesInput } from './series-input.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 
 /** @see createControlServer */
@@ -23,6 +25,8 @@ export interface ControlServerOptions {
   readonly frames: FrameStore
   /** The output of the instances. */
   readonly logs: LogSource
+  /** The history of the metrics. */
+  readonly series: SeriesSource
   /** What clients can ask for, by name. */
   readonly commands: Readonly<Record<string, ControlCommand>>
   readonly clock: Clock
@@ -53,6 +57,10 @@ export function createControlServer(options: ControlServerOptions): Component {
       'GET /v1/watch': watchRoute(snapshots),
       'POST /v1/commands': commandRoute(commands),
       'GET /v1/frames': framesRoute(frames),
+      'GET /v1/series': jsonRoute<SeriesQuery>({
+        input: seriesInput,
+        handle: ({ input }) => options.series.series(input),
+      }),
       'GET /v1/logs': logsRoute(options.logs, () => Object.keys(snapshots.current().services)),
     },
   })

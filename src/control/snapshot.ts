@@ -15,10 +15,17 @@ export interface SystemSnapshot {
   readonly gateway: GatewayStatus
   readonly services: Readonly<Record<string, ServiceStatus>>
   readonly databases: Readonly<Record<string, DatabaseStatus>>
+  /** Where measurements can be read; absent until they can. */
+  readonly telemetry?: TelemetryStatus
   /** The rehearsal that runs, or the last one. */
   readonly rehearsal: RehearsalStatus | undefined
   /** Things a person should know: limits not enforced, a port that was taken. */
   readonly notices: readonly Notice[]
+}
+
+export interface TelemetryStatus {
+  /** For Prometheus, on this machine only. */
+  readonly metricsUrl: string
 }
 
 export type SystemPhase = 'starting' | 'running' | 'degraded' | 'stopping' | 'stopped'

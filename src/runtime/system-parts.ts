@@ -8,6 +8,7 @@ import type { InstanceLogs } from '../fleet/instance-log.ts'
 import type { InstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import { createInstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import type { Gateway } from '../gateway/gateway-component.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
 import { systemCommands } from './commands.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
@@ -21,6 +22,7 @@ import { createSystemDatabases } from './system-databases.ts'
 import { createSystemGateway, keepGatewayFrames } from './system-gateway.ts'
 import type { SystemServices } from './system-services.ts'
 import { createSystemServices } from './system-services.ts'
+import { createSystemTelemetry } from './system-telemetry.ts'
 
 /**
  * Everything that runs of a system. The control socket opens before the rest and closes after it, so that the start
@@ -44,6 +46,7 @@ class WiredParts implements SystemParts {
   readonly #control: Component
   readonly #metrics: readonly Component[]
   readonly #telemetry: InstanceTelemetry
+  readonly #history: Telemetry
   readonly #logs: InstanceLogs
   readonly #code = Promise.withResolvers<SystemCode>()
   readonly #databases: SystemDatabases
@@ -59,12 +62,14 @@ class WiredParts implements SystemParts {
       onProblem: (message) => context.notice({ level: 'warning', message }),
       clock,
     })
+    this.#history = createSystemTelemetry(context)
     this.#control = createControlServer({
       socket: state.controlSocket,
       auditFile: state.auditFile,
       snapshots,
       frames,
       logs: this.#logs,
+      series: this.#history,
       clock,
       commands: systemCommands({
         requestStop: () => context.requestStop(),
@@ -96,7 +101,7 @@ class WiredParts implements SystemParts {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    for (const component of [...this.#metrics, this.#telemetry]) await component.start(signal)
+    for (const component of [this.#history, ...this.#metrics, this.#telemetry]) await component.start(signal)
     await startTogether(signal, [
       () => this.#prepareCode(),
       (together) => this.#startGateway(together),
@@ -116,7 +121,7 @@ class WiredParts implements SystemParts {
     await this.#gateway?.stop(deadlineMs)
     await this.#services?.stop(deadlineMs)
     await this.#databases.stop(deadlineMs)
-    for (const component of [this.#telemetry, ...this.#metrics]) await component.stop(deadlineMs)
+    for (const component of [this.#telemetry, ...this.#metrics, this.#history]) await component.stop(deadlineMs)
     await this.#context.subprocesses.stopAll(deadlineMs)
   }
 

@@ -10,6 +10,7 @@ import type { FrameStore } from '../../src/control/frame-store.ts'
 import { createFrameStore } from '../../src/control/frame-store.ts'
 import { jsonSocketRequest } from '../../src/control/json-socket.ts'
 import type { MetricFrame } from '../../src/control/metric-frame.ts'
+import type { SeriesQuery } from '../../src/control/series-query.ts'
 import type { SnapshotStore } from '../../src/control/snapshot-store.ts'
 import { createSnapshotStore } from '../../src/control/snapshot-store.ts'
 import type { SystemSnapshot } from '../../src/control/snapshot.ts'
@@ -23,11 +24,18 @@ let snapshots: SnapshotStore
 let frames: FrameStore
 let server: Component
 const clock = virtualClock()
+const asked: SeriesQuery[] = []
 
 function create(initial: Partial<SystemSnapshot> = {}): Component {
   snapshots = createSnapshotStore(snapshotForTests(initial))
   frames = createFrameStore({ clock })
   return createControlServer({
+    series: {
+      series: (query) => {
+        asked.push(query)
+        return Promise.resolve([{ labels: { service: 'api' }, points: [{ atEpochMs: 1_000, value: 2 }] }])
+      },
+    },
     socket,
     auditFile: join(directory, 'audit.log'),
     snapshots,
@@ -210,5 +218,32 @@ describe('the socket', () => {
     await writeFile(join(directory, 'run.json'), '{')
 
     await expect(connectControl(directory).snapshot()).rejects.toMatchObject({ code: 'TF_NOT_RUNNING' })
+  })
+})
+
+describe('the history of a metric', () => {
+  test('is asked for as it was meant', async () => {
+    const query: SeriesQuery = {
+      name: 'http.server.request.duration',
+      labels: { service: ['api', 'a&b'], status_class: '2xx' },
+      fromEpochMs: 1_000,
+      toEpochMs: 61_000,
+      stepMs: 10_000,
+      by: ['service'],
+    }
+    expect(await connectControl(socket).series(query)).toEqual([
+      { labels: { service: 'api' }, points: [{ atEpochMs: 1_000, value: 2 }] },
+    ])
+    expect(asked.at(-1)).toEqual(query)
+  })
+
+  test.each([
+    'name=x&fromEpochMs=0&toEpochMs=1',
+    'name=process.cpu.time',
+    'name=process.cpu.time&fromEpochMs=0&toEpochMs=1&by=x',
+  ])('is refused for %s', async (query) => {
+    await expect(jsonSocketRequest(socket, 'GET', `/v1/series?${query}`)).rejects.toMatchObject({
+      code: 'TF_INPUT_INVALID',
+    })
   })
 })

@@ -14,6 +14,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   load: ['core', 'blueprint', 'objectives', 'control'],
   clusters: ['core', 'blueprint', 'sql', 'control'],
   rehearsal: ['core', 'blueprint', 'objectives', 'control', 'load'],
+  telemetry: ['core', 'blueprint', 'objectives', 'control', 'sql'],
   service: ['core', 'blueprint', 'sql', 'control'],
   testing: ['core', 'blueprint', 'fleet/instance-host', 'fleet/release'],
   runtime: 'everything',

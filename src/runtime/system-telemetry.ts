@@ -1,0 +1,45 @@
+import { join } from 'node:path'
+import { TenfoldError } from '../core/errors.ts'
+import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
+import { createTelemetry } from '../telemetry/telemetry.ts'
+import type { PartsContext } from './parts-context.ts'
+
+/** The port that OpenTelemetry's exporters for Prometheus use. */
+const METRICS_PORT = 9_464
+
+/**
+ * What becomes of a system's frames.
+ *
+ * @throws TF_OPTION_INVALID for a wrong TENFOLD_METRICS_PORT
+ */
+export function createSystemTelemetry(context: PartsContext): Telemetry {
+  const { state, frames, clock, environment } = context
+  const telemetry = createTelemetry({
+    frames,
+    historyFile: join(state.directory, 'telemetry', 'history.sqlite'),
+    listener: metricsListener(environment['TENFOLD_METRICS_PORT']),
+    onNotice: (notice) => context.notice(notice),
+    clock,
+  })
+  return {
+    ...telemetry,
+    async start(signal) {
+      await telemetry.start(signal)
+      const metricsUrl = telemetry.metricsUrl()
+      if (metricsUrl !== undefined) context.change((snapshot) => ({ ...snapshot, telemetry: { metricsUrl } }))
+    },
+  }
+}
+
+/** Where the metrics are served, by `TENFOLD_METRICS_PORT`: a port, `off`, or nothing for 9464 or the next free one. */
+export function metricsListener(text: string | undefined): TelemetryOptions['listener'] {
+  if (text === undefined || text === '') return { port: METRICS_PORT, isPortGiven: false }
+  if (text === 'off') return undefined
+  const port = Number(text)
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return { port, isPortGiven: port !== 0 }
+  throw new TenfoldError(
+    'TF_OPTION_INVALID',
+    `expected TENFOLD_METRICS_PORT to be a port from 0 to 65535 or "off", got ${JSON.stringify(text)}`,
+    { hint: 'correct it, or unset it for the default' },
+  )
+}

@@ -1,0 +1,32 @@
+import type { MetricFrame } from '../control/metric-frame.ts'
+import type { Series, SeriesQuery } from '../control/series-query.ts'
+import type { ErrorCode } from '../core/error-codes.ts'
+import type { HistoryLimits, HistoryStats } from './history-database.ts'
+
+/** What the thread of the history is started with. */
+export interface HistoryWorkerData {
+  readonly file: string
+  readonly limits: HistoryLimits
+}
+
+/** To the thread: each request is answered once, in order. */
+export type HistoryRequest = { readonly id: number } & (
+  | { readonly kind: 'write'; readonly frames: readonly MetricFrame[] }
+  | { readonly kind: 'series'; readonly query: SeriesQuery }
+  | { readonly kind: 'stats' }
+  | { readonly kind: 'close' }
+)
+
+/** From the thread. */
+export type HistoryMessage =
+  /** The file was opened, or can't be: then the thread tries again with the next write. */
+  | { readonly kind: 'opened'; readonly putAside?: { readonly file: string; readonly reason: string } }
+  | { readonly kind: 'unavailable'; readonly reason: string }
+  | { readonly kind: 'done'; readonly id: number; readonly result?: readonly Series[] | HistoryStats }
+  | {
+      readonly kind: 'failed'
+      readonly id: number
+      readonly code: ErrorCode
+      readonly message: string
+      readonly hint?: string
+    }
