@@ -16,6 +16,7 @@ import type { RehearsalReport } from '../rehearsal/rehearsal-report.ts'
 import { reportView } from '../rehearsal/report-view.ts'
 import type { CommandInput, CommandOption, ExitCode } from './command.ts'
 import { EXIT } from './command.ts'
+import type { Terminal } from './terminal.ts'
 
 /** Options of a rehearsal, for every command that runs one. */
 export const REHEARSAL_OPTIONS: Readonly<Record<string, CommandOption>> = {
@@ -46,6 +47,9 @@ export function rehearsalRequest(options: CommandInput['options'], blueprint: Re
   }
 }
 
+/** A measurement that something else on the machine disturbed is discarded, not failed; so often at most. */
+const ATTEMPTS_MAX = 3
+
 /**
  * Rehearses the peak of a running system: shows how it goes, keeps the report in the state directory, prints it.
  *
@@ -56,8 +60,29 @@ export async function runRehearsal(
   blueprint: ResolvedBlueprint,
   control: ControlClient,
 ): Promise<ExitCode> {
-  const { terminal, options, signal } = input
+  const { terminal, options } = input
   const request = rehearsalRequest(options, blueprint)
+  for (let attempt = 1; ; attempt++) {
+    const report = await rehearseOnce(input, blueprint, control, request)
+    const { validity } = report.load
+    if (validity.state === 'valid' || attempt === ATTEMPTS_MAX) {
+      const columns = Math.min(100, terminal.columns)
+      terminal.out(options['json'] === true ? JSON.stringify(report) : reportView(report, terminal.style, columns))
+      return report.state === 'passed' ? EXIT.success : EXIT.failure
+    }
+    terminal.note(
+      `the generator was disturbed, so this says nothing (${validity.reasons.join('; ')}); ` +
+        `rehearsing again, ${attempt + 1} of ${ATTEMPTS_MAX}`,
+    )
+  }
+}
+
+async function rehearseOnce(
+  { terminal, signal }: Pick<CommandInput, 'terminal' | 'signal'>,
+  blueprint: ResolvedBlueprint,
+  control: ControlClient,
+  request: RehearsalRequest,
+): Promise<RehearsalReport> {
   const target = await publicUrl(control)
   const id = uniqueId()
   const status: RehearsalStatus = {
@@ -74,27 +99,22 @@ export async function runRehearsal(
       id,
       ...request,
       framesSince: (sinceEpochMs) => collect(control.frames({ sinceEpochMs, follow: false })),
-      onSecond: (second) => showSecond(input, second, request),
+      onSecond: (second) => showSecond(terminal, second, request),
       signal,
     })
     const reportFile = await keepReport(blueprint, report)
     await control.command('rehearsal', { ...status, state: report.state, reportFile })
-    terminal.progress('')
-    terminal.out(
-      options['json'] === true
-        ? JSON.stringify(report)
-        : reportView(report, terminal.style, Math.min(100, terminal.columns)),
-    )
-    return report.state === 'passed' ? EXIT.success : EXIT.failure
+    return report
   } catch (error) {
-    terminal.progress('')
     // The system may be gone; what went wrong first is what counts.
     await control.command('rehearsal', { ...status, state: 'aborted' }).catch(() => undefined)
     throw error
+  } finally {
+    terminal.progress('')
   }
 }
 
-function showSecond({ terminal }: CommandInput, second: LoadSecond, { durationMs }: RehearsalRequest): void {
+function showSecond(terminal: Terminal, second: LoadSecond, { durationMs }: RehearsalRequest): void {
   const total = Math.ceil(durationMs / 1_000)
   const done = second.second + 1
   // After that, only the last answers are awaited.

@@ -44,7 +44,7 @@ export const dinner: Scenario = {
 
 /** A whole day in a minute, with the rush from four to seven in it: the same for both configurations. */
 export const dinnerRush: Load = {
-  peak: '20 sessions/s',
+  peak: '16 sessions/s',
   scenarios: [dinner],
   arrivals: { shape: 'day' },
   duration: '60s',
