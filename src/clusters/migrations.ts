@@ -88,6 +88,23 @@ export async function migrate(
   }
 }
 
+/**
+ * The files that `migrate` would apply, in order, absolute; nothing is applied.
+ *
+ * @throws TF_MIGRATION_INVALID, TF_MIGRATION_CHANGED, TF_MIGRATION_MISSING, TF_MIGRATION_ORDER as `migrate`
+ */
+export async function pendingMigrations(
+  connection: DatabaseConnection,
+  directories: readonly string[],
+): Promise<readonly string[]> {
+  const files = await loadMigrations(directories)
+  const { rows } = await connection.query<{ isThere: boolean }>(
+    `select to_regclass('tenfold.migration') is not null as "isThere"`,
+  )
+  const pending = rows[0]?.isThere === true ? await pendingOf(connection, files) : files
+  return pending.map(({ path }) => path)
+}
+
 async function takeLock(tx: Transaction<unknown>): Promise<void> {
   await tx.query('select pg_advisory_xact_lock($1)', [LOCK.toString()])
 }

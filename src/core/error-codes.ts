@@ -19,6 +19,10 @@ export const ERROR_CODES = {
     meaning: 'A second copy was started of something that may run only once: this system, or a server on this socket.',
     remedy: 'Use the one that runs (`tenfold status`), or stop it with `tenfold down`.',
   },
+  TF_APPLY_REFUSED: {
+    meaning: 'The edited blueprint asks for something that would leave data behind, so nothing of it was applied.',
+    remedy: 'Undo what the message lists, or run the command that it names for it.',
+  },
   TF_BINDINGS_INVALID: {
     meaning: 'The bindings document is not one that this version can read, or is for another service.',
     remedy: 'Look at the details; restart the service with the tenfold version that it imports.',

@@ -53,6 +53,12 @@ export interface Gateway extends Component {
    * @throws TF_CONTROL_UNREACHABLE when the process does not answer; call again
    */
   publish(service: string, endpoints: readonly Endpoint[]): Promise<void>
+  /**
+   * Replaces the routes and the limits of services, while requests go on; endpoints stay. Otherwise as `publish`.
+   *
+   * @throws TF_CONTROL_UNREACHABLE when the process does not answer; call again
+   */
+  reconfigure(table: Pick<GatewayComponentOptions, 'routes' | 'services'>): Promise<void>
   /** True once nothing is in flight to the instance, false if something still is when `deadlineMs` has passed. */
   drained(service: string, id: string, deadlineMs: number): Promise<boolean>
   /** Base URL of the public listener; undefined before the first start. */
@@ -85,6 +91,7 @@ class SupervisedGateway implements Gateway {
   readonly #options: GatewayComponentOptions
   readonly #client: GatewayClient
   readonly #endpoints = new Map<string, readonly Endpoint[]>()
+  #table: Pick<GatewayComponentOptions, 'routes' | 'services'>
   #version = 0
   #listening: { url: string; internalUrl: string } | undefined
   /** The process, from the moment it answers until it has ended. */
@@ -94,6 +101,7 @@ class SupervisedGateway implements Gateway {
 
   constructor(options: GatewayComponentOptions) {
     this.#options = options
+    this.#table = { routes: options.routes, services: options.services }
     this.#client = createGatewayClient(options.adminSocketPath)
   }
 
@@ -126,8 +134,15 @@ class SupervisedGateway implements Gateway {
   }
 
   async publish(service: string, endpoints: readonly Endpoint[]): Promise<void> {
-    assert(Object.hasOwn(this.#options.services, service), `no service ${service} is known to the gateway`)
+    assert(Object.hasOwn(this.#table.services, service), `no service ${service} is known to the gateway`)
     this.#endpoints.set(service, endpoints)
+    this.#version += 1
+    if (this.#child !== undefined) await this.#configure()
+  }
+
+  async reconfigure({ routes, services }: Pick<GatewayComponentOptions, 'routes' | 'services'>): Promise<void> {
+    this.#table = { routes, services }
+    for (const name of this.#endpoints.keys()) if (!Object.hasOwn(services, name)) this.#endpoints.delete(name)
     this.#version += 1
     if (this.#child !== undefined) await this.#configure()
   }
@@ -223,7 +238,7 @@ class SupervisedGateway implements Gateway {
   }
 
   #configure(): Promise<unknown> {
-    const { routes, services } = this.#options
+    const { routes, services } = this.#table
     const config: GatewayConfig = {
       version: this.#version,
       routes,

@@ -2,12 +2,15 @@ import { z } from 'zod'
 import type { ControlCommand } from '../control/control-command.ts'
 import { controlCommand } from '../control/control-command.ts'
 import type { RehearsalStatus } from '../control/snapshot.ts'
+import type { Applier } from './apply.ts'
 
 /** What the commands of a running system act on. */
 export interface CommandTargets {
   requestStop(): void
   scale(service: string, count: number): void
   showRehearsal(status: RehearsalStatus): void
+  /** @throws TF_NOT_RUNNING while the system starts */
+  applier(): Applier
 }
 
 /** The commands of the control socket. */
@@ -27,6 +30,14 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
         targets.scale(service, count)
         return { service, count }
       },
+    }),
+    plan: controlCommand({
+      input: z.strictObject({}),
+      run: (_, { signal }) => targets.applier().plan(signal),
+    }),
+    apply: controlCommand({
+      input: z.strictObject({ plan: z.string() }),
+      run: ({ plan }, { signal }) => targets.applier().apply(plan, { signal }),
     }),
     rehearsal: controlCommand({
       input: rehearsalStatus,

@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import type { ResolvedDatabase } from '../blueprint/resolved-blueprint.ts'
 import type { Cluster, ClusterState } from '../clusters/cluster-state.ts'
-import { migrate } from '../clusters/migrations.ts'
+import { migrate, pendingMigrations } from '../clusters/migrations.ts'
 import type { SeedOptions } from '../clusters/seed.ts'
 import { runSeeds } from '../clusters/seed.ts'
 import type { DatabaseStatus } from '../control/snapshot.ts'
@@ -21,6 +21,8 @@ export interface DatabaseUnit extends Component {
    * `runSeeds` throw; the server runs on, and what was applied before the failure stays.
    */
   update(database: ResolvedDatabase, code: SystemCode, signal: AbortSignal): Promise<void>
+  /** Files of these directories that `update` would apply. Throws as `pendingMigrations`. */
+  pendingMigrations(directories: readonly string[]): Promise<readonly string[]>
 }
 
 /** @see createDatabaseUnit */
@@ -123,6 +125,11 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
         preparation = undefined
         report()
       }
+    },
+    async pendingMigrations(directories) {
+      if (directories.length === 0) return []
+      const connection = connectDatabase({ url: cluster.url(), connectionsMax: 1 })
+      return pendingMigrations(connection, directories).finally(() => connection.end())
     },
     async stop(deadlineMs) {
       await cluster.stop(deadlineMs)

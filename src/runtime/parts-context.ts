@@ -11,7 +11,11 @@ import type { Subprocesses } from '../core/subprocess.ts'
 
 /** What every part of a running system is made from, and what it reports to. */
 export interface PartsContext {
+  /** What runs now: `apply` replaces it, so ask again rather than keep it. */
   readonly blueprint: ResolvedBlueprint
+  replaceBlueprint(blueprint: ResolvedBlueprint): void
+  /** Whether the command line decided on the gateway's listener, whatever the blueprint says. */
+  readonly isGatewayGiven: boolean
   readonly state: StateDirectory
   /** The account of the children; undefined: ours. */
   readonly user: ChildUser | undefined

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { materialisePackage, tenfoldPackageRoot } from '../fleet/materialise-package.ts'
 import type { Release } from '../fleet/release.ts'
+import type { ReleaseStoreOptions } from '../fleet/release-store.ts'
 import { createReleaseStore } from '../fleet/release-store.ts'
 import type { PartsContext } from './parts-context.ts'
 
@@ -17,8 +18,9 @@ export interface SystemCode {
 }
 
 /** Takes the release of the blueprint's package and makes everything readable; old releases leave. */
-export async function prepareCode({ blueprint, state, user, clock }: PartsContext): Promise<SystemCode> {
-  const place = { dataRoot: dirname(state.releasesDirectory), user, clock }
+export async function prepareCode(context: PartsContext): Promise<SystemCode> {
+  const { blueprint } = context
+  const place = placeOf(context)
   const releases = createReleaseStore(place)
   const [node, tenfoldRoot, release] = await Promise.all([
     releases.readableNode(process.execPath),
@@ -34,4 +36,18 @@ export async function prepareCode({ blueprint, state, user, clock }: PartsContex
     tenfoldRoot,
     module: (name) => join(tenfoldRoot, isCheckout ? `src/${name}.ts` : `dist/${name}.js`),
   }
+}
+
+/** A release of the sources as they are now. Throws as `ReleaseStore.take`. */
+export function takeRelease(context: PartsContext): Promise<Release> {
+  return createReleaseStore(placeOf(context)).take(context.blueprint.directory)
+}
+
+/** Lets old releases leave, but for those in use. */
+export function pruneReleases(context: PartsContext, inUse: ReadonlySet<string>): Promise<void> {
+  return createReleaseStore(placeOf(context)).prune(inUse)
+}
+
+function placeOf({ state, user, clock }: PartsContext): ReleaseStoreOptions {
+  return { dataRoot: dirname(state.releasesDirectory), user, clock }
 }

@@ -20,6 +20,8 @@ export interface SystemDatabases extends Component {
   start(signal: AbortSignal): Promise<void>
   /** Starts a database that is new, or applies what is new to one that runs. Throws as its start, or its update. */
   bring(database: ResolvedDatabase, code: SystemCode, signal: AbortSignal): Promise<void>
+  /** Files that `bring` would apply to a database that runs. Throws as `pendingMigrations`. */
+  pendingMigrations(name: string, directories: readonly string[]): Promise<readonly string[]>
   /** Stops a database; its data stays. Nothing happens if it does not run. */
   drop(name: string): Promise<void>
   /** Where services find a database. @throws TF_NOT_RUNNING before its start */
@@ -58,6 +60,9 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
       const unit = unitOf(context, database, binaries, Promise.resolve(code))
       await unit.start(signal)
       units.set(database.name, unit)
+    },
+    async pendingMigrations(name, directories) {
+      return (await units.get(name)?.pendingMigrations(directories)) ?? []
     },
     async drop(name) {
       const unit = units.get(name)

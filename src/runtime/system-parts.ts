@@ -3,12 +3,15 @@ import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
 import { createControlServer } from '../control/control-server.ts'
 import { createHostMetrics } from '../control/host-metrics.ts'
 import type { Component } from '../core/component.ts'
+import { TenfoldError } from '../core/errors.ts'
 import { createInstanceLogs } from '../fleet/instance-log.ts'
 import type { InstanceLogs } from '../fleet/instance-log.ts'
 import type { InstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import { createInstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import type { Gateway } from '../gateway/gateway-component.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { Applier } from './apply.ts'
+import { createApplier } from './apply.ts'
 import { systemCommands } from './commands.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
@@ -31,6 +34,8 @@ import { createSystemTelemetry } from './system-telemetry.ts'
 export interface SystemParts extends Component {
   openControl(signal: AbortSignal): Promise<void>
   start(signal: AbortSignal): Promise<void>
+  /** Takes edits over. @throws TF_NOT_RUNNING before the start has ended */
+  applier(): Applier
   /** Ends every process within the deadline, in no order, while a start or a stop goes on. */
   hasten(deadlineMs: number): Promise<void>
   closeControl(): Promise<void>
@@ -52,9 +57,10 @@ class WiredParts implements SystemParts {
   readonly #databases: SystemDatabases
   #gateway: Gateway | undefined
   #services: SystemServices | undefined
+  #applier: Applier | undefined
 
   constructor(context: PartsContext) {
-    const { blueprint, state, user, subprocesses, clock, snapshots, frames } = context
+    const { state, user, subprocesses, clock, snapshots, frames } = context
     const append = keepFrame.bind(undefined, context)
     this.#context = context
     this.#logs = createInstanceLogs({
@@ -74,6 +80,7 @@ class WiredParts implements SystemParts {
       commands: systemCommands({
         requestStop: () => context.requestStop(),
         scale: (service, count) => this.#services?.scale(service, count),
+        applier: () => this.applier(),
         showRehearsal: (rehearsal) => context.change((snapshot) => ({ ...snapshot, rehearsal })),
       }),
     })
@@ -86,7 +93,7 @@ class WiredParts implements SystemParts {
       createHostMetrics({ clock, append }),
       createProcessMetrics({
         list: () => subprocesses.list(),
-        ownerOf: (name) => processOwner(name, blueprint),
+        ownerOf: (name) => processOwner(name, context.blueprint),
         append,
         clock,
       }),
@@ -114,6 +121,20 @@ class WiredParts implements SystemParts {
       telemetry: this.#telemetry,
     })
     await this.#services.start(signal)
+    const [services, code] = [this.#services, await this.#code.promise]
+    this.#applier = createApplier(this.#context, {
+      gateway: this.#gateway!,
+      databases: this.#databases,
+      services,
+      code,
+    })
+  }
+
+  applier(): Applier {
+    if (this.#applier !== undefined) return this.#applier
+    throw new TenfoldError('TF_NOT_RUNNING', 'expected the system to run, but it is still starting', {
+      hint: 'wait until "tenfold status" says running, then repeat it',
+    })
   }
 
   async stop(deadlineMs: number): Promise<void> {

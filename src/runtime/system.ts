@@ -1,4 +1,4 @@
-import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import type { ResolvedBlueprint, ResolvedGateway } from '../blueprint/resolved-blueprint.ts'
 import type { FrameStore } from '../control/frame-store.ts'
 import { createFrameStore } from '../control/frame-store.ts'
 import type { Notice, SystemSnapshot } from '../control/snapshot.ts'
@@ -23,6 +23,8 @@ import { createSystemParts } from './system-parts.ts'
 /** @see createSystem */
 export interface SystemOptions {
   readonly blueprint: ResolvedBlueprint
+  /** Where the gateway listens whatever the blueprint says, also after it was edited. @default the blueprint's */
+  readonly gateway?: ResolvedGateway | undefined
   /** Whether a guardian takes everything down when this process dies, also by kill -9; else the parts go on serving. */
   readonly isEphemeral: boolean
   /** Where secrets are read from. @default process.env */
@@ -130,8 +132,13 @@ class BlueprintSystem implements System {
       isEphemeral,
       clock: this.#clock,
     })
+    let current = this.#options.gateway === undefined ? blueprint : { ...blueprint, gateway: this.#options.gateway }
     this.#parts = createSystemParts({
-      blueprint,
+      get blueprint() {
+        return current
+      },
+      replaceBlueprint: (next) => (current = next),
+      isGatewayGiven: this.#options.gateway !== undefined,
       state,
       user,
       subprocesses,

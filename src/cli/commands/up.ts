@@ -50,7 +50,11 @@ function isRehearsed({ options }: CommandInput): boolean {
 async function runHere(input: CommandInput, blueprint: ResolvedBlueprint): Promise<ExitCode> {
   const { terminal, options, signal, hurry } = input
   const isOnce = options['once'] === true
-  const system = createSystem({ blueprint, isEphemeral: isOnce || options['ephemeral'] === true })
+  const system = createSystem({
+    blueprint,
+    gateway: options['port'] === undefined ? undefined : blueprint.gateway,
+    isEphemeral: isOnce || options['ephemeral'] === true,
+  })
   // Whatever it waits for; a stop that fails is told by the one below.
   hurry.addEventListener('abort', () => void system.stop(0).catch(() => undefined), { once: true })
   try {

@@ -1,0 +1,154 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { ResolvedBlueprint, ResolvedDatabase, ResolvedService } from './resolved-blueprint.ts'
+
+/**
+ * What it takes to carry a change out: `live` touches no instance; `rollout` replaces the instances of a service one
+ * after the other; `restart` waits for the next start of what it concerns; `refused` would leave data behind.
+ */
+export type ChangeEffect = 'live' | 'rollout' | 'restart' | 'refused'
+
+/** One difference between a system that runs and its edited blueprint. */
+export interface BlueprintChange {
+  /** Where it stands: `services.api.resources`. */
+  readonly path: string
+  readonly kind: 'added' | 'removed' | 'changed'
+  readonly effect: ChangeEffect
+  /** What follows from it, for people. Never a value that could be secret. */
+  readonly meaning: string
+  /** What to run instead, for what is refused or waits. */
+  readonly command?: string
+}
+
+const START_AGAIN = 'npx tenfold down && npx tenfold up'
+
+/**
+ * The differences between two states of one blueprint, in the order of the file: nothing when there are none. Pure.
+ *
+ * @example diffBlueprints(before, after).map(({ path, effect }) => `${path} ${effect}`) // ['services.api.env rollout']
+ */
+export function diffBlueprints(before: ResolvedBlueprint, after: ResolvedBlueprint): readonly BlueprintChange[] {
+  return [
+    ...identity(before, after),
+    ...named('databases', before.databases, after.databases, databaseChanges, {
+      added: 'is created, migrated and seeded',
+      removed: 'its server stops; its data stays where it is',
+    }),
+    ...named('services', before.services, after.services, serviceChanges, {
+      added: 'starts',
+      removed: 'finishes its requests and stops',
+    }),
+    ...whole('gateway', before.gateway, after.gateway, {
+      effect: 'restart',
+      meaning: 'its listener is opened when the gateway starts',
+      command: START_AGAIN,
+    }),
+    ...whole('objectives', before.objectives, after.objectives, { effect: 'live', meaning: 'judges from now on' }),
+    ...whole('load', before.load, after.load, { effect: 'live', meaning: 'the next rehearsal plays it' }),
+  ]
+}
+
+/** What of an edited blueprint can run now: what waits for a restart stays as it is. */
+export function withoutRestarts(before: ResolvedBlueprint, after: ResolvedBlueprint): ResolvedBlueprint {
+  const databases = Object.entries(after.databases).map(([name, database]) => {
+    const resources = before.databases[name]?.resources ?? database.resources
+    return [name, { ...database, resources }] as const
+  })
+  return { ...after, gateway: before.gateway, databases: Object.fromEntries(databases) }
+}
+
+function identity(before: ResolvedBlueprint, after: ResolvedBlueprint): readonly BlueprintChange[] {
+  return (['name', 'configuration', 'directory'] as const)
+    .filter((path) => before[path] !== after[path])
+    .map((path) => ({
+      path,
+      kind: 'changed',
+      effect: 'refused',
+      meaning: `${before[path]} → ${after[path]}: another system, with state and data of its own`,
+      command: START_AGAIN,
+    }))
+}
+
+function named<Value>(
+  path: string,
+  before: Readonly<Record<string, Value>>,
+  after: Readonly<Record<string, Value>>,
+  changes: (path: string, before: Value, after: Value) => readonly BlueprintChange[],
+  meaning: { readonly added: string; readonly removed: string },
+): readonly BlueprintChange[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+  return names.flatMap((name): readonly BlueprintChange[] => {
+    const [old, now] = [before[name], after[name]]
+    const at = `${path}.${name}`
+    if (old === undefined) return [{ path: at, kind: 'added', effect: 'live', meaning: meaning.added }]
+    if (now === undefined) return [{ path: at, kind: 'removed', effect: 'live', meaning: meaning.removed }]
+    return changes(at, old, now)
+  })
+}
+
+function databaseChanges(path: string, before: ResolvedDatabase, after: ResolvedDatabase): readonly BlueprintChange[] {
+  return changedKeys(before, after).map((key): BlueprintChange => {
+    const change = { path: `${path}.${key}`, kind: 'changed' } as const
+    switch (key) {
+      case 'migrations':
+        return { ...change, effect: 'live', meaning: 'what is new is applied before services change' }
+      case 'seeds':
+        return { ...change, effect: 'live', meaning: 'a seed that never ran is run' }
+      case 'engine':
+        return {
+          ...change,
+          effect: 'refused',
+          meaning: 'the data would stay where it is and not come along: copy it first',
+          command: START_AGAIN,
+        }
+      default:
+        return { ...change, effect: 'restart', meaning: 'holds when its server starts', command: START_AGAIN }
+    }
+  })
+}
+
+/** What of a service needs no new process. */
+const LIVE: Readonly<Record<string, (before: ResolvedService, after: ResolvedService) => string>> = {
+  routes: (before, after) => `${list(before.routes)} → ${list(after.routes)}`,
+  requestTimeoutMs: (before, after) => `${before.requestTimeoutMs} ms → ${after.requestTimeoutMs} ms`,
+  instances: (before, after) =>
+    before.instances.desired === after.instances.desired
+      ? 'only the bounds change'
+      : `${before.instances.desired} → ${after.instances.desired} instances`,
+}
+
+function serviceChanges(path: string, before: ResolvedService, after: ResolvedService): readonly BlueprintChange[] {
+  return changedKeys(before, after).map((key) => {
+    const change = { path: `${path}.${key}`, kind: 'changed' } as const
+    const live = Object.hasOwn(LIVE, key) ? LIVE[key] : undefined
+    return live === undefined
+      ? { ...change, effect: 'rollout', meaning: 'its instances are replaced' }
+      : { ...change, effect: 'live', meaning: live(before, after) }
+  })
+}
+
+function whole(
+  path: string,
+  before: unknown,
+  after: unknown,
+  change: Pick<BlueprintChange, 'effect' | 'meaning' | 'command'>,
+): readonly BlueprintChange[] {
+  return isSame(before, after) ? [] : [{ path, kind: 'changed', ...change }]
+}
+
+function changedKeys<Value extends object>(before: Value, after: Value): readonly string[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])] as (keyof Value & string)[]
+  return keys.filter((key) => !isSame(before[key], after[key]))
+}
+
+/** A value that is left out and one that is undefined are the same. */
+function isSame(before: unknown, after: unknown): boolean {
+  return isDeepStrictEqual(withoutUndefined(before), withoutUndefined(after))
+}
+
+function withoutUndefined(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value))
+}
+
+function list(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : names.join(', ')
+}

@@ -1,0 +1,90 @@
+import { basename } from 'node:path'
+import type { BlueprintChange } from '../blueprint/diff.ts'
+import { diffBlueprints } from '../blueprint/diff.ts'
+import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import { messageOf, TenfoldError } from '../core/errors.ts'
+import type { Release } from '../fleet/release.ts'
+import type { Revision } from '../fleet/revision.ts'
+
+/** An edited system, loaded and checked, of which nothing has been carried out. */
+export interface ApplyPlan {
+  readonly id: string
+  readonly blueprint: ResolvedBlueprint
+  readonly release: Release
+}
+
+/** What the parts know that a blueprint does not say. */
+export interface Observed {
+  readonly blueprint: ResolvedBlueprint
+  revisionOf(service: string): Revision | undefined
+  /** Files that are still to be applied to a database that runs. Throws as `pendingMigrations`. */
+  pendingMigrations(database: string, directories: readonly string[]): Promise<readonly string[]>
+}
+
+/** Everything that a plan changes, in the order of the blueprint, sources last. */
+export async function changesOf(
+  { blueprint, release }: ApplyPlan,
+  observed: Observed,
+): Promise<readonly BlueprintChange[]> {
+  const before = observed.blueprint
+  const changes = [...diffBlueprints(before, blueprint)]
+  for (const { name, migrations } of Object.values(blueprint.databases)) {
+    if (before.databases[name] !== undefined) changes.push(...(await migrationChanges(name, migrations, observed)))
+  }
+  const staying = Object.keys(blueprint.services).filter((name) => before.services[name] !== undefined)
+  const outdated = staying.filter((name) => observed.revisionOf(name)?.release.id !== release.id)
+  if (outdated.length > 0) {
+    changes.push({
+      path: 'sources',
+      kind: 'changed',
+      effect: 'rollout',
+      meaning: `release ${release.id.slice(0, 8)}: the instances of ${outdated.join(', ')} are replaced`,
+    })
+  }
+  return changes
+}
+
+/** The services whose instances are replaced, in the order of the blueprint. Pure. */
+export function replacedServices(
+  changes: readonly BlueprintChange[],
+  { blueprint, release }: ApplyPlan,
+  { blueprint: before, revisionOf }: Pick<Observed, 'blueprint' | 'revisionOf'>,
+): readonly string[] {
+  const isRolled = (name: string): boolean =>
+    changes.some(({ path, effect }) => effect === 'rollout' && path.startsWith(`services.${name}.`)) ||
+    revisionOf(name)?.release.id !== release.id
+  return Object.keys(blueprint.services).filter((name) => before.services[name] !== undefined && isRolled(name))
+}
+
+/** @throws TF_APPLY_REFUSED with everything that can't be applied, and what to run instead */
+export function refuseIfNeeded(changes: readonly BlueprintChange[]): void {
+  const refused = changes.filter(({ effect }) => effect === 'refused')
+  if (refused.length === 0) return
+  const lines = refused.map(({ path, meaning, command }) =>
+    [`  ${path}: ${meaning}`, ...(command === undefined ? [] : [`    → ${command}`])].join('\n'),
+  )
+  throw new TenfoldError('TF_APPLY_REFUSED', ['expected changes that keep all data in use, got', ...lines].join('\n'), {
+    hint: 'nothing was changed: undo these in the blueprint, or run the commands',
+    details: { changes: refused },
+  })
+}
+
+async function migrationChanges(
+  database: string,
+  directories: readonly string[],
+  observed: Observed,
+): Promise<readonly BlueprintChange[]> {
+  const path = `databases.${database}.migrations`
+  try {
+    const files = await observed.pendingMigrations(database, directories)
+    return files.map((file) => ({
+      path: `${path}/${basename(file)}`,
+      kind: 'added',
+      effect: 'live',
+      meaning: 'is applied before services change',
+    }))
+  } catch (error) {
+    const hint = error instanceof TenfoldError && error.hint !== undefined ? `; ${error.hint}` : ''
+    return [{ path, kind: 'changed', effect: 'refused', meaning: `${messageOf(error)}${hint}` }]
+  }
+}

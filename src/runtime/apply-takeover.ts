@@ -1,0 +1,161 @@
+import { withoutRestarts } from '../blueprint/diff.ts'
+import type { ResolvedBlueprint, ResolvedService } from '../blueprint/resolved-blueprint.ts'
+import { messageOf } from '../core/errors.ts'
+import type { Revision } from '../fleet/revision.ts'
+import type { Gateway } from '../gateway/gateway-component.ts'
+import { overlap } from './apply-overlap.ts'
+import type { ApplyPlan } from './apply-plan.ts'
+import type { PartsContext } from './parts-context.ts'
+import { startTogether } from './start-together.ts'
+import type { SystemCode } from './system-code.ts'
+import { pruneReleases } from './system-code.ts'
+import type { SystemDatabases } from './system-databases.ts'
+import { gatewayTable } from './system-gateway.ts'
+import type { SystemServices } from './system-services.ts'
+
+/** @see Applier.apply */
+export interface ApplyOptions {
+  readonly signal: AbortSignal
+  /** For development: all instances at once, back at the first failure, and no waiting for the last requests. */
+  readonly isQuick?: boolean
+}
+
+/** What an applier changes. */
+export interface ApplierParts {
+  readonly gateway: Gateway
+  readonly databases: SystemDatabases
+  readonly services: SystemServices
+  readonly code: SystemCode
+}
+
+/** As long as instances may finish requests and leave. */
+const SETTLED_MS = 60_000
+
+/** One plan on its way. Each step that changes something adds how to undo it. */
+export class Takeover {
+  readonly #context: PartsContext
+  readonly #parts: ApplierParts
+  readonly #plan: ApplyPlan
+  readonly #options: ApplyOptions
+  readonly #before: ResolvedBlueprint
+  readonly #after: ResolvedBlueprint
+  readonly #undo: (() => Promise<void>)[] = []
+
+  constructor(context: PartsContext, parts: ApplierParts, plan: ApplyPlan, options: ApplyOptions) {
+    this.#context = context
+    this.#parts = parts
+    this.#plan = plan
+    this.#options = options
+    this.#before = context.blueprint
+    this.#after = withoutRestarts(context.blueprint, plan.blueprint)
+  }
+
+  async run(replaced: readonly string[]): Promise<void> {
+    try {
+      await this.#enter(overlap(this.#before, this.#after), this.#before)
+      this.#undo.push(() => this.#enter(this.#before, this.#before))
+      await this.#bringDatabases()
+      await this.#bringServices(replaced)
+      await this.#enter(overlap(this.#before, this.#after), this.#after)
+    } catch (error) {
+      await this.#goBack()
+      throw error
+    }
+    await this.#leave()
+  }
+
+  /** From now on instances may reach what `reach` has, and requests go where `routes` says. */
+  async #enter(reach: ResolvedBlueprint, routes: ResolvedBlueprint): Promise<void> {
+    this.#context.replaceBlueprint(reach)
+    await this.#parts.gateway.reconfigure({
+      services: gatewayTable(reach).services,
+      routes: gatewayTable(routes).routes,
+    })
+  }
+
+  async #bringDatabases(): Promise<void> {
+    const { databases } = this.#parts
+    const code = { ...this.#parts.code, release: this.#plan.release }
+    for (const database of Object.values(this.#after.databases)) {
+      const isNew = this.#before.databases[database.name] === undefined
+      if (isNew) this.#undo.push(() => this.#dropDatabase(database.name))
+      await databases.bring(database, code, this.#options.signal)
+    }
+  }
+
+  async #bringServices(replaced: readonly string[]): Promise<void> {
+    const { services } = this.#parts
+    const { isQuick = false, signal } = this.#options
+    const added = Object.values(this.#after.services).filter(({ name }) => this.#before.services[name] === undefined)
+    const tasks = [
+      ...added.map((service) => async (together: AbortSignal) => {
+        this.#undo.push(() => this.#removeService(service.name))
+        await services.add(this.#revision(service), together)
+      }),
+      ...replaced.map((name) => (together: AbortSignal) => this.#replace(this.#after.services[name]!, together)),
+    ]
+    // One at a time costs the machine least while it serves; who develops would rather not wait.
+    if (isQuick) await startTogether(signal, tasks)
+    else for (const task of tasks) await task(signal)
+    for (const [name, { instances }] of Object.entries(this.#after.services)) {
+      const former = this.#before.services[name]?.instances.desired
+      if (former !== undefined && former !== instances.desired) services.scale(name, instances.desired)
+    }
+  }
+
+  async #replace(service: ResolvedService, signal: AbortSignal): Promise<void> {
+    const { services } = this.#parts
+    const former = services.revisionOf(service.name)!
+    const { desired } = service.instances
+    const { isQuick = false } = this.#options
+    const isAlone = service.listensOn?.isMoved === false
+    await services.replace(this.#revision(service), {
+      surge: isAlone ? 0 : isQuick ? desired : Math.ceil(desired / 4),
+      ...(isQuick ? { attempts: 1 } : {}),
+      signal,
+    })
+    this.#undo.push(() => services.replace(former, { surge: isAlone ? 0 : 1 }))
+  }
+
+  /** The last requests of what was replaced, then what the edited blueprint has no more. */
+  async #leave(): Promise<void> {
+    const { services } = this.#parts
+    const goneServices = Object.keys(this.#before.services).filter((name) => this.#after.services[name] === undefined)
+    const goneDatabases = Object.keys(this.#before.databases).filter(
+      (name) => this.#after.databases[name] === undefined,
+    )
+    await Promise.all(goneServices.map((name) => this.#removeService(name)))
+    if (this.#options.isQuick !== true || goneDatabases.length > 0) await services.settled(SETTLED_MS)
+    await this.#enter(this.#after, this.#after)
+    await services.rebind()
+    for (const name of goneDatabases) await this.#dropDatabase(name)
+    await pruneReleases(this.#context, new Set([this.#plan.release.id]))
+  }
+
+  /** Backwards; a step that fails is said and does not keep the others from being undone. */
+  async #goBack(): Promise<void> {
+    for (const undo of this.#undo.toReversed()) {
+      await undo().catch((error: unknown) =>
+        this.#context.notice({ level: 'error', message: `going back after a failed apply: ${messageOf(error)}` }),
+      )
+    }
+  }
+
+  async #removeService(name: string): Promise<void> {
+    await this.#parts.services.remove(name)
+    this.#context.change((snapshot) => ({ ...snapshot, services: without(name, snapshot.services) }))
+  }
+
+  async #dropDatabase(name: string): Promise<void> {
+    await this.#parts.databases.drop(name)
+    this.#context.change((snapshot) => ({ ...snapshot, databases: without(name, snapshot.databases) }))
+  }
+
+  #revision(service: ResolvedService): Revision {
+    return { service, release: this.#plan.release }
+  }
+}
+
+function without<Value>(name: string, named: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> {
+  return Object.fromEntries(Object.entries(named).filter(([key]) => key !== name))
+}

@@ -1,0 +1,132 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { diffBlueprints, withoutRestarts } from '../../src/blueprint/diff.ts'
+import type { ResolvedBlueprint, ResolvedDatabase, ResolvedService } from '../../src/blueprint/resolved-blueprint.ts'
+
+const SERVICE: ResolvedService = {
+  name: 'api',
+  program: { kind: 'entry', entry: '/app/api.ts' },
+  listensOn: undefined,
+  routes: ['/'],
+  databases: [],
+  calls: [],
+  env: {},
+  instances: { min: 1, desired: 2, max: 10 },
+  resources: { cpu: undefined, memoryBytes: undefined },
+  health: undefined,
+  startTimeoutMs: 10_000,
+  stopTimeoutMs: 5_000,
+  requestTimeoutMs: 30_000,
+}
+const DATABASE: ResolvedDatabase = {
+  name: 'orders',
+  engine: { kind: 'embedded' },
+  migrations: [],
+  seeds: [],
+  resources: { cpu: undefined, memoryBytes: undefined },
+}
+const SHOP: ResolvedBlueprint = {
+  name: 'shop',
+  file: '/app/tenfold.config.ts',
+  directory: '/app',
+  configuration: 'tenfold',
+  gateway: { host: '127.0.0.1', port: 8080, isPortGiven: false },
+  databases: { orders: DATABASE },
+  services: { api: SERVICE },
+  objectives: {},
+  load: undefined,
+}
+
+function withService(changes: Partial<ResolvedService>): ResolvedBlueprint {
+  return { ...SHOP, services: { api: { ...SERVICE, ...changes } } }
+}
+
+function withDatabase(changes: Partial<ResolvedDatabase>): ResolvedBlueprint {
+  return { ...SHOP, databases: { orders: { ...DATABASE, ...changes } } }
+}
+
+function diff(after: ResolvedBlueprint, before = SHOP): readonly string[] {
+  return diffBlueprints(before, after).map(({ kind, path, effect }) => `${kind} ${path} ${effect}`)
+}
+
+describe('the difference of two blueprints', () => {
+  test('is nothing when nothing differs, whatever is left out and whatever is undefined', () => {
+    expect(diff(structuredClone(SHOP))).toEqual([])
+    expect(diff(JSON.parse(JSON.stringify(SHOP)) as ResolvedBlueprint)).toEqual([])
+  })
+
+  test.each<[string, Partial<ResolvedService>, string]>([
+    ['program', { program: { kind: 'command', command: 'node api.js' } }, 'rollout'],
+    ['env', { env: { MODE: { kind: 'literal', value: 'x' } } }, 'rollout'],
+    ['resources', { resources: { cpu: 1, memoryBytes: undefined } }, 'rollout'],
+    ['health', { health: '/health' }, 'rollout'],
+    ['databases', { databases: ['orders'] }, 'rollout'],
+    ['calls', { calls: ['api'] }, 'rollout'],
+    ['routes', { routes: ['/', '/app'] }, 'live'],
+    ['instances', { instances: { min: 1, desired: 3, max: 10 } }, 'live'],
+    ['requestTimeoutMs', { requestTimeoutMs: 1_000 }, 'live'],
+  ])('of the %s of a service says what it takes', (key, changes, effect) => {
+    expect(diff(withService(changes))).toEqual([`changed services.api.${key} ${effect}`])
+  })
+
+  test('replaces instances for an option that it has never heard of', () => {
+    expect(diff(withService({ somethingNew: 1 } as Partial<ResolvedService>))).toEqual([
+      'changed services.api.somethingNew rollout',
+    ])
+  })
+
+  test.each<[string, Partial<ResolvedDatabase>, string]>([
+    ['migrations', { migrations: ['/app/migrations'] }, 'live'],
+    ['seeds', { seeds: ['/app/seed.ts'] }, 'live'],
+    ['resources', { resources: { cpu: 1, memoryBytes: undefined } }, 'restart'],
+    ['engine', { engine: { kind: 'server', urlVariable: 'ORDERS_URL' } }, 'refused'],
+  ])('of the %s of a database says what it takes', (key, changes, effect) => {
+    expect(diff(withDatabase(changes))).toEqual([`changed databases.orders.${key} ${effect}`])
+  })
+
+  test('names what comes and what leaves', () => {
+    const after = { ...SHOP, services: { web: { ...SERVICE, name: 'web' } }, databases: {} }
+    expect(diff(after)).toEqual([
+      'removed databases.orders live',
+      'removed services.api live',
+      'added services.web live',
+    ])
+  })
+
+  test('of what is only read needs nothing to restart', () => {
+    expect(diff({ ...SHOP, objectives: { api: { service: 'api', availability: 0.99, latency: [] } } })).toEqual([
+      'changed objectives live',
+    ])
+  })
+
+  test('refuses another name, which means other data, and names the command', () => {
+    expect(diffBlueprints(SHOP, { ...SHOP, name: 'store' })).toMatchObject([
+      { path: 'name', effect: 'refused', command: 'npx tenfold down && npx tenfold up' },
+    ])
+  })
+
+  test('says nothing that could be a secret', () => {
+    const secret = withService({ env: { KEY: { kind: 'literal', value: 'hunter2' } } })
+    expect(JSON.stringify(diffBlueprints(SHOP, secret))).not.toContain('hunter2')
+  })
+
+  test('is still there for what waits for a restart after the rest is done', () => {
+    const change = fc.record({
+      port: fc.nat(65_535),
+      cpu: fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }),
+      desired: fc.integer({ min: 1, max: 5 }),
+      routes: fc.subarray(['/', '/app', '/api']),
+    })
+    fc.assert(
+      fc.property(change, ({ port, cpu, desired, routes }) => {
+        const after: ResolvedBlueprint = {
+          ...withDatabase({ resources: { cpu, memoryBytes: undefined } }),
+          gateway: { ...SHOP.gateway, port },
+          services: { api: { ...SERVICE, routes, instances: { ...SERVICE.instances, desired } } },
+        }
+        const waiting = diffBlueprints(SHOP, after).filter(({ effect }) => effect === 'restart')
+        expect(diffBlueprints(withoutRestarts(SHOP, after), after)).toEqual(waiting)
+      }),
+    )
+  })
+})
