@@ -64,6 +64,61 @@ export const METRICS = {
     mayHave: ['service', 'instance'],
     meaning: 'Share of this second in which the event loop was busy: 1 is saturated.',
   },
+  'postgresql.backends': {
+    kind: 'gauge',
+    unit: '{connection}',
+    labels: ['database', 'state'],
+    meaning:
+      'Client connections to a database by what they do: active, idle, idle in transaction; our own are not counted.',
+  },
+  'postgresql.blks_hit': {
+    kind: 'counter',
+    unit: '{block}',
+    labels: ['database'],
+    meaning: 'Blocks found in the shared buffers of the server.',
+  },
+  'postgresql.blks_read': {
+    kind: 'counter',
+    unit: '{block}',
+    labels: ['database'],
+    meaning: 'Blocks that the server had to fetch, from the page cache of the system or the disk.',
+  },
+  'postgresql.commits': {
+    kind: 'counter',
+    unit: '{transaction}',
+    labels: ['database'],
+    meaning: 'Transactions committed; the one that measures is among them, once a second.',
+  },
+  'postgresql.db_size': {
+    kind: 'gauge',
+    unit: 'By',
+    labels: ['database'],
+    meaning: 'Size of the database on disk; looked at every 30 s.',
+  },
+  'postgresql.deadlocks': {
+    kind: 'counter',
+    unit: '{deadlock}',
+    labels: ['database'],
+    meaning: 'Deadlocks that the server broke.',
+  },
+  'postgresql.replication.data_delay': {
+    kind: 'gauge',
+    unit: 'By',
+    labels: ['database'],
+    meaning: 'Write-ahead log that the furthest standby has not applied yet.',
+  },
+  'postgresql.rollbacks': {
+    kind: 'counter',
+    unit: '{transaction}',
+    labels: ['database'],
+    meaning: 'Transactions rolled back.',
+  },
+  'postgresql.wal.lag': {
+    kind: 'gauge',
+    unit: 's',
+    labels: ['database'],
+    meaning: 'How long the furthest standby takes to apply what is committed, as it last said.',
+  },
   'process.cpu.time': {
     kind: 'counter',
     unit: 's',
@@ -96,6 +151,30 @@ export const METRICS = {
     labels: [],
     meaning: 'Share of the time of all processors of the machine that was not idle, 0 to 1.',
   },
+  'system.disk.io': {
+    kind: 'counter',
+    unit: 'By',
+    labels: ['direction'],
+    meaning: 'Bytes that the disks of the machine moved; `direction` is read or write.',
+  },
+  'system.disk.io_time': {
+    kind: 'counter',
+    unit: 's',
+    labels: [],
+    meaning: 'Time in which a disk had at least one request under way, of all disks together.',
+  },
+  'system.disk.operations': {
+    kind: 'counter',
+    unit: '{operation}',
+    labels: ['direction'],
+    meaning: 'Requests that the disks of the machine have ended; `direction` is read or write.',
+  },
+  'system.filesystem.utilization': {
+    kind: 'gauge',
+    unit: '1',
+    labels: [],
+    meaning: 'How full the file system of the state directory is: 1 is full.',
+  },
   'system.memory.available': {
     kind: 'gauge',
     unit: 'By',
@@ -103,6 +182,61 @@ export const METRICS = {
     meaning: 'Memory of the machine that programs could still get without swapping.',
   },
   'system.memory.limit': { kind: 'gauge', unit: 'By', labels: [], meaning: 'Memory of the machine.' },
+  'system.network.errors': {
+    kind: 'counter',
+    unit: '{error}',
+    labels: ['interface'],
+    meaning: 'Packets received or sent with an error; `interface` is loopback or external.',
+  },
+  'system.network.io': {
+    kind: 'counter',
+    unit: 'By',
+    labels: ['direction', 'interface'],
+    meaning: 'Bytes on the network; `direction` is receive or transmit, `interface` is loopback or external.',
+  },
+  'tenfold.database.cache.hit_ratio': {
+    kind: 'gauge',
+    unit: '1',
+    labels: ['database'],
+    meaning: 'Share of the blocks of this second that were in the shared buffers; absent when none was needed.',
+  },
+  'tenfold.database.io': {
+    kind: 'counter',
+    unit: 'By',
+    labels: ['database', 'direction'],
+    meaning:
+      'Bytes that the whole server moved between its buffers and files; `direction` is read or write. PostgreSQL 16 and newer.',
+  },
+  'tenfold.database.locks.waiting': {
+    kind: 'gauge',
+    unit: '{lock}',
+    labels: ['database'],
+    meaning: 'Locks of the whole server that somebody waits for.',
+  },
+  'tenfold.database.rows': {
+    kind: 'counter',
+    unit: '{row}',
+    labels: ['database', 'operation'],
+    meaning: 'Rows by `operation`: returned (read from tables and indexes), inserted, updated, deleted.',
+  },
+  'tenfold.database.temporary.written': {
+    kind: 'counter',
+    unit: 'By',
+    labels: ['database'],
+    meaning: 'Written to temporary files: sorts and joins that did not fit into their memory.',
+  },
+  'tenfold.database.waits': {
+    kind: 'gauge',
+    unit: '{connection}',
+    labels: ['database', 'wait'],
+    meaning: 'Connections that run a statement and wait for something: Lock, LWLock, IO, Client, IPC …',
+  },
+  'tenfold.database.wal.written': {
+    kind: 'counter',
+    unit: 'By',
+    labels: ['database'],
+    meaning: 'Write-ahead log of the whole server.',
+  },
   'tenfold.gateway.aborted': {
     kind: 'counter',
     unit: '{request}',
@@ -126,6 +260,12 @@ export const METRICS = {
     unit: '{attempt}',
     labels: ['service'],
     meaning: 'Attempts on a further instance after one had failed.',
+  },
+  'tenfold.gateway.retries.refused': {
+    kind: 'counter',
+    unit: '{attempt}',
+    labels: ['service'],
+    meaning: 'Attempts that would have been safe, but were not made: the retry budget of the service was spent.',
   },
   'tenfold.gateway.upstream.failures': {
     kind: 'counter',
@@ -163,6 +303,12 @@ export const METRICS = {
     unit: '1',
     labels: [],
     meaning: 'Share of the time of all processors that the hypervisor gave to others while we wanted it.',
+  },
+  'tenfold.host.filesystem.free': {
+    kind: 'gauge',
+    unit: 'By',
+    labels: [],
+    meaning: 'Room that is left on the file system of the state directory.',
   },
   'tenfold.instance.active_requests': {
     kind: 'gauge',

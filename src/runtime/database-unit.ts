@@ -16,6 +16,8 @@ import type { SystemCode } from './system-code.ts'
 export interface DatabaseUnit extends Component {
   /** Where services find it. @throws TF_NOT_RUNNING before the start */
   url(): string
+  /** The same for the control plane, which sees more. @throws TF_NOT_RUNNING before the start */
+  adminUrl(): string
   /**
    * Applies migrations and runs seeds that an edited blueprint has and this database has not. Throws what `migrate` and
    * `runSeeds` throw; the server runs on, and what was applied before the failure stays.
@@ -99,6 +101,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
 
   return {
     url: () => cluster.url(),
+    adminUrl: () => cluster.adminUrl(),
     async start(signal) {
       prepare('starting')
       try {

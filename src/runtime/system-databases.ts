@@ -26,6 +26,8 @@ export interface SystemDatabases extends Component {
   drop(name: string): Promise<void>
   /** Where services find a database. @throws TF_NOT_RUNNING before its start */
   url(name: string): string
+  /** The same for the control plane, which sees more. @throws TF_NOT_RUNNING before its start */
+  adminUrl(name: string): string
 }
 
 /**
@@ -37,6 +39,12 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
   const { blueprint } = context
   const databases = Object.values(blueprint.databases)
   const units = new Map<string, DatabaseUnit>()
+
+  function unitNamed(name: string): DatabaseUnit {
+    const unit = units.get(name)
+    if (unit !== undefined) return unit
+    throw new TenfoldError('TF_NOT_RUNNING', `expected database ${name} to have been started`)
+  }
 
   return {
     async start(signal) {
@@ -69,11 +77,8 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
       units.delete(name)
       await unit?.stop()
     },
-    url(name) {
-      const unit = units.get(name)
-      if (unit !== undefined) return unit.url()
-      throw new TenfoldError('TF_NOT_RUNNING', `expected database ${name} to have been started`)
-    },
+    url: (name) => unitNamed(name).url(),
+    adminUrl: (name) => unitNamed(name).adminUrl(),
   }
 }
 

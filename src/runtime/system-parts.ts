@@ -25,7 +25,7 @@ import { createSystemDatabases } from './system-databases.ts'
 import { createSystemGateway, keepGatewayFrames } from './system-gateway.ts'
 import type { SystemServices } from './system-services.ts'
 import { createSystemServices } from './system-services.ts'
-import { createSystemTelemetry } from './system-telemetry.ts'
+import { createCollectors, createSystemTelemetry } from './system-telemetry.ts'
 
 /**
  * Everything that runs of a system. The control socket opens before the rest and closes after it, so that the start
@@ -97,6 +97,7 @@ class WiredParts implements SystemParts {
         append,
         clock,
       }),
+      ...createCollectors(context, { append, adminUrl: (name) => this.#databases.adminUrl(name) }),
     ]
     // Whoever waits for the code is told by its own start; nobody may be waiting.
     this.#code.promise.catch(() => undefined)

@@ -1,5 +1,9 @@
 import { join } from 'node:path'
+import type { MetricFrame } from '../control/metric-frame.ts'
+import type { Component } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
+import { createHostIoMetrics } from '../telemetry/host-io.ts'
+import { createPostgresMetrics } from '../telemetry/postgres-metrics.ts'
 import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
 import type { PartsContext } from './parts-context.ts'
@@ -29,6 +33,25 @@ export function createSystemTelemetry(context: PartsContext): Telemetry {
       if (metricsUrl !== undefined) context.change((snapshot) => ({ ...snapshot, telemetry: { metricsUrl } }))
     },
   }
+}
+
+/** What is measured from outside: the servers of databases that are ready, disks and network of the machine. */
+export function createCollectors(
+  { state, snapshots, clock }: PartsContext,
+  options: { readonly append: (frame: MetricFrame) => void; readonly adminUrl: (database: string) => string },
+): readonly Component[] {
+  const { append, adminUrl } = options
+  return [
+    createHostIoMetrics({ directory: state.directory, clock, append }),
+    createPostgresMetrics({
+      databases: () =>
+        Object.values(snapshots.current().databases)
+          .filter((database) => database.state === 'ready')
+          .map(({ name }) => ({ name, url: adminUrl(name) })),
+      clock,
+      append,
+    }),
+  ]
 }
 
 /** Where the metrics are served, by `TENFOLD_METRICS_PORT`: a port, `off`, or nothing for 9464 or the next free one. */
