@@ -9,6 +9,7 @@ import { TenfoldError, hasCode } from '../core/errors.ts'
 import { checkBlueprint, configurationOf } from './check.ts'
 import { loadingFailure } from './loading-failure.ts'
 import { kindOf } from './describe-value.ts'
+import { offerOwnPackage } from './own-package.ts'
 import { blueprintError } from './problem.ts'
 import type { ResolvedBlueprint } from './resolved-blueprint.ts'
 
@@ -89,6 +90,7 @@ function missing(file: string, seen: readonly string[]): TenfoldError {
 }
 
 async function importBlueprint(file: string, clock: Clock): Promise<{ readonly default?: unknown }> {
+  offerOwnPackage()
   const late = Promise.withResolvers<never>()
   const cancel = clock.schedule(LOADING_MAX_MS, () => late.reject(tooSlow(file)))
   try {

@@ -118,6 +118,14 @@ export const ERROR_CODES = {
     meaning: 'The history of measurements can not be read: its disk is full or read-only, or the system is stopping.',
     remedy: 'Make room or make it writable; it is tried again every 10 s. What runs is not affected.',
   },
+  TF_INIT_EXISTS: {
+    meaning: 'There is a blueprint already where `tenfold init` would write one; it never overwrites.',
+    remedy: 'Use the one that is there, move it away, or write another beside it with `--config NAME`.',
+  },
+  TF_INIT_NOTHING_FOUND: {
+    meaning: '`tenfold init` found nothing in the directory that starts a server.',
+    remedy: 'Name the directory of the application, give it a start script, or write the blueprint by hand.',
+  },
   TF_INPUT_INVALID: {
     meaning: 'A request, or the arguments of a command, are not what the receiver expects.',
     remedy: 'Correct what the message names; the details list every problem.',

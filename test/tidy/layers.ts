@@ -6,6 +6,7 @@
 export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> = {
   core: [],
   blueprint: ['core'],
+  init: ['core', 'blueprint'],
   objectives: ['core'],
   sql: ['core', 'blueprint'],
   control: ['core', 'blueprint'],
