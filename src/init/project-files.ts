@@ -25,9 +25,11 @@ const SOURCE = /(?:^|\/)(?:package\.json|tsconfig[^/]*\.json|Procfile|\.env|bin\
 /**
  * Reads a project: the nearest files first, within limits, so that a directory of any size takes a moment. What can't
  * be read is as if it were not there.
+ *
+ * @param filesMax how many files and directories are looked at
  */
-export async function readProject(directory: string): Promise<ProjectFiles> {
-  const paths = await listFiles(directory)
+export async function readProject(directory: string, filesMax: number = FILES_MAX): Promise<ProjectFiles> {
+  const paths = await listFiles(directory, filesMax)
   const texts = new Map<string, string>()
   for (const path of paths) {
     if (texts.size === TEXTS_MAX) break
@@ -44,7 +46,7 @@ export async function readProject(directory: string): Promise<ProjectFiles> {
 }
 
 /** Level by level, in alphabetical order: what is near the top is seen even where there is too much. */
-async function listFiles(directory: string): Promise<readonly string[]> {
+async function listFiles(directory: string, filesMax: number): Promise<readonly string[]> {
   const found: string[] = []
   let level = ['']
   for (let depth = 0; depth < DEPTH_MAX && level.length > 0; depth++) {
@@ -55,7 +57,7 @@ async function listFiles(directory: string): Promise<readonly string[]> {
         const path = parent === '' ? entry.name : `${parent}/${entry.name}`
         found.push(entry.isDirectory() ? `${path}/` : path)
         if (entry.isDirectory() && !LEFT_OUT.test(entry.name)) next.push(path)
-        if (found.length === FILES_MAX) return found
+        if (found.length === filesMax) return found
       }
     }
     level = next

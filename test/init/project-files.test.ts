@@ -40,12 +40,12 @@ test('sees files and directories, and reads what may say something', async () =>
 })
 
 test('takes what is near the top where there is too much, and passes over what it may not read', async () => {
-  const many = Object.fromEntries(Array.from({ length: 4_100 }, (_, index) => [`a/b/${index}.txt`, '']))
+  const many = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`a/b/${index}.txt`, '']))
   const directory = directoryWith({ ...many, 'server.js': 'x', 'z/closed/app.js': '', 'large.js': ' '.repeat(300_000) })
   chmodSync(join(directory, 'z/closed'), 0)
-  const { paths, texts } = await readProject(directory)
+  const { paths, texts } = await readProject(directory, 30)
   chmodSync(join(directory, 'z/closed'), 0o700)
-  expect(paths.size).toBe(4_000)
+  expect(paths.size).toBe(30)
   expect(texts.get('server.js')).toBe('x')
   expect(texts.has('large.js')).toBe(false)
 })
