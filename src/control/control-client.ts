@@ -47,12 +47,16 @@ export interface ControlClient {
   series(query: SeriesQuery, signal?: AbortSignal): Promise<readonly Series[]>
   /**
    * What instances have printed: the last `tail` (default 100) lines of each, instance by instance, then, with `follow`,
-   * every new one until `signal` or the end of the system.
+   * every new one until `signal` or the end of the system. `since` (milliseconds since the epoch), `grep` and `trace`
+   * (texts that a line must hold) leave out lines before they are counted.
    */
   logs(options?: {
     service?: string | undefined
     instance?: string | undefined
     tail?: number | undefined
+    since?: number | undefined
+    grep?: string | undefined
+    trace?: string | undefined
     follow?: boolean
     signal?: AbortSignal
   }): AsyncGenerator<LogLine, void, undefined>

@@ -9,8 +9,8 @@ import type { FrameStore } from './frame-store.ts'
 import type { JsonRoute } from './json-route.ts'
 import { jsonRoute, jsonStream } from './json-route.ts'
 import { createJsonSocket } from './json-socket.ts'
-import type { LogLine, LogSource } from './log-source.ts'
-import { followLines } from './log-source.ts'
+import type { LineFilter, LogLine, LogSource } from './log-source.ts'
+import { followLines, isLineWanted } from './log-source.ts'
 import type { SeriesQuery, SeriesSource } from './series-query.ts'
 import { seriesInput } from './series-input.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
@@ -37,6 +37,9 @@ export const SNAPSHOT_WAIT_MS_MAX = 60_000
 
 /** Lines of one instance that a request for logs reads back at most. */
 export const LOG_TAIL_MAX = 10_000
+
+/** Length of a text that lines are searched for. */
+const LOG_TEXT_MAX = 1_000
 
 /**
  * The control socket of a running system, for its owner alone: the snapshot, commands, and metric frames. The protocol
@@ -131,14 +134,23 @@ function logsRoute(logs: LogSource, services: () => readonly string[]): JsonRout
       instance: z.string().optional(),
       tail: count.max(LOG_TAIL_MAX).default(100),
       follow: z.enum(['true', 'false']).default('false'),
+      since: z.coerce.number().optional(),
+      grep: z.string().max(LOG_TEXT_MAX).optional(),
+      trace: z.string().max(LOG_TEXT_MAX).optional(),
     }),
-    async handle({ input: { service, instance, tail, follow }, signal }) {
+    async handle({ input: { service, instance, tail, follow, since, grep, trace }, signal }) {
+      const filter: LineFilter = {
+        sinceEpochMs: since,
+        contains: [grep, trace].filter((text) => text !== undefined),
+      }
       const isWanted = (line: LogLine): boolean =>
-        (service === undefined || line.service === service) && (instance === undefined || line.instance === instance)
+        (service === undefined || line.service === service) &&
+        (instance === undefined || line.instance === instance) &&
+        isLineWanted(line.line, line.atEpochMs, filter)
       // Subscribed first: a line printed in between comes twice rather than never.
       const news = follow === 'true' ? followLines(logs, isWanted, signal) : undefined
       const names = service === undefined ? services() : [service]
-      const past = (await Promise.all(names.map((name) => logs.last(name, tail, instance)))).flat()
+      const past = (await Promise.all(names.map((name) => logs.last(name, tail, instance, filter)))).flat()
       return jsonStream(inTurn(past, news))
     },
   })

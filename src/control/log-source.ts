@@ -5,12 +5,32 @@ export interface LogLine {
   readonly service: string
   readonly instance: string
   readonly line: string
+  /**
+   * When it was written, if the line says so itself; else, for a new line, when it was read, which is some 200 ms later,
+   * and for an old one the time of the line before it. Absent for an old line before the first that says.
+   */
+  readonly atEpochMs?: number
+}
+
+/** Which lines are wanted, beside where they come from. */
+export interface LineFilter {
+  /** From this moment on. */
+  readonly sinceEpochMs?: number | undefined
+  /** Texts that a line must hold, all of them, as they are. */
+  readonly contains?: readonly string[] | undefined
+}
+
+/** Whether a filter wants a line; of one whose time nobody knows only the text counts. */
+export function isLineWanted(line: string, atEpochMs: number | undefined, filter: LineFilter): boolean {
+  const { sinceEpochMs, contains = [] } = filter
+  if (sinceEpochMs !== undefined && atEpochMs !== undefined && atEpochMs < sinceEpochMs) return false
+  return contains.every((text) => line.includes(text))
 }
 
 /** Where the control server reads the output of instances; `runtime` gives it the fleet's. */
 export interface LogSource {
-  /** The last lines of a service's instances, at most `count` of each; of one of them where it is named. */
-  last(service: string, count: number, instance?: string): Promise<readonly LogLine[]>
+  /** The last lines of a service's instances that are wanted, at most `count` of each; of one of them where it is named. */
+  last(service: string, count: number, instance?: string, filter?: LineFilter): Promise<readonly LogLine[]>
   /** Calls `listener` with each new line until the returned function is called. */
   subscribe(listener: (line: LogLine) => void): () => void
 }

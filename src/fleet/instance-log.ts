@@ -3,9 +3,12 @@ import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
+import type { LineFilter } from '../control/log-source.ts'
 import type { FollowedLog } from './followed-log.ts'
 import { followLog } from './followed-log.ts'
-import { lastLines } from './last-lines.ts'
+import { timeOfLine } from './line-time.ts'
+import type { PastLine } from './past-lines.ts'
+import { pastLines } from './past-lines.ts'
 import type { LogRotation } from './rotate-log.ts'
 import { LOG_ROTATION_DEFAULT } from './rotate-log.ts'
 
@@ -14,6 +17,8 @@ export interface InstanceLine {
   readonly service: string
   readonly instance: string
   readonly line: string
+  /** When it says that it was written; else when it was read, or, of an old line, the time of the one before. */
+  readonly atEpochMs?: number
 }
 
 /** The output of all instances below one directory: followed, kept small, and read back. */
@@ -25,8 +30,9 @@ export interface InstanceLogs {
    * included. Nothing for what has never printed.
    *
    * @param count how many of each instance at most
+   * @param filter which lines count
    */
-  last(service: string, count: number, instance?: string): Promise<readonly InstanceLine[]>
+  last(service: string, count: number, instance?: string, filter?: LineFilter): Promise<readonly InstanceLine[]>
   /** Passes on what has come until now, and ends. */
   close(): Promise<void>
 }
@@ -80,7 +86,10 @@ export function createInstanceLogs(options: InstanceLogsOptions): InstanceLogs {
   }
 
   function give(service: string, instance: string, lines: readonly string[]): void {
-    for (const line of lines) for (const listener of listeners) listener({ service, instance, line })
+    for (const line of lines) {
+      const atEpochMs = timeOfLine(line) ?? clock.epochMs()
+      for (const listener of listeners) listener({ service, instance, line, atEpochMs })
+    }
   }
 
   async function lookAtAll(): Promise<void> {
@@ -103,11 +112,16 @@ export function createInstanceLogs(options: InstanceLogsOptions): InstanceLogs {
     return looking
   }
 
-  async function lastOf(service: string, instance: string, count: number): Promise<readonly string[]> {
+  async function lastOf(
+    service: string,
+    instance: string,
+    count: number,
+    filter: LineFilter,
+  ): Promise<readonly PastLine[]> {
     const path = join(directory, service, `${instance}${SUFFIX}`)
-    let lines = await lastLines(path, count)
+    let lines = await pastLines(path, count, filter)
     for (let age = 1; age <= rotation.keep && lines.length < count; age++) {
-      lines = [...(await lastLines(`${path}.${age}`, count - lines.length)), ...lines]
+      lines = [...(await pastLines(`${path}.${age}`, count - lines.length, filter)), ...lines]
     }
     return lines
   }
@@ -119,12 +133,12 @@ export function createInstanceLogs(options: InstanceLogsOptions): InstanceLogs {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    async last(service, count, instance) {
+    async last(service, count, instance, filter = {}) {
       const files = namesIn(join(directory, service)).filter((file) => file.endsWith(SUFFIX))
       const all = files.map((file) => file.slice(0, -SUFFIX.length)).sort(inNumericOrder)
       const lines: InstanceLine[] = []
       for (const name of all.filter((name) => instance === undefined || name === instance)) {
-        for (const line of await lastOf(service, name, count)) lines.push({ service, instance: name, line })
+        for (const line of await lastOf(service, name, count, filter)) lines.push({ service, instance: name, ...line })
       }
       return lines
     },
