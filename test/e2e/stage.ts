@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -48,6 +49,8 @@ export interface RunOptions {
   /** What runs in place of `node bin/tenfold.js`, before the arguments. */
   readonly program?: readonly string[]
   readonly timeoutMs?: number
+  /** Runs as this account; only root can. The directory has to be theirs. */
+  readonly user?: { readonly uid: number; readonly gid: number }
 }
 
 /** A command line that has ended. */
@@ -96,7 +99,7 @@ export function stage(
     }
   }
 
-  /** Everything that carries the mark of a run of the stage, or names its directory. */
+  /** Everything that carries the mark of a run of the stage, names its directory or is in it. */
   const processes = (): readonly ProcessRow[] => {
     for (const state of states()) {
       const record = readJson(join(state, 'processes.json')) as { runToken?: string } | undefined
@@ -107,12 +110,22 @@ export function stage(
       (row) =>
         !ours.has(row.pid) &&
         isRunning(row) &&
-        (tokens.has(environmentOf(row.pid, RUN_VARIABLE) ?? '') || commandOf(row.pid).includes(directory)),
+        (tokens.has(environmentOf(row.pid, RUN_VARIABLE) ?? '') ||
+          commandOf(row.pid).includes(directory) ||
+          directoryOf(row.pid).startsWith(directory)),
     )
   }
 
-  onTestFinished(async () => {
+  const endControlPlanes = (): void => {
     for (const run of runs) run.signal('SIGKILL')
+    for (const row of processes()) if (directoryOf(row.pid) === directory) signalProcess(row, 'SIGKILL')
+  }
+  // When the whole run of tests is cut short.
+  process.once('exit', endControlPlanes)
+  onTestFinished(async () => {
+    process.removeListener('exit', endControlPlanes)
+    // First those that would start again what is ended.
+    endControlPlanes()
     await Promise.all(runs.map((run) => run.ended))
     for (const state of states()) await reapLeftovers(join(state, 'processes.json')).catch(() => undefined)
     for (const row of processes()) signalProcess(row, 'SIGKILL')
@@ -150,6 +163,7 @@ function start(directory: string, args: readonly string[], options: RunOptions):
     env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, VITEST: undefined, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
+    ...options.user,
   })
   const text = { out: '', err: '' }
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text.out += chunk))
@@ -225,6 +239,15 @@ export async function ask<Answer = Record<string, unknown>>(url: string, path = 
 function commandOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
+  } catch {
+    return ''
+  }
+}
+
+/** Where a process works; empty if we may not know. */
+function directoryOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`)
   } catch {
     return ''
   }

@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
 import type { ResolvedBlueprint } from '../../blueprint/resolved-blueprint.ts'
 import type { ControlClient } from '../../control/control-client.ts'
+import type { RunningSystem } from '../../control/running-system.ts'
 import { findRunning } from '../../control/running-system.ts'
 import { openStateDirectory } from '../../control/state-directory.ts'
 import { stateDirectoryOf } from '../../control/state-paths.ts'
 import { findChildUser } from '../../core/child-user.ts'
 import { sleep, systemClock } from '../../core/clock.ts'
 import { hasCode, TenfoldError } from '../../core/errors.ts'
+import { isRunning } from '../../core/process-identity.ts'
 import { reapLeftovers } from '../../core/reap-leftovers.ts'
 import { namedSystem } from '../blueprint-argument.ts'
 import type { Command } from '../command.ts'
@@ -44,6 +46,8 @@ interface Outcome {
 const POLL_MS = 50
 /** At its start and at its end a control plane holds its state and has no socket; starting can mean to end leftovers. */
 const UNREACHABLE_MS_MAX = 20_000
+/** From the end of everything that it ran to its own. */
+const LEAVING_MS_MAX = 2_000
 
 async function stopSystem(blueprint: ResolvedBlueprint, control: ControlClient, signal: AbortSignal): Promise<Outcome> {
   const directory = stateDirectoryOf(blueprint)
@@ -53,9 +57,10 @@ async function stopSystem(blueprint: ResolvedBlueprint, control: ControlClient, 
   let stopped = false
   for (;;) {
     try {
+      const running = await findRunning(directory)
       await control.command('stop', {}, { signal })
       stopped = true
-      await hasEnded(directory, signal)
+      await hasEnded(directory, running, signal)
     } catch (error) {
       if (!hasCode(error, 'TF_NOT_RUNNING')) throw error
     }
@@ -69,9 +74,13 @@ async function stopSystem(blueprint: ResolvedBlueprint, control: ControlClient, 
 }
 
 /** Also where the control plane is killed while it stops: what it leaves is reaped next. */
-async function hasEnded(directory: string, signal: AbortSignal): Promise<void> {
+async function hasEnded(directory: string, running: RunningSystem | undefined, signal: AbortSignal): Promise<void> {
   try {
     while ((await findRunning(directory)) !== undefined) await sleep(systemClock, POLL_MS, signal)
+    // A program that holds a system as a part of itself goes on, so its end is not waited for long.
+    const giveUpMs = systemClock.nowMs() + LEAVING_MS_MAX
+    const isThere = (): boolean => running !== undefined && isRunning(running)
+    while (isThere() && systemClock.nowMs() < giveUpMs) await sleep(systemClock, POLL_MS, signal)
   } catch (error) {
     if (!signal.aborted) throw error
     throw new TenfoldError('TF_ABORTED', 'expected to wait for the end of the system, but was interrupted', {

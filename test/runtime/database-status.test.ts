@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import type { ClusterState } from '../../src/clusters/cluster-state.ts'
+import { databaseStatus } from '../../src/runtime/database-unit.ts'
+
+const server = { version: '18.4', port: 5001, process: undefined }
+const of = (
+  state: ClusterState,
+  preparation?: Parameters<typeof databaseStatus>[2],
+): { state: string; reason?: string | undefined } => {
+  const { state: name, reason } = databaseStatus('orders', { ...server, state }, preparation)
+  return { state: name, reason }
+}
+
+const cases: readonly [ClusterState, Parameters<typeof databaseStatus>[2], ReturnType<typeof of>][] = [
+  [{ kind: 'stopped' }, undefined, { state: 'stopped', reason: undefined }],
+  [{ kind: 'initialising' }, { state: 'starting' }, { state: 'starting', reason: 'making the data directory' }],
+  [{ kind: 'recovering' } as ClusterState, { state: 'starting' }, { state: 'recovering', reason: undefined }],
+  [{ kind: 'ready' }, undefined, { state: 'ready', reason: undefined }],
+  [{ kind: 'ready' }, { state: 'migrating', reason: '001.sql' }, { state: 'migrating', reason: '001.sql' }],
+  [{ kind: 'ready' }, { state: 'seeding', reason: 'orders' }, { state: 'seeding', reason: 'orders' }],
+  // A cluster that leaves is not being seeded any more.
+  [{ kind: 'stopping' }, { state: 'seeding', reason: 'orders' }, { state: 'stopped', reason: 'stopping' }],
+  // What failed first is what a person has to read, not that it was stopped for it.
+  [{ kind: 'stopped' }, { state: 'failed', reason: 'no disk' }, { state: 'failed', reason: 'no disk' }],
+  [{ kind: 'failed', reason: 'no disk' }, undefined, { state: 'failed', reason: 'no disk' }],
+  [
+    { kind: 'backing-off', reason: 'it was killed', delayMs: 200 } as ClusterState,
+    undefined,
+    { state: 'failed', reason: 'it was killed; next attempt in 200 ms' },
+  ],
+]
+
+test.each(cases)('cluster %j, preparation %j', (state, preparation, expected) => {
+  expect(of(state, preparation)).toEqual(expected)
+})
+
+test('a cluster that runs has a node with its port and pid; a stopped one has none', () => {
+  const process = { identity: { pid: 4711, startTime: '1' } } as never
+  expect(databaseStatus('orders', { ...server, process, state: { kind: 'ready' } }, undefined)).toEqual({
+    name: 'orders',
+    state: 'ready',
+    version: '18.4',
+    nodes: [{ id: 'orders-1', role: 'primary', pid: 4711, port: 5001 }],
+  })
+  expect(databaseStatus('orders', { ...server, state: { kind: 'stopped' } }, undefined).nodes).toEqual([])
+})

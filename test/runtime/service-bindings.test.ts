@@ -1,0 +1,62 @@
+import { array, assert, integer, property } from 'fast-check'
+import { expect, test } from 'vitest'
+import type { ResolvedBlueprint } from '../../src/blueprint/resolved-blueprint.ts'
+import { checkBlueprint } from '../../src/blueprint/check.ts'
+import { bindingsOf, connectionsPerInstance } from '../../src/runtime/service-bindings.ts'
+
+function blueprint(services: Record<string, unknown>): ResolvedBlueprint {
+  const system = { name: 'shop', databases: { orders: {}, catalog: {} }, services }
+  return checkBlueprint(system, { file: '/shop/tenfold.config.ts' })
+}
+const service = (max: number, more: Record<string, unknown> = {}): Record<string, unknown> => ({
+  command: 'node server.js',
+  databases: ['orders'],
+  instances: { min: 1, max },
+  ...more,
+})
+const places = { databaseUrl: (name: string) => `postgres://h/${name}`, internalUrl: 'http://127.0.0.1:9000' }
+
+test('gives a service the databases and services that it lists, and nothing else', () => {
+  const shop = blueprint({
+    api: service(2, { calls: ['prices'] }),
+    prices: service(1, { databases: ['catalog'] }),
+    mail: service(1, { databases: [] }),
+  })
+  expect(bindingsOf('api', shop, places)).toEqual({
+    layout: 1,
+    service: 'api',
+    databases: { orders: { shards: [{ url: 'postgres://h/orders' }], connectionsMax: 10 } },
+    services: { prices: { url: 'http://127.0.0.1:9000/prices' } },
+  })
+  expect(bindingsOf('mail', shop, places)).toMatchObject({ databases: {}, services: {} })
+})
+
+test('refuses what is not known yet', () => {
+  const shop = blueprint({ api: service(1) })
+  for (const [name, internalUrl] of [
+    ['api', undefined],
+    ['apo', places.internalUrl],
+  ] as const) {
+    expect(() => bindingsOf(name, shop, { ...places, internalUrl })).toThrow(
+      expect.objectContaining({ code: 'TF_NOT_RUNNING' }),
+    )
+  }
+})
+
+test('all instances of all services together stay below what a cluster takes, as long as there is one for each', () => {
+  assert(
+    property(array(integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 6 }), (maxima) => {
+      const services = Object.fromEntries(maxima.map((max, index) => [`service-${index}`, service(max)]))
+      const each = connectionsPerInstance(blueprint(services), 'orders')
+      const instances = maxima.reduce((sum, max) => sum + max, 0)
+      expect(each).toBeGreaterThanOrEqual(1)
+      expect(each).toBeLessThanOrEqual(10)
+      if (instances <= 90) expect(each * instances).toBeLessThanOrEqual(90)
+    }),
+  )
+})
+
+test('services that do not use a database leave its connections to the others', () => {
+  const shop = blueprint({ api: service(9), mail: service(50, { databases: ['catalog'] }) })
+  expect([connectionsPerInstance(shop, 'orders'), connectionsPerInstance(shop, 'catalog')]).toEqual([10, 1])
+})
