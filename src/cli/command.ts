@@ -12,11 +12,14 @@ export const EXIT = {
   interrupted: 130,
 } as const
 
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+/** One of `EXIT`, or what a program ended with that was run for somebody. */
+export type ExitCode = number
 
 /** One option of a command, `--name`. */
 export interface CommandOption {
   readonly type: 'boolean' | 'string'
+  /** One letter, `-c`. */
+  readonly short?: string
   /** What stands for the value in help: `--seed NUMBER`. */
   readonly value?: string
   readonly description: string
@@ -27,6 +30,8 @@ export interface CommandInput {
   /** The positional argument, or its default. */
   readonly argument: string
   readonly options: Readonly<Record<string, string | boolean | undefined>>
+  /** What stood after `--`. */
+  readonly rest: readonly string[]
   readonly terminal: Terminal
   /** Aborted by the first Ctrl-C or SIGTERM: end in order. */
   readonly signal: AbortSignal
@@ -41,7 +46,10 @@ export interface Command {
   readonly summary: string
   /** What it does and guarantees, a few lines. */
   readonly description: string
-  readonly argument: { readonly name: string; readonly description: string; readonly default: string }
+  /** Without a default it has to be given. */
+  readonly argument: { readonly name: string; readonly description: string; readonly default?: string }
+  /** What may stand after `--`; without it, nothing may. */
+  readonly rest?: { readonly name: string; readonly description: string }
   readonly options: Readonly<Record<string, CommandOption>>
   readonly examples: readonly (readonly [line: string, meaning: string])[]
   run(input: CommandInput): Promise<ExitCode>
@@ -51,7 +59,7 @@ export interface Command {
 export const COMMON_OPTIONS: Readonly<Record<string, CommandOption>> = {
   config: { type: 'string', value: 'NAME', description: 'use NAME.config.ts instead of tenfold.config.ts' },
   json: { type: 'boolean', description: 'print machine-readable JSON' },
-  help: { type: 'boolean', description: 'show this text' },
+  help: { type: 'boolean', short: 'h', description: 'show this text' },
 }
 
 /** The blueprint argument that most commands take. */
@@ -59,4 +67,9 @@ export const BLUEPRINT_ARGUMENT: Command['argument'] = {
   name: 'BLUEPRINT',
   description: 'a blueprint file, or a directory with a tenfold.config.ts',
   default: '.',
+}
+
+/** For commands whose argument is something else. */
+export const SYSTEM_OPTION: Readonly<Record<'system', CommandOption>> = {
+  system: { type: 'string', value: 'BLUEPRINT', description: 'the system that is meant (default: .)' },
 }

@@ -5,8 +5,10 @@ import { down } from './commands/down.ts'
 import { init } from './commands/init.ts'
 import { logs } from './commands/logs.ts'
 import { rehearse } from './commands/rehearse.ts'
+import { run } from './commands/run.ts'
+import { sql } from './commands/sql.ts'
 import { status } from './commands/status.ts'
 import { up } from './commands/up.ts'
 
 /** Every command of `tenfold`, in the order of the help. */
-export const COMMANDS: readonly Command[] = [init, check, up, apply, status, logs, rehearse, down]
+export const COMMANDS: readonly Command[] = [init, check, up, apply, status, logs, run, sql, rehearse, down]

@@ -18,15 +18,25 @@ export function overview(commands: readonly Command[]): string {
 /** The text of `tenfold COMMAND --help`. */
 export function commandHelp(command: Command): string {
   const options = Object.entries({ ...command.options, ...COMMON_OPTIONS }).map(
-    ([name, { value, description }]) => [`--${name}${value === undefined ? '' : ` ${value}`}`, description] as const,
+    ([name, { short, value, description }]) =>
+      [
+        `${short === undefined ? '' : `-${short}, `}--${name}${value === undefined ? '' : ` ${value}`}`,
+        description,
+      ] as const,
   )
-  const { argument } = command
+  const { argument, rest } = command
+  const isNeeded = argument.default === undefined
+  const needed = isNeeded ? argument.name : `[${argument.name}]`
   return [
-    `Usage: tenfold ${command.name} [${argument.name}] [options]`,
+    `Usage: tenfold ${command.name} ${needed} [options]${rest === undefined ? '' : ` -- ${rest.name}`}`,
     '',
     command.description,
     '',
-    ...columns([[argument.name, `${argument.description} (default: ${argument.default})`], ...options]),
+    ...columns([
+      [argument.name, isNeeded ? argument.description : `${argument.description} (default: ${argument.default})`],
+      ...(rest === undefined ? [] : [[rest.name, rest.description] as const]),
+      ...options,
+    ]),
     '',
     'Examples:',
     ...columns(command.examples),

@@ -13,6 +13,7 @@ export type CommandLine =
       readonly command: Command
       readonly argument: string
       readonly options: Readonly<Record<string, string | boolean | undefined>>
+      readonly rest: readonly string[]
     }
 
 /**
@@ -27,12 +28,17 @@ export function parseCommandLine(argv: readonly string[], commands: readonly Com
   const command = commands.find(({ name }) => name === first)
   if (command === undefined) throw unknownCommand(first, commands)
 
-  const { values, positionals } = parseOptions(command, rest)
+  const end = rest.indexOf('--')
+  const passedOn = end === -1 ? [] : rest.slice(end + 1)
+  const { values, positionals } = parseOptions(command, end === -1 ? rest : rest.slice(0, end))
   if (values['help'] === true) return { kind: 'help', command }
-  if (positionals.length > 1) {
-    throw usage(`expected one ${command.argument.name}, got ${positionals.join(' ')}`, command)
-  }
-  return { kind: 'run', command, argument: positionals[0] ?? command.argument.default, options: values }
+  const { name, default: byDefault } = command.argument
+  if (positionals.length > 1) throw usage(`expected one ${name}, got ${positionals.join(' ')}`, command)
+  const argument = positionals[0] ?? byDefault
+  if (argument === undefined) throw usage(`expected ${command.name} ${name}, got no ${name}`, command)
+  if (end !== -1 && command.rest === undefined)
+    throw usage(`expected nothing after --, got ${passedOn.join(' ')}`, command)
+  return { kind: 'run', command, argument, options: values, rest: passedOn }
 }
 
 function parseOptions(
@@ -40,9 +46,9 @@ function parseOptions(
   args: readonly string[],
 ): { values: Record<string, string | boolean | undefined>; positionals: string[] } {
   const options = Object.fromEntries(
-    Object.entries({ ...command.options, ...COMMON_OPTIONS }).map(([name, { type }]) => [
+    Object.entries({ ...command.options, ...COMMON_OPTIONS }).map(([name, { type, short }]) => [
       name,
-      { type, ...(name === 'help' ? { short: 'h' } : {}) },
+      { type, ...(short === undefined ? {} : { short }) },
     ]),
   )
   try {

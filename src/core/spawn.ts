@@ -18,13 +18,10 @@ export async function spawnBehindGate(options: SubprocessOptions, joinFiles: rea
   const { user, cwd = '/' } = options
   const files: FileHandle[] = []
   try {
-    await mkdir(dirname(options.outputFile), { recursive: true })
-    const output = await open(options.outputFile, 'a', 0o600)
-    files.push(output)
-    if (user !== undefined) await letReopen(output, user)
     for (const file of joinFiles) files.push(await open(file, 'w'))
-    const [, ...groups] = files.map((file) => file.fd)
-    const stdio: StdioOptions = ['ignore', output.fd, output.fd, 'pipe', ...groups]
+    const groups = files.map((file) => file.fd)
+    const streams = options.isAttached === true ? ATTACHED : await intoFile(options, files)
+    const stdio: StdioOptions = [...streams, 'pipe', ...groups]
     const gated = gateCommand({ command: options.command, args: options.args ?? [], env: options.env }, groups.length)
     const identity = user === undefined ? {} : { uid: user.uid, gid: user.gid }
     const child = spawn(gated.command, gated.args, { cwd, env: gated.env, stdio, detached: true, ...identity })
@@ -38,6 +35,20 @@ export async function spawnBehindGate(options: SubprocessOptions, joinFiles: rea
   } finally {
     await Promise.all(files.map((file) => file.close()))
   }
+}
+
+const ATTACHED = ['inherit', 'inherit', 'inherit'] as const
+
+/** Both outputs into the file, which is added to those to close when the child has them. */
+async function intoFile(
+  { outputFile, user }: SubprocessOptions,
+  files: FileHandle[],
+): Promise<['ignore', number, number]> {
+  await mkdir(dirname(outputFile), { recursive: true })
+  const output = await open(outputFile, 'a', 0o600)
+  files.push(output)
+  if (user !== undefined) await letReopen(output, user)
+  return ['ignore', output.fd, output.fd]
 }
 
 /** The error for what kept a program from starting: an error code of the system, or `'LEFT'`. */

@@ -19,6 +19,8 @@ export interface SubprocessOptions {
   limits?: ResourceLimits | undefined
   /** File that both output streams are appended to; it outlives us, so a child never blocks on a dead reader. */
   outputFile: string
+  /** Reads our standard input and writes to our outputs instead; `outputFile` is then only a name in errors. @default false */
+  isAttached?: boolean
   /** What asks the child to leave. @default 'SIGTERM' */
   stopSignal?: 'SIGTERM' | 'SIGINT'
 }

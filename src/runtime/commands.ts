@@ -3,6 +3,7 @@ import type { ControlCommand } from '../control/control-command.ts'
 import { controlCommand } from '../control/control-command.ts'
 import type { RehearsalStatus } from '../control/snapshot.ts'
 import type { Applier } from './apply.ts'
+import type { JobPlace } from './jobs.ts'
 
 /** What the commands of a running system act on. */
 export interface CommandTargets {
@@ -11,6 +12,10 @@ export interface CommandTargets {
   showRehearsal(status: RehearsalStatus): void
   /** @throws TF_NOT_RUNNING while the system starts */
   applier(): Applier
+  /** @throws TF_USAGE for a service that does not run, TF_SECRET_MISSING */
+  job(service: string, id: string): Promise<JobPlace>
+  /** Where a database is, password included. @throws TF_USAGE for one that does not run */
+  databaseUrl(database: string): string
 }
 
 /** The commands of the control socket. */
@@ -38,6 +43,19 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
     apply: controlCommand({
       input: z.strictObject({ plan: z.string() }),
       run: ({ plan }, { signal }) => targets.applier().apply(plan, { signal }),
+    }),
+    job: controlCommand({
+      input: z.strictObject({
+        service: z.string(),
+        id: z.string().regex(/^[\w-]{1,80}$/),
+        // Only for the audit log: arguments may hold what is nobody's business.
+        program: z.string(),
+      }),
+      run: ({ service, id }) => targets.job(service, id),
+    }),
+    database: controlCommand({
+      input: z.strictObject({ name: z.string() }),
+      run: ({ name }) => ({ url: targets.databaseUrl(name) }),
     }),
     rehearsal: controlCommand({
       input: rehearsalStatus,

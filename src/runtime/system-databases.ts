@@ -6,8 +6,9 @@ import { createExternalServer } from '../clusters/external-server.ts'
 import type { PostgresBinaries } from '../clusters/postgres-binaries.ts'
 import { findPostgresBinaries } from '../clusters/postgres-binaries.ts'
 import type { Component } from '../core/component.ts'
-import { ensureOwnedDirectory } from '../core/owned-directory.ts'
+import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
+import { ensureOwnedDirectory } from '../core/owned-directory.ts'
 import { outputFileOf } from '../fleet/instance-hosts/local.ts'
 import type { DatabaseUnit } from './database-unit.ts'
 import { createDatabaseUnit } from './database-unit.ts'
@@ -43,7 +44,14 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
   function unitNamed(name: string): DatabaseUnit {
     const unit = units.get(name)
     if (unit !== undefined) return unit
-    throw new TenfoldError('TF_NOT_RUNNING', `expected database ${name} to have been started`)
+    const known = Object.keys(context.blueprint.databases)
+    if (known.includes(name)) {
+      throw new TenfoldError('TF_NOT_RUNNING', `expected database ${name} to have been started`)
+    }
+    const meant = didYouMean(name, known)
+    throw new TenfoldError('TF_USAGE', `expected a database (${known.join(', ')}), got ${JSON.stringify(name)}`, {
+      hint: meant === undefined ? 'name one of them' : `did you mean ${meant}?`,
+    })
   }
 
   return {
@@ -63,6 +71,7 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
     async bring(database, code, signal) {
       const running = units.get(database.name)
       if (running !== undefined) return running.update(database, code, signal)
+      await ensureOwnedDirectory(join(context.state.logsDirectory, database.name))
       const isEmbedded = database.engine.kind === 'embedded'
       const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
       const unit = unitOf(context, database, binaries, Promise.resolve(code))

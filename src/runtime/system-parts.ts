@@ -12,6 +12,7 @@ import type { Gateway } from '../gateway/gateway-component.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Applier } from './apply.ts'
 import { createApplier } from './apply.ts'
+import { jobPlace } from './jobs.ts'
 import { systemCommands } from './commands.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
@@ -81,6 +82,8 @@ class WiredParts implements SystemParts {
         requestStop: () => context.requestStop(),
         scale: (service, count) => this.#services?.scale(service, count),
         applier: () => this.applier(),
+        job: (service, id) => jobPlace(context, this.#services, service, id),
+        databaseUrl: (name) => this.#databases.url(name),
         showRehearsal: (rehearsal) => context.change((snapshot) => ({ ...snapshot, rehearsal })),
       }),
     })

@@ -1,7 +1,8 @@
 import type { Component } from '../core/component.ts'
+import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { InstanceTelemetry } from '../fleet/instance-telemetry.ts'
-import type { LocalInstanceHost } from '../fleet/instance-hosts/local.ts'
+import type { JobSurroundings, LocalInstanceHost } from '../fleet/instance-hosts/local.ts'
 import { createLocalInstanceHost } from '../fleet/instance-hosts/local.ts'
 import type { Revision } from '../fleet/revision.ts'
 import type { RolloutOptions } from '../fleet/rollout.ts'
@@ -22,6 +23,8 @@ export interface SystemServices extends Component {
   add(revision: Revision, signal: AbortSignal): Promise<void>
   /** Replaces the instances of a service, as its supervisor does. */
   replace(revision: Revision, options: RolloutOptions): Promise<void>
+  /** Where a program of a service runs that is not one of its instances. @throws TF_USAGE, TF_SECRET_MISSING */
+  surroundingsOf(service: string, id: string): Promise<JobSurroundings>
   /** What runs of a service; undefined when it does not. */
   revisionOf(service: string): Revision | undefined
   /** Stops a service: requests under way are finished. Nothing happens if it does not run. */
@@ -65,6 +68,16 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
     return supervisor
   }
 
+  function find(name: string): ServiceSupervisor {
+    const supervisor = supervisors.get(name)
+    if (supervisor !== undefined) return supervisor
+    const known = [...supervisors.keys()].join(', ')
+    const meant = didYouMean(name, supervisors.keys())
+    throw new TenfoldError('TF_USAGE', `expected a running service (${known}), got ${JSON.stringify(name)}`, {
+      hint: meant === undefined ? 'name one of them' : `did you mean ${meant}?`,
+    })
+  }
+
   return {
     async start(signal) {
       const { blueprint } = context
@@ -102,6 +115,10 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
     async replace(revision, options) {
       await supervisors.get(revision.service.name)?.replace(revision, options)
     },
+    async surroundingsOf(service, id) {
+      const { revision } = find(service)
+      return host!.surroundingsOf({ id, ...revision })
+    },
     revisionOf: (service) => supervisors.get(service)?.revision,
     async remove(service) {
       const supervisor = supervisors.get(service)
@@ -115,12 +132,7 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
       for (const service of supervisors.keys()) await host?.rebind(service)
     },
     scale(name, count) {
-      const supervisor = supervisors.get(name)
-      if (supervisor === undefined) {
-        const known = [...supervisors.keys()].join(', ')
-        throw new TenfoldError('TF_USAGE', `expected a running service (${known}), got ${JSON.stringify(name)}`)
-      }
-      supervisor.scale(count)
+      find(name).scale(count)
     },
   }
 }

@@ -19,6 +19,20 @@ import { pathInRelease } from '../release.ts'
 export interface LocalInstanceHost extends InstanceHost {
   /** Rewrites a service's bindings document; its instances see the change by themselves. */
   rebind(service: string): Promise<void>
+  /**
+   * What another program needs to run as an instance does: it reaches what the service reaches, and serves nothing.
+   *
+   * @throws TF_SECRET_MISSING
+   */
+  surroundingsOf(request: InstanceRequest): Promise<JobSurroundings>
+}
+
+/** Where a program of a service runs that is not one of its instances. */
+export interface JobSurroundings {
+  /** The whole environment, secrets included: for the program and nobody else. */
+  readonly env: Readonly<Record<string, string>>
+  /** The blueprint's directory in the release. */
+  readonly cwd: string
 }
 
 export interface LocalInstanceHostOptions {
@@ -100,6 +114,11 @@ class LocalHost implements LocalInstanceHost {
       this.#ports.delete(port)
       throw error
     }
+  }
+
+  async surroundingsOf(request: InstanceRequest): Promise<JobSurroundings> {
+    const { PORT: _port, HOST: _host, TENFOLD_LISTENS_ON: _own, ...env } = await this.#environment(request, 0)
+    return { env, cwd: pathInRelease(request.release, this.#options.blueprintDirectory) }
   }
 
   async rebind(service: string): Promise<void> {
