@@ -17,6 +17,8 @@ const FLOAT = 1
 const HISTOGRAM = 2
 const LEVEL = 3
 const TAGS = 4
+/** Counts of a bucket that stand beside its index. */
+const SMALL_COUNTS = 8
 
 /** Whole numbers above this are kept as 32-bit floats, like fractions: seven digits. */
 const INTEGER_MAX = 2 ** 50
@@ -24,7 +26,8 @@ const INTEGER_MAX = 2 ** 50
 /**
  * The samples as bytes: in order of their series, each as varint(4 × step in the number + tag) and its value. Whole
  * numbers are zigzag varints, so a 0 of the next series takes two bytes; fractions are 32-bit floats; a histogram is
- * its non-empty buckets, as steps in the index and counts.
+ * its non-empty buckets, as varint(8 × step in the index + count), where a count above 7 is 0 and follows by itself: most
+ * buckets take one byte.
  */
 export function encodeSamples(samples: StoredSamples): Uint8Array {
   const writer = createWriter()
@@ -88,8 +91,9 @@ function writeHistogram(writer: ByteWriter, { buckets, sum, max }: SerialisedHis
   writer.varint(buckets.length)
   let last = 0
   for (const [index, count] of buckets) {
-    writer.varint(index - last)
-    writer.varint(count)
+    const isSmall = count < SMALL_COUNTS
+    writer.varint((index - last) * SMALL_COUNTS + (isSmall ? count : 0))
+    if (!isSmall) writer.varint(count)
     last = index
   }
   writer.varint(Math.min(Math.round(sum), Number.MAX_SAFE_INTEGER))
@@ -100,8 +104,10 @@ function readHistogram(reader: ByteReader, isWanted: boolean): SerialisedHistogr
   const buckets: [number, number][] = []
   let index = 0
   for (let left = reader.varint(); left > 0; left--) {
-    index += reader.varint()
-    const count = reader.varint()
+    const head = reader.varint()
+    const small = head % SMALL_COUNTS
+    index += (head - small) / SMALL_COUNTS
+    const count = small === 0 ? reader.varint() : small
     if (isWanted) buckets.push([index, count])
   }
   return { buckets, sum: reader.varint(), max: reader.varint() }
