@@ -108,13 +108,8 @@ test('a blueprint that was edited between two starts is the one that runs', asyn
 
 const wrong: readonly [args: string[], says: RegExp][] = [
   [['upp'], /did you mean up\?/],
-  [['up', '--prot', '80'], /did you mean --port\?/],
-  [['up', '--port', 'http'], /expected --port to be a number from 0 to 65535, got "http"/],
   [['up', '--port', ''], /expected --port/],
   [['up', '--once', '--times', '-1'], /'--times' argument is ambiguous/],
-  [['up', '.', 'two'], /expected one BLUEPRINT, got \. two/],
-  [['rehearse', '--seed', 'x'], /expected --seed/],
-  [['logs', '--tail', 'many'], /expected --tail to be a whole number/],
   [['logs', '--service', 'wbe'], /did you mean web\?/],
   [['status', '--json=yes'], /--json/],
 ]

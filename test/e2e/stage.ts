@@ -19,9 +19,12 @@ import { connectControl } from '../../src/control/control-client.ts'
 import type { SystemSnapshot } from '../../src/control/snapshot.ts'
 import { sleep, systemClock } from '../../src/core/clock.ts'
 import { hasCode } from '../../src/core/errors.ts'
+import type { Guardian } from '../../src/core/guardian-link.ts'
+import { createGuardian } from '../../src/core/guardian-link.ts'
 import type { ProcessRow } from '../../src/core/process-identity.ts'
-import { isRunning, signalProcess } from '../../src/core/process-identity.ts'
+import { identifyProcess, isRunning, signalProcess } from '../../src/core/process-identity.ts'
 import { environmentOf, readProcessTable, RUN_VARIABLE } from '../../src/core/process-table.ts'
+import { uniqueId } from '../../src/core/random.ts'
 import { reapLeftovers } from '../../src/core/reap-leftovers.ts'
 
 /** The checkout that is tried. */
@@ -76,6 +79,11 @@ export interface Run {
 export const TEST_TIMEOUT_MS = 180_000
 /** The time that a start takes on a machine that does ten other things. */
 const END_TIMEOUT_MS = 90_000
+
+/** Carried by every command line that is tried here, and by what it starts in the background. */
+const RUN_TOKEN = `e2e-${uniqueId()}`
+/** Ends them when the tests are killed; it goes when they do. */
+let guardian: Guardian | undefined
 
 /** An empty stage. */
 export function stage(
@@ -146,6 +154,9 @@ export function stage(
     tenfold(args, runOptions = {}) {
       const run = start(directory, args, runOptions)
       runs.push(run)
+      const identity = identifyProcess(run.process.pid ?? 0)
+      guardian ??= createGuardian(RUN_TOKEN)
+      if (identity !== undefined) void guardian.watch({ ...identity, stopSignal: 'SIGTERM', controlGroups: [] })
       return run
     },
     end: (args, runOptions) => self.tenfold(args, runOptions).ended,
@@ -160,7 +171,14 @@ function start(directory: string, args: readonly string[], options: RunOptions):
   const { program = [process.execPath, LAUNCHER], timeoutMs = END_TIMEOUT_MS } = options
   const child = spawn(program[0]!, [...program.slice(1), ...args], {
     cwd: options.cwd ?? directory,
-    env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, VITEST: undefined, ...options.env },
+    env: {
+      ...process.env,
+      NO_COLOR: undefined,
+      FORCE_COLOR: undefined,
+      VITEST: undefined,
+      [RUN_VARIABLE]: RUN_TOKEN,
+      ...options.env,
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
     ...options.user,
