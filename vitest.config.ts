@@ -5,6 +5,9 @@ const conditions = ['tenfold-source', 'module', 'node']
 /** Releases of the example systems are copies of this checkout, tests and all. */
 const releases = '**/.tenfold/**'
 const slow = ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts']
+const engines = ['test/engines/**/*.test.ts']
+/** They need a network and other people's programs, so they run only when asked for: --project engines. */
+const isAskedForEngines = process.argv.includes('engines')
 
 export default defineConfig({
   ssr: { resolve: { conditions } },
@@ -14,7 +17,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts', 'systems/**/*.test.ts'], exclude: [...slow, releases] },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts', 'systems/**/*.test.ts'],
+          exclude: [...slow, ...engines, releases],
+        },
       },
       {
         extends: true,
@@ -28,6 +35,9 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      ...(isAskedForEngines
+        ? [{ extends: true as const, test: { name: 'engines', include: engines, fileParallelism: false } }]
+        : []),
     ],
   },
 })
