@@ -25,6 +25,7 @@ function samplesOf({ name: service, metrics, endpoints }: ServiceUpstreams): Met
     value('tenfold.gateway.queue.length', metrics.queued, { service }),
     value('tenfold.gateway.upstream.failures', metrics.upstreamFailures, { service }),
     value('tenfold.gateway.retries', metrics.retries, { service }),
+    value('tenfold.gateway.retries.refused', metrics.retriesRefused, { service }),
     value('tenfold.gateway.aborted', metrics.aborted, { service }),
   ]
   for (const { id: instance, inFlight } of endpoints) {

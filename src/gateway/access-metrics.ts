@@ -8,6 +8,8 @@ export interface ServiceMetrics {
   /** Requests that wait for an instance, now. */
   queued: number
   retries: number
+  /** Retries that would have been safe, but that the service's budget did not have. */
+  retriesRefused: number
   /** Attempts that an instance refused, broke off or did not answer in time. */
   upstreamFailures: number
   /** Requests whose client left before the last byte. */
@@ -29,6 +31,7 @@ export function createServiceMetrics(): ServiceMetrics {
     inFlight: 0,
     queued: 0,
     retries: 0,
+    retriesRefused: 0,
     upstreamFailures: 0,
     aborted: 0,
     latencyUs,
@@ -38,6 +41,7 @@ export function createServiceMetrics(): ServiceMetrics {
     },
     reset() {
       this.retries = 0
+      this.retriesRefused = 0
       this.upstreamFailures = 0
       this.aborted = 0
       for (const histogram of latencyUs) histogram?.reset()

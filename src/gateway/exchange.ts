@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
+import { formatRequestTimeout, REQUEST_TIMEOUT_HEADER } from '../core/request-timeout.ts'
 import type { Deadlined, DeadlineList } from './deadline-list.ts'
+import type { DeadlineWheel } from './deadline-wheel.ts'
 import type { GatewayErrorCode, GatewayResponse, ResponseOwner } from './gateway-response.ts'
 import { answerError } from './gateway-response.ts'
 import { RequestBody } from './request-body.ts'
@@ -24,6 +26,8 @@ export interface ExchangeInput {
   /** The client waits for 100 Continue before it sends the body. */
   readonly expectsContinue: boolean
   readonly startedMs: number
+  /** How long another service waits for this answer; undefined: as long as we do. */
+  readonly callerTimeoutMs: number | undefined
 }
 
 /** What all exchanges share. */
@@ -31,6 +35,8 @@ export interface ExchangeContext {
   readonly clock: Clock
   /** Deadlines between two pieces of an answer. */
   readonly idleDeadlines: DeadlineList
+  /** Deadlines of callers that wait for less than the service may take. */
+  readonly callerDeadlines: DeadlineWheel
   /** The gateway is leaving: every answer is the last one on its connection. */
   isStopping: boolean
 }
@@ -61,6 +67,8 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
   #sentMs = 0
   #hasAnswerBytes = false
   #isRetried = false
+  /** The caller's own deadline comes before the service's. */
+  #isCallersDeadline = false
   /** Length of the answer's body where it is known and small enough to come in one piece. */
   #bodyLength = -1
   #wholeBody: Buffer | undefined
@@ -74,12 +82,16 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
   }
 
   start(): void {
-    const { service, request, response, startedMs } = this.#input
+    const { service, request, response, startedMs, callerTimeoutMs = Infinity } = this.#input
     service.metrics.inFlight += 1
+    service.retryBudget.countRequest(startedMs)
     response.own(this)
     // Behind another answer on the same connection (pipelining) it is not told when that connection ends.
     if (response.socket === null) this.#followSocket(request.socket)
-    service.answerDeadlines.set(this, startedMs)
+    this.#isCallersDeadline = callerTimeoutMs < service.answerDeadlines.timeoutMs
+    if (callerTimeoutMs === 0) return this.#failDeadline()
+    if (this.#isCallersDeadline) this.#context.callerDeadlines.set(this, startedMs + callerTimeoutMs)
+    else service.answerDeadlines.set(this, startedMs)
     this.#place(undefined)
   }
 
@@ -99,6 +111,9 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     this.#controller = undefined
     this.#hasAnswerBytes = false
     this.#sentMs = this.#context.clock.nowMs()
+    const timeLeft = formatRequestTimeout(this.dueMs - this.#sentMs)
+    if (this.#isRetried) head.headers[head.headers.length - 1] = timeLeft
+    else head.headers.push(REQUEST_TIMEOUT_HEADER, timeLeft)
     upstream.send({ method: request.method as string, path: target, headers: head.headers, body: this.#body }, this)
   }
 
@@ -114,9 +129,10 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     else this.#phase = 'sent'
   }
 
-  /** An upload that moves is not late. */
+  /** An upload that moves is not late, unless for a caller who waits no longer. */
   onBodySent(): void {
-    if (this.#phase === 'sent') this.#input.service.answerDeadlines.set(this, this.#context.clock.nowMs())
+    if (this.#phase === 'sent' && !this.#isCallersDeadline)
+      this.#input.service.answerDeadlines.set(this, this.#context.clock.nowMs())
   }
 
   onResponseStarted(): void {
@@ -193,11 +209,13 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
       method: request.method as string,
       error,
     })
-    if (isSafe && !this.#isRetried) {
+    const isRetry = isSafe && !this.#isRetried && service.retryBudget.take(this.#context.clock.nowMs())
+    if (isRetry) {
       this.#isRetried = true
       service.metrics.retries += 1
       this.#place(upstream)
     } else {
+      if (isSafe && !this.#isRetried) service.metrics.retriesRefused += 1
       this.#fail(502, 'upstream_failed', `expected an answer from ${service.name}, got ${reasonOf(error)}`)
     }
   }
@@ -206,13 +224,17 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     const { service } = this.#input
     if (this.#phase === 'placing') {
       service.stopWaiting(this)
-      this.#fail(503, 'queue_full', 'expected an instance to have room in time, got none')
+      if (this.#isCallersDeadline) this.#failDeadline()
+      else this.#fail(503, 'queue_full', 'expected an instance to have room in time, got none')
     } else if (this.#phase === 'answering' || this.#phase === 'ended') {
       // With the answer complete, or held back by its client, it is the client that stands still.
       if (this.#phase === 'answering' && !this.#isPaused) service.metrics.upstreamFailures += 1
       this.#input.request.socket.resetAndDestroy()
     } else if (this.#body?.isStarved === true) {
       this.#fail(408, 'request_timeout', 'expected the whole body in time, got only a part')
+    } else if (this.#isCallersDeadline) {
+      // The service may take longer than this caller waits: that is no failure of its, and no measure of its speed.
+      this.#failDeadline()
     } else {
       service.metrics.upstreamFailures += 1
       this.#upstream?.observe(this.#context.clock.nowMs() - this.#sentMs)
@@ -261,6 +283,11 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     // A client that was never told to continue may send the body or leave it out: nothing after it could be told apart.
     const isLast = expectsContinue || status === 408 || this.#context.isStopping
     answerError(response, { status, code, message, requestId: head.requestId, isLast })
+  }
+
+  #failDeadline(): void {
+    const { name } = this.#input.service
+    this.#fail(504, 'deadline_exceeded', `expected ${name} to begin its answer while its caller waits, got nothing`)
   }
 
   readonly #onBodyWanted = (): void => {

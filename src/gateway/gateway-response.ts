@@ -25,6 +25,7 @@ function tellOwner(this: GatewayResponse): void {
 /** The codes of errors that the gateway itself answers with. */
 export type GatewayErrorCode =
   | 'bad_request'
+  | 'deadline_exceeded'
   | 'too_many_headers'
   | 'no_route'
   | 'no_ready_instance'

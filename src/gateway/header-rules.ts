@@ -1,3 +1,5 @@
+import { REQUEST_TIMEOUT_HEADER } from '../core/request-timeout.ts'
+
 /** Headers that belong to one connection (RFC 9110 7.6.1) and those that the gateway always writes itself. */
 export type HeaderRule =
   /** Goes on unchanged. */
@@ -9,6 +11,7 @@ export type HeaderRule =
   | 'content-length'
   | 'transfer-encoding'
   | 'request-id'
+  | 'request-timeout'
 
 const RULES: ReadonlyMap<string, HeaderRule> = new Map<string, HeaderRule>([
   ['host', 'host'],
@@ -16,6 +19,7 @@ const RULES: ReadonlyMap<string, HeaderRule> = new Map<string, HeaderRule>([
   ['content-length', 'content-length'],
   ['transfer-encoding', 'transfer-encoding'],
   ['x-request-id', 'request-id'],
+  [REQUEST_TIMEOUT_HEADER, 'request-timeout'],
   ['keep-alive', 'drop'],
   ['proxy-connection', 'drop'],
   ['proxy-authenticate', 'drop'],

@@ -8,10 +8,11 @@ import type { AccessSource } from './access-frame.ts'
 import { createServiceMetrics } from './access-metrics.ts'
 import { createP2c } from './balancers/p2c.ts'
 import { createDeadlineList } from './deadline-list.ts'
-import type { ExchangeContext } from './exchange.ts'
+import { createDeadlineWheel } from './deadline-wheel.ts'
+import type { ExchangeContext, ExchangeInput } from './exchange.ts'
 import { startExchange } from './exchange.ts'
 import type { GatewayConfig } from './gateway-config.ts'
-import type { GatewayError, GatewayErrorCode, GatewayResponse } from './gateway-response.ts'
+import type { GatewayError, GatewayErrorCode } from './gateway-response.ts'
 import { answerError, rawError } from './gateway-response.ts'
 import type { ListenerHandlers } from './listener.ts'
 import type { ForwardedHead } from './request-headers.ts'
@@ -70,7 +71,12 @@ class BalancingProxy implements Proxy {
   constructor(clock: Clock, random: Random) {
     this.#clock = clock
     this.#random = random
-    this.#context = { clock, idleDeadlines: createDeadlineList(ANSWER_IDLE_MS), isStopping: false }
+    this.#context = {
+      clock,
+      idleDeadlines: createDeadlineList(ANSWER_IDLE_MS),
+      callerDeadlines: createDeadlineWheel(),
+      isStopping: false,
+    }
     this.#stopSweeping = clock.every(SWEEP_MS, () => this.#sweep(), { unref: true })
   }
 
@@ -93,22 +99,27 @@ class BalancingProxy implements Proxy {
   entrance(entrance: Entrance): ListenerHandlers {
     const routeOf: Router = entrance === 'public' ? (path) => this.#routePublic(path) : routeInternally
     return {
-      onRequest: (request, response, expectsContinue) => this.#handle(routeOf, request, response, expectsContinue),
+      onRequest: (request, response, expectsContinue) => {
+        const place = this.#locate(routeOf, request)
+        // From outside it would be anybody's choice what counts as a failure of the service.
+        const callerTimeoutMs = entrance === 'internal' && 'head' in place ? place.head.timeoutMs : undefined
+        this.#handle(place, { request, response, expectsContinue, callerTimeoutMs })
+      },
       onUpgrade: (request, socket, firstBytes) => this.#handleUpgrade(routeOf, request, socket, firstBytes),
     }
   }
 
-  #handle(routeOf: Router, request: IncomingMessage, response: GatewayResponse, expectsContinue: boolean): void {
-    const startedMs = this.#clock.nowMs()
-    const place = this.#locate(routeOf, request)
+  #handle(
+    place: Place | GatewayError,
+    asked: Pick<ExchangeInput, 'request' | 'response' | 'expectsContinue' | 'callerTimeoutMs'>,
+  ): void {
     if ('status' in place) {
-      const isLast = place.status !== 404 || expectsContinue
+      const isLast = place.status !== 404 || asked.expectsContinue
       this.#count(place.code)
-      answerError(response, { ...place, isLast })
+      answerError(asked.response, { ...place, isLast })
       return
     }
-    const { head, target, service } = place
-    startExchange(this.#context, { request, response, head, target, service, expectsContinue, startedMs })
+    startExchange(this.#context, { ...asked, ...place, startedMs: this.#clock.nowMs() })
   }
 
   #handleUpgrade(routeOf: Router, request: IncomingMessage, socket: Duplex, firstBytes: Buffer): void {
@@ -186,6 +197,7 @@ class BalancingProxy implements Proxy {
   #sweep(): void {
     const nowMs = this.#clock.nowMs()
     this.#context.idleDeadlines.sweep(nowMs)
+    this.#context.callerDeadlines.sweep(nowMs)
     for (const service of this.services.values()) service.answerDeadlines.sweep(nowMs)
   }
 }

@@ -1,4 +1,5 @@
 import { uniqueId } from '../core/random.ts'
+import { parseRequestTimeout } from '../core/request-timeout.ts'
 import { headerRule } from './header-rules.ts'
 
 /** What is known of the connection that a request came on. */
@@ -15,6 +16,8 @@ export interface ForwardedHead {
   /** Whether a body follows, by its framing alone: a GET may have one, a POST none. */
   readonly hasBody: boolean
   readonly requestId: string
+  /** How long the sender says that it waits for the answer; its header is not among `headers`. */
+  readonly timeoutMs: number | undefined
   /** Host as the client sent it; empty where HTTP/1.0 left it out. */
   readonly host: string
 }
@@ -39,6 +42,7 @@ export function forwardHead(rawHeaders: readonly string[], origin: RequestOrigin
   const headers: string[] = []
   let host: string | undefined
   let requestId: string | undefined
+  let timeoutMs: number | undefined
   let hasBody = false
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
@@ -59,13 +63,15 @@ export function forwardHead(rawHeaders: readonly string[], origin: RequestOrigin
       hasBody = true
     } else if (rule === 'request-id') {
       requestId ??= isRequestId(value) ? value : undefined
+    } else if (rule === 'request-timeout') {
+      timeoutMs ??= parseRequestTimeout(value)
     }
   }
   if (host === undefined && origin.httpVersion !== '1.0') return refuse('expected a Host header, got none')
   requestId ??= uniqueId()
   if (host !== undefined && host !== '') headers.push('host', host, 'x-forwarded-host', host)
   headers.push('x-forwarded-for', origin.remoteAddress, 'x-forwarded-proto', 'http', 'x-request-id', requestId)
-  return { headers, hasBody, requestId, host: host ?? '' }
+  return { headers, hasBody, requestId, timeoutMs, host: host ?? '' }
 }
 
 /** Whether a head was refused. */

@@ -4,6 +4,8 @@ import type { Endpoint, GatewayService } from './gateway-config.ts'
 import type { DeadlineList } from './deadline-list.ts'
 import { createDeadlineList } from './deadline-list.ts'
 import type { ServiceMetrics } from './access-metrics.ts'
+import type { RetryBudget } from './retry-budget.ts'
+import { createRetryBudget } from './retry-budget.ts'
 import type { Upstream } from './upstream.ts'
 import { createUpstream } from './upstream.ts'
 
@@ -24,6 +26,7 @@ export interface ServiceUpstreams {
   readonly metrics: ServiceMetrics
   /** Deadlines for the first byte of the answer. */
   readonly answerDeadlines: DeadlineList
+  readonly retryBudget: RetryBudget
   readonly isEmpty: boolean
   readonly endpoints: readonly Upstream[]
   /** Takes over what the control plane says; an instance that stays keeps its connections and its memory. */
@@ -51,6 +54,7 @@ class BalancedService implements ServiceUpstreams {
   readonly name: string
   readonly metrics: ServiceMetrics
   readonly answerDeadlines: DeadlineList = createDeadlineList(30_000)
+  readonly retryBudget: RetryBudget = createRetryBudget()
   readonly #clock: Clock
   readonly #balancer: Balancer
   readonly #queue = new Set<Waiter>()

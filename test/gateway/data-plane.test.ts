@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { accessFrame } from '../../src/gateway/access-frame.ts'
-import type { Backend } from './data-plane-for-tests.ts'
+import type { Answer, Backend } from './data-plane-for-tests.ts'
 import { errorCodeOf, send, sendRaw, startBackend, startDataPlane } from './data-plane-for-tests.ts'
 
 /** A backend that answers with its name. */
@@ -72,9 +72,8 @@ describe('the data plane', () => {
     await using backend = await startBackend('api-2', (request, response) => request.pipe(response))
     const dead = { id: 'api-1', host: '127.0.0.1', port: await closedPort() }
     await using plane = await startDataPlane([dead, backend.endpoint])
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => send(plane.port, '/', { method: 'POST', body: `body ${i}` })),
-    )
+    const answers: Answer[] = []
+    for (let i = 0; i < 20; i++) answers.push(await send(plane.port, '/', { method: 'POST', body: `body ${i}` }))
     expect(answers.map(({ status, text }) => `${status} ${text}`)).toEqual(
       Array.from({ length: 20 }, (_, i) => `200 body ${i}`),
     )
