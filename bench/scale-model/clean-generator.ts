@@ -15,6 +15,8 @@ export interface Beside extends Latency {
   readonly gatewayCores: number
 }
 
+const BURN_EXTRA_MS = 1_500
+
 /**
  * How a generator fares at a fixed rate while `count` instances use up quotas that add up to `sum`. The requests go to
  * another instance, without a limit and with nothing to do, so that their latency is that of generator and gateway.
@@ -28,25 +30,22 @@ export async function measureCleanGenerator(
   context.log(`clean generator: ${ratePerSecond} requests a second beside instances that use up their quotas`)
   const burning = stage.instances(service)
   let seed = 0
-  const beside = (sum: number) => async (): Promise<Beside> => {
-    holdAll(burning, { cpu: Math.max(sum, 0.1) / burning.length })
-    await burnAll(burning, sum > 0)
-    try {
-      return await rig.trial(`generator at ${ratePerSecond}/s beside ${sum} CPU`, async () => {
-        const usage = watchPath(rig)
-        const latency = await openLoop(stage.url, ['/free'], stage.instances('free'), {
-          ratePerSecondEach: ratePerSecond,
-          seconds,
-          seed: ++seed,
-          signal: context.signal,
-        })
-        return { ...latency, ...usage() }
+  const beside = (sum: number) => (): Promise<Beside> =>
+    rig.trial(`generator at ${ratePerSecond}/s beside ${sum} CPU`, async () => {
+      // Once told, they burn until the last answer is in: the generator opens its connections in between.
+      holdAll(burning, { cpu: Math.max(sum, 0.1) / burning.length })
+      if (sum > 0) await burnAll(burning, seconds * 1_000 + BURN_EXTRA_MS)
+      const usage = watchPath(rig)
+      const latency = await openLoop(stage.url, ['/free'], stage.instances('free'), {
+        ratePerSecondEach: ratePerSecond,
+        seconds,
+        seed: ++seed,
+        signal: context.signal,
       })
-    } finally {
-      holdAll(burning, undefined)
-      await burnAll(burning, false)
-    }
-  }
+      const used = usage()
+      await burnAll(burning, 0)
+      return { ...latency, ...used }
+    })
   const trials = await interleave<string, Beside>(
     rounds,
     Object.fromEntries(sums.map((sum) => [`sum ${sum}`, beside(sum)])),

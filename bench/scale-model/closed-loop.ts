@@ -51,7 +51,7 @@ export async function closedLoop(
     requestsPerSecond: (requests / Math.max(lastMs - startMs, 1)) * 1_000,
     cpuSecondsPerSecond: cpuSeconds / seconds,
     cpuMsPerRequest: (cpuSeconds / requests) * 1_000,
-    throttledShare: (after.throttledPeriods - before.throttledPeriods) / (after.periods - before.periods),
+    throttledShare: throttledShare(before, after),
   }
 }
 
@@ -83,4 +83,10 @@ export function readAll(machines: readonly Machine[]): GroupReading {
     periods: sum(({ periods }) => periods),
     throttledPeriods: sum(({ throttledPeriods }) => throttledPeriods),
   }
+}
+
+/** Share of the periods between two readings in which the quota was used up; 0 without a quota. */
+export function throttledShare(before: GroupReading, after: GroupReading): number {
+  const periods = after.periods - before.periods
+  return periods > 0 ? (after.throttledPeriods - before.throttledPeriods) / periods : 0
 }

@@ -2,7 +2,7 @@ import type { Figures } from '../benchmark.ts'
 import { interleave, median, spread } from '../benchmark.ts'
 import { startProgram } from '../program.ts'
 import { atCpu } from './adds-up.ts'
-import { readAll } from './closed-loop.ts'
+import { readAll, throttledShare } from './closed-loop.ts'
 import type { ClientOrder, ClientReport } from './postgres-client.ts'
 import type { Quota } from './quota.ts'
 import type { Rig } from './rig.ts'
@@ -80,7 +80,7 @@ export async function measureNodeLatency(
   for (const [suffix, all] of Object.entries(trials)) {
     for (const figure of ['p50Ms', 'p95Ms', 'p99Ms', 'throttledShare'] as const) {
       const value = median(all.map((trial) => trial[figure]))
-      if (!Number.isNaN(value)) figures[`${figure}${suffix}`] = value
+      figures[`${figure}${suffix}`] = value
     }
   }
   return figures
@@ -127,7 +127,7 @@ function trialOf(
         ...report,
         cpuMsPerStatement: (cpuSeconds / report.statements) * 1_000,
         cpuSecondsPerSecond: cpuSeconds / seconds,
-        throttledShare: (after.throttledPeriods - before.throttledPeriods) / (after.periods - before.periods),
+        throttledShare: throttledShare(before, after),
       }
     } finally {
       await client.stop()

@@ -1,7 +1,7 @@
 import { deserialiseHistogram } from '../../src/core/histogram.ts'
 import type { LoadResult } from '../../src/load/load-result.ts'
 import { runLoad } from '../../src/load/run-load.ts'
-import { readAll } from './closed-loop.ts'
+import { readAll, throttledShare } from './closed-loop.ts'
 import type { Machine } from './stage.ts'
 
 /** Response times, and what made them. */
@@ -51,7 +51,7 @@ export async function openLoop(
     cpuMsPerRequest:
       ((after.cpuSeconds - before.cpuSeconds) * 1_000) /
       (result.requests.completed * (1 + WARM_UP_MS / (options.seconds * 1_000))),
-    throttledShare: (after.throttledPeriods - before.throttledPeriods) / (after.periods - before.periods),
+    throttledShare: throttledShare(before, after),
   }
 }
 

@@ -14,6 +14,8 @@ export interface Quota {
 export interface HeldGroup {
   /** Undefined: no quota. */
   hold(quota: Quota | undefined): void
+  /** Its weight against others that want the processor at the same moment; 1024 is that of a process without a group. */
+  weigh(weight: number): void
   read(): GroupReading
 }
 
@@ -69,6 +71,7 @@ function version1(cpu: string, cpuacct: string): HeldGroup {
       writeFileSync(join(cpu, 'cpu.cfs_period_us'), String(periodUs(quota)))
       writeFileSync(join(cpu, 'cpu.cfs_quota_us'), String(quotaUs(quota)))
     },
+    weigh: (weight) => writeFileSync(join(cpu, 'cpu.shares'), String(weight)),
     read() {
       const counters = readGroupTable(cpu, 'cpu.stat')
       return {
@@ -86,6 +89,8 @@ function version2(directory: string): HeldGroup {
       const text = quota === undefined ? 'max' : `${quotaUs(quota)} ${periodUs(quota)}`
       writeFileSync(join(directory, 'cpu.max'), text)
     },
+    // Version 2 counts from 100 where version 1 counts from 1024.
+    weigh: (weight) => writeFileSync(join(directory, 'cpu.weight'), String(Math.max(1, Math.round(weight / 10.24)))),
     read() {
       const counters = readGroupTable(directory, 'cpu.stat')
       return {

@@ -63,10 +63,9 @@ export function holdAll(machines: readonly Machine[], quota: Quota | undefined):
   for (const { group } of machines) group.hold(quota)
 }
 
-/** Makes instances burn all they are given, or end it; each one by its own port. */
-export async function burnAll(machines: readonly Machine[], isBurning: boolean): Promise<void> {
-  const query = `?burn=${isBurning ? 'on' : 'off'}`
-  await Promise.all(machines.map(({ port }) => request(`http://127.0.0.1:${port}/${query}`)))
+/** Makes instances use all they are given for some time; each one is told by its own port. */
+export async function burnAll(machines: readonly Machine[], ms: number): Promise<void> {
+  await Promise.all(machines.map(({ port }) => request(`http://127.0.0.1:${port}/?burn=${Math.round(ms)}`)))
 }
 
 async function calibrate(machine: Machine, kind: WorkKind, guess: number, signal: AbortSignal): Promise<number> {

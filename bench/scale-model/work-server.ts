@@ -9,18 +9,19 @@ import { createServer } from 'node:http'
 //   /?kind=hash&rounds=1000     nothing but the processor's core
 //   /?kind=json&rounds=10       parses and writes a document: allocates, and the collector runs
 //   /?kind=memory&rounds=10     copies blocks of 64 KiB from one place of 64 MiB to another: caches and memory
-//   /?burn=on, /?burn=off       hashes between requests, so that the instance uses all it is given
+//   /?burn=5000                 hashes between requests for so many ms, so that the instance uses all it is given
 //   /?bindings                  where its databases are
 
 const MEMORY_BYTES = 1 << 26
 const BLOCK_BYTES = 1 << 16
 const BURN_ROUNDS = 500
+const BURN_MS_MAX = 15_000
 const text = JSON.stringify(
   Array.from({ length: 40 }, (_, index) => ({ sku: `recipe-${index}`, cents: 1_250 + index, tags: ['a', 'b'] })),
 )
 let memory: Buffer | undefined
 let place = 0
-let isBurning = false
+let burnUntilMs = 0
 
 function hash(rounds: number): number {
   return pbkdf2Sync('dinner', 'salt', rounds, 8, 'sha256').length
@@ -43,17 +44,18 @@ function copy(rounds: number): number {
 }
 
 function burn(): void {
-  if (!isBurning) return
+  if (performance.now() >= burnUntilMs) return
   hash(BURN_ROUNDS)
   setImmediate(burn)
 }
 
 function answer(url: URL): number | string {
   if (url.searchParams.has('bindings')) return readFileSync(process.env['TENFOLD_BINDINGS'] ?? '', 'utf8')
-  if (url.searchParams.has('burn')) {
-    const wasBurning = isBurning
-    isBurning = url.searchParams.get('burn') === 'on'
-    if (isBurning && !wasBurning) setImmediate(burn)
+  const burnMs = url.searchParams.get('burn')
+  if (burnMs !== null) {
+    // It ends by itself: nobody may be left to end it.
+    burnUntilMs = performance.now() + Math.min(Number(burnMs), BURN_MS_MAX)
+    setImmediate(burn)
   }
   const rounds = Number(url.searchParams.get('rounds') ?? 0)
   if (rounds === 0) return 0
