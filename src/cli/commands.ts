@@ -1,6 +1,7 @@
 import type { Command } from './command.ts'
 import { apply } from './commands/apply.ts'
 import { check } from './commands/check.ts'
+import { doctor } from './commands/doctor.ts'
 import { down } from './commands/down.ts'
 import { init } from './commands/init.ts'
 import { logs } from './commands/logs.ts'
@@ -11,4 +12,4 @@ import { status } from './commands/status.ts'
 import { up } from './commands/up.ts'
 
 /** Every command of `tenfold`, in the order of the help. */
-export const COMMANDS: readonly Command[] = [init, check, up, apply, status, logs, run, sql, rehearse, down]
+export const COMMANDS: readonly Command[] = [init, check, up, apply, status, logs, run, sql, rehearse, down, doctor]

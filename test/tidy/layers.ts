@@ -6,6 +6,7 @@
 export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> = {
   core: [],
   blueprint: ['core'],
+  doctor: ['core', 'blueprint', 'control', 'clusters'],
   init: ['core', 'blueprint'],
   objectives: ['core'],
   sql: ['core', 'blueprint'],

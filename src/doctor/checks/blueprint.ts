@@ -1,0 +1,133 @@
+import type { ResolvedBlueprint, ResolvedGateway } from '../../blueprint/resolved-blueprint.ts'
+import type { Check } from '../check.ts'
+import { check } from '../check.ts'
+
+const GATEWAY_DEFAULT: ResolvedGateway = { host: '127.0.0.1', port: 8080, isPortGiven: false }
+/** What the shell does by itself, or starts with something else. */
+const NO_PROGRAM = /^(?:exec|cd|set|export|env|\.|source|if|for|while)$|[/$"'`(]/
+
+/** What a blueprint needs of the machine; without one, what most need. */
+export function blueprintChecks(blueprint: ResolvedBlueprint | undefined): readonly Check[] {
+  const databases = Object.values(blueprint?.databases ?? {})
+  const hasEmbedded = blueprint === undefined || databases.some(({ engine }) => engine.kind === 'embedded')
+  return [
+    gatewayCheck(blueprint?.gateway ?? GATEWAY_DEFAULT),
+    ...(hasEmbedded ? [postgresCheck] : []),
+    ...databases.flatMap(({ name, engine }) =>
+      engine.kind === 'server' ? [serverCheck(name, engine.urlVariable)] : [],
+    ),
+    ...(blueprint === undefined ? [] : ownChecks(blueprint)),
+  ]
+}
+
+function gatewayCheck({ host, port, isPortGiven }: ResolvedGateway): Check {
+  return check({
+    name: 'gateway port',
+    why: 'The gateway listens there.',
+    observe: async (probes) => ({
+      isFree: port === 0 || (await probes.isPortFree(host, port)),
+      running: await probes.runningGatewayPort(),
+    }),
+    judge({ isFree, running }) {
+      if (running === port) return { verdict: 'ok', found: `${port}, on which this system listens now` }
+      if (isFree) return { verdict: 'ok', found: port === 0 ? 'any free one' : `${port} is free` }
+      const found = `${port} is in use`
+      return isPortGiven
+        ? { verdict: 'problem', found, todo: 'choose another in the blueprint, or end what listens there' }
+        : { verdict: 'warning', found, todo: 'nothing, if another port is fine: a free one is taken and printed' }
+    },
+  })
+}
+
+const postgresCheck: Check = check({
+  name: 'PostgreSQL',
+  why: 'Databases without a url run here, from the programs that npm has installed.',
+  observe: (probes) => probes.postgresVersion(),
+  judge: (version) => ({ verdict: 'ok', found: version }),
+})
+
+function serverCheck(name: string, variable: string): Check {
+  return check({
+    name: `database ${name}`,
+    why: `The blueprint has it on a server of its own, at $${variable}.`,
+    async observe(probes) {
+      const url = probes.environment[variable]
+      return url === undefined || url === '' ? undefined : probes.serverVersion(name, url)
+    },
+    judge: (version) =>
+      version === undefined
+        ? { verdict: 'problem', found: `$${variable} is not set`, todo: `set it: export ${variable}=postgres://…` }
+        : { verdict: 'ok', found: `PostgreSQL ${version} answers` },
+  })
+}
+
+function ownChecks({ services, databases, directory }: ResolvedBlueprint): readonly Check[] {
+  const programs = Object.values(services).flatMap(({ program }) =>
+    program.kind === 'command' ? programOf(program.command) : [],
+  )
+  const secrets = Object.values(services).flatMap(({ env }) =>
+    Object.values(env).flatMap((value) => (value.kind === 'secret' ? [value.name] : [])),
+  )
+  const hasDatabases = Object.keys(databases).length > 0
+  return [
+    ...(programs.length > 0 ? [programsCheck([...new Set(programs)])] : []),
+    ...(secrets.length > 0 ? [secretsCheck([...new Set(secrets)])] : []),
+    ...(hasDatabases ? [kyselyCheck(directory)] : []),
+  ]
+}
+
+/** The program that a command begins with, where that can be seen. */
+function programOf(command: string): readonly string[] {
+  const word = command
+    .trim()
+    .split(/[\s;|&]+/)
+    .find((part) => !/^[A-Za-z_]\w*=/.test(part))
+  return word === undefined || word === '' || NO_PROGRAM.test(word) ? [] : [word]
+}
+
+function programsCheck(names: readonly string[]): Check {
+  return check({
+    name: 'programs',
+    why: 'Commands of the blueprint begin with them.',
+    observe: async (probes) => {
+      const found = await Promise.all(names.map(async (name) => ((await probes.hasProgram(name)) ? [] : [name])))
+      return found.flat()
+    },
+    judge: (missing) =>
+      missing.length === 0
+        ? { verdict: 'ok', found: names.join(', ') }
+        : {
+            verdict: 'problem',
+            found: `${missing.join(', ')} can't be found`,
+            todo: 'install it where the account of the children finds it, or write its whole path',
+          },
+  })
+}
+
+function secretsCheck(names: readonly string[]): Check {
+  return check({
+    name: 'secrets',
+    why: 'Services of the blueprint get them from the environment of tenfold.',
+    observe: ({ environment }) => names.filter((name) => environment[name] === undefined),
+    judge: (missing) =>
+      missing.length === 0
+        ? { verdict: 'ok', found: names.join(', ') }
+        : {
+            verdict: 'problem',
+            found: `${missing.join(', ')} not set`,
+            todo: `set what is missing where you start tenfold: export ${missing[0]}=…`,
+          },
+  })
+}
+
+function kyselyCheck(directory: string): Check {
+  return check({
+    name: 'Kysely',
+    why: 'Handles of databases have their query builder from it.',
+    observe: (probes) => probes.hasPackage('kysely', directory),
+    judge: (isThere) =>
+      isThere
+        ? { verdict: 'ok', found: 'installed' }
+        : { verdict: 'warning', found: 'not installed', todo: 'if a service uses it: npm install kysely' },
+  })
+}
