@@ -9,6 +9,7 @@ import type { MetricFrame } from './metric-frame.ts'
 import { ourUid } from './own-directory.ts'
 import { requireRunning } from './running-system.ts'
 import type { Series, SeriesQuery } from './series-query.ts'
+import type { Span } from './span.ts'
 import type { SystemSnapshot } from './snapshot.ts'
 
 /** Talks to a running system. Every call connects anew, so a system that was started again is found. */
@@ -43,6 +44,8 @@ export interface ControlClient {
     follow?: boolean
     signal?: AbortSignal
   }): AsyncGenerator<MetricFrame, void, undefined>
+  /** The spans that are kept of a trace, in the order of their start. @throws TF_HISTORY_UNAVAILABLE */
+  trace(traceId: string, signal?: AbortSignal): Promise<readonly Span[]>
   /** The history of a metric, kept across restarts. @throws TF_HISTORY_UNAVAILABLE */
   series(query: SeriesQuery, signal?: AbortSignal): Promise<readonly Series[]>
   /**
@@ -164,6 +167,15 @@ class SocketControlClient implements ControlClient {
     const route = `/v1/series?${fields}`
     return this.#connect((socket) =>
       jsonSocketRequest<readonly Series[]>(socket, 'GET', route, undefined, { signal, clock: this.#clock }),
+    )
+  }
+
+  trace(traceId: string, signal?: AbortSignal): Promise<readonly Span[]> {
+    return this.#connect((socket) =>
+      jsonSocketRequest<readonly Span[]>(socket, 'GET', `/v1/trace?id=${encodeURIComponent(traceId)}`, undefined, {
+        signal,
+        clock: this.#clock,
+      }),
     )
   }
 

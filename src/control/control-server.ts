@@ -13,6 +13,7 @@ import type { LineFilter, LogLine, LogSource } from './log-source.ts'
 import { followLines, isLineWanted } from './log-source.ts'
 import type { SeriesQuery, SeriesSource } from './series-query.ts'
 import { seriesInput } from './series-input.ts'
+import type { TraceSource } from './span.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 
 /** @see createControlServer */
@@ -25,8 +26,8 @@ export interface ControlServerOptions {
   readonly frames: FrameStore
   /** The output of the instances. */
   readonly logs: LogSource
-  /** The history of the metrics. */
-  readonly series: SeriesSource
+  /** The history of the metrics, and the traces that are kept. */
+  readonly series: SeriesSource & TraceSource
   /** What clients can ask for, by name. */
   readonly commands: Readonly<Record<string, ControlCommand>>
   readonly clock: Clock
@@ -64,6 +65,7 @@ export function createControlServer(options: ControlServerOptions): Component {
         input: seriesInput,
         handle: ({ input }) => options.series.series(input),
       }),
+      'GET /v1/trace': traceRoute(options.series),
       'GET /v1/logs': logsRoute(options.logs, () => Object.keys(snapshots.current().services)),
     },
   })
@@ -124,6 +126,13 @@ function framesRoute(frames: FrameStore): JsonRoute {
       if (input.follow === 'true') return jsonStream(frames.watch({ sinceEpochMs: input.since, signal }))
       return jsonStream(inTurn(frames.since(input.since ?? Number.NEGATIVE_INFINITY), undefined))
     },
+  })
+}
+
+function traceRoute(traces: TraceSource): JsonRoute {
+  return jsonRoute({
+    input: z.strictObject({ id: z.string().regex(/^[0-9a-f]{32}$/, 'expected 32 hexadecimal digits') }),
+    handle: ({ input }) => traces.trace(input.id),
   })
 }
 

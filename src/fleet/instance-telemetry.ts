@@ -3,6 +3,8 @@ import type { Server, Socket } from 'node:net'
 import { createServer } from 'node:net'
 import { checkFrame } from '../control/check-frame.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
+import type { Span } from '../control/span.ts'
+import { asSpan } from '../control/span.ts'
 import type { ChildUser } from '../core/child-user.ts'
 import type { Component } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
@@ -25,11 +27,15 @@ export interface InstanceTelemetryOptions {
   readonly user: ChildUser | undefined
   /** Gets each frame that is valid and from the instance that it names. */
   readonly onFrame: (frame: MetricFrame) => void
+  /** Gets the spans of an instance, which are its own. @default they are left out */
+  readonly onSpans?: (spans: readonly Span[]) => void
 }
 
 const CONNECTIONS_MAX = 2_000
 const LINE_CHARACTERS_MAX = 256 * 1024
 const SAMPLES_MAX = 100
+/** In one line. */
+const SPANS_MAX = 500
 
 /**
  * Listens for the frames of instances. Instances are not trusted: a connection that says something wrong is closed,
@@ -135,7 +141,13 @@ class TelemetryServer implements InstanceTelemetry {
   }
 
   #take(line: string, identity: { service: string; instance: string }, socket: Socket): void {
-    const frame = frameOf(parse(line), identity)
+    const value = parse(line)
+    if (value !== undefined && Array.isArray(value['spans'])) {
+      const spans = value['spans'].slice(0, SPANS_MAX).map(asSpan)
+      this.#options.onSpans?.(spans.flatMap((span) => (span === undefined ? [] : [{ ...span, ...identity }])))
+      return
+    }
+    const frame = frameOf(value, identity)
     if (frame === undefined) socket.destroy()
     else this.#options.onFrame(frame)
   }

@@ -91,6 +91,7 @@ class WiredParts implements SystemParts {
       socket: join(state.runtimeDirectory, 'telemetry.sock'),
       user,
       onFrame: append,
+      onSpans: (spans) => this.#history.addSpans(spans),
     })
     this.#metrics = [
       createHostMetrics({ clock, append }),

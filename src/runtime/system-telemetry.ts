@@ -22,6 +22,7 @@ export function createSystemTelemetry(context: PartsContext): Telemetry {
     frames,
     historyFile: join(state.directory, 'telemetry', 'history.sqlite'),
     listener: metricsListener(environment['TENFOLD_METRICS_PORT']),
+    otlpEndpoint: otlpEndpoint(environment['TENFOLD_OTLP_ENDPOINT']),
     onNotice: (notice) => context.notice(notice),
     clock,
   })
@@ -52,6 +53,17 @@ export function createCollectors(
       append,
     }),
   ]
+}
+
+/** Where spans are sent, by `TENFOLD_OTLP_ENDPOINT`: the base URL of a collector, or nothing. */
+function otlpEndpoint(text: string | undefined): string | undefined {
+  if (text === undefined || text === '') return undefined
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text
+  throw new TenfoldError(
+    'TF_OPTION_INVALID',
+    `expected TENFOLD_OTLP_ENDPOINT to be a URL such as http://localhost:4318, got ${JSON.stringify(text)}`,
+    { hint: 'correct it, or unset it to send nothing' },
+  )
 }
 
 /** Where the metrics are served, by `TENFOLD_METRICS_PORT`: a port, `off`, or nothing for 9464 or the next free one. */

@@ -12,6 +12,7 @@ export type {
   ServiceName,
   ShardedDatabaseHandle,
 } from './handles.ts'
+export { currentTraceId } from './current-trace.ts'
 export { forwarded } from './service-client.ts'
 export type { ShutdownHook } from './shutdown.ts'
 export { onShutdown } from './shutdown.ts'

@@ -9,6 +9,7 @@ import { systemClock } from '../core/clock.ts'
 import { watchForListeningElsewhere } from './listening-elsewhere.ts'
 import { installPortMove } from './moved-port.ts'
 import { startProcessTelemetry } from './process-telemetry.ts'
+import { installRequestTracing } from './request-tracing.ts'
 import { installShutdown } from './shutdown.ts'
 
 /** The gateway closes idle connections first; a server that did could cut a request that is just being sent. */
@@ -39,5 +40,7 @@ function report(env: NodeJS.ProcessEnv): void {
   const { TENFOLD_TELEMETRY: socket, TENFOLD_TELEMETRY_TOKEN: token = '' } = env
   const { TENFOLD_SERVICE: service = '', TENFOLD_INSTANCE: instance = '' } = env
   if (socket === undefined) return
-  startProcessTelemetry({ clock: systemClock, socket, token, service, instance })
+  const telemetry = startProcessTelemetry({ clock: systemClock, socket, token, service, instance })
+  const urls = Object.entries(env).flatMap(([name, url]) => (name.startsWith('TENFOLD_URL_') ? [url ?? ''] : []))
+  installRequestTracing({ service, instance, clock: systemClock, urls, add: (span) => telemetry.addSpan(span) })
 }

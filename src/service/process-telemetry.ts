@@ -2,10 +2,17 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { constants, monitorEventLoopDelay, performance, PerformanceObserver } from 'node:perf_hooks'
 import { getHeapStatistics } from 'node:v8'
+import type { Span } from '../control/span.ts'
 import type { MetricFrame, MetricSample } from '../control/metric-frame.ts'
 import type { Histogram } from '../core/histogram.ts'
 import { createHistogram } from '../core/histogram.ts'
 import type { Clock } from '../core/clock.ts'
+
+/** What a process reports beside its measurements. */
+export interface ProcessTelemetry {
+  /** Sends a span with the next frame; of more than 1,000 in a second the later are left out. */
+  addSpan(span: Span): void
+}
 
 /** Who reports, and where to. */
 export interface ProcessTelemetryOptions {
@@ -19,6 +26,9 @@ export interface ProcessTelemetryOptions {
 }
 
 const INTERVAL_MS = 1_000
+const SPANS_MAX = 1_000
+/** A line may have 256 KiB; a span has 1 KiB at most, a few rare ones aside. */
+const SPANS_PER_LINE = 100
 const RETRY_LONGEST_MS = 15_000
 /** A reader this far behind misses frames: old measurements are worth less than memory. */
 const BACKLOG_BYTES_MAX = 256 * 1024
@@ -36,9 +46,10 @@ const GC_KINDS: Readonly<Record<number, string>> = {
  * Measures this process once a second and sends the frames, for as long as it lives. Never keeps the process alive,
  * never throws, and drops frames rather than let them pile up.
  */
-export function startProcessTelemetry(options: ProcessTelemetryOptions): void {
+export function startProcessTelemetry(options: ProcessTelemetryOptions): ProcessTelemetry {
   const { clock, token } = options
   const measure = createMeasurement(options)
+  const spans: Span[] = []
   let socket: Socket | undefined
   let retryAtMs = 0
   let pauseMs = INTERVAL_MS
@@ -65,13 +76,21 @@ export function startProcessTelemetry(options: ProcessTelemetryOptions): void {
     INTERVAL_MS,
     () => {
       const frame = measure()
+      const isSilent = socket === undefined || socket.connecting || socket.writableLength > BACKLOG_BYTES_MAX
+      if (isSilent) spans.length = 0
       if (socket === undefined && clock.nowMs() >= retryAtMs) open()
       if (socket === undefined || socket.connecting || socket.writableLength > BACKLOG_BYTES_MAX) return
       socket.write(`${JSON.stringify(frame)}\n`)
+      while (spans.length > 0) socket.write(`${JSON.stringify({ spans: spans.splice(0, SPANS_PER_LINE) })}\n`)
     },
     { unref: true },
   )
   open()
+  return {
+    addSpan(span) {
+      if (spans.length < SPANS_MAX) spans.push(span)
+    },
+  }
 }
 
 /** Returns what has been measured since the last call. */

@@ -1,7 +1,13 @@
+import diagnostics from 'node:diagnostics_channel'
 import type { QueryResult } from 'pg'
 import { Client } from 'pg'
+import { systemClock } from '../core/clock.ts'
 import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
 import { isCancelledStandbyWait, isFatal, isServerError } from './sql-failure.ts'
+import type { StatementEvent } from './statement-event.ts'
+import { STATEMENT_CHANNEL } from './statement-event.ts'
+
+const statements = diagnostics.channel(STATEMENT_CHANNEL)
 
 /** The outcome of one statement. */
 export interface SqlResult<Row> {
@@ -75,7 +81,30 @@ class PostgresSession implements Session {
     this.#onLost = callback
   }
 
-  async query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+  query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    return statements.hasSubscribers ? this.#observed(text, values) : this.#send(text, values)
+  }
+
+  async #observed<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    const startMs = systemClock.nowMs()
+    const publish = (error?: string): void =>
+      statements.publish({
+        database: this.#client.database ?? '',
+        text,
+        durationMs: systemClock.nowMs() - startMs,
+        ...(error === undefined ? {} : { error }),
+      } satisfies StatementEvent)
+    try {
+      const result = await this.#send<Row>(text, values)
+      publish()
+      return result
+    } catch (error) {
+      publish(String((error as { code?: unknown }).code ?? 'error'))
+      throw error
+    }
+  }
+
+  async #send<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
     let result: QueryResult
     try {
       result = await this.#client.query(text, values as unknown[] | undefined)

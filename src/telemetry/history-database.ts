@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { messageOf } from '../core/errors.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
+import type { Span } from '../control/span.ts'
 import type { Series, SeriesQuery } from '../control/series-query.ts'
 import type { HistoryStep, OpenedHistory } from './history-schema.ts'
 import { HISTORY_STEPS, isDamage, openHistory } from './history-schema.ts'
@@ -17,6 +18,8 @@ export interface HistoryLimits {
   readonly keepSeconds: Readonly<Record<HistoryStep, number>>
   /** The file is never larger; the oldest of the finest step leaves first. */
   readonly bytesMax: number
+  /** Spans that are kept, some 400 bytes each; for a day at most. */
+  readonly spansMax: number
 }
 
 /** The figures of an open history. */
@@ -39,6 +42,10 @@ export interface HistoryDatabase {
   /** Makes the longer steps, and lets go what is too old or too much. Bounded work: call it every few seconds. */
   maintain(nowEpochMs: number): void
   series(query: SeriesQuery): readonly Series[]
+  /** Keeps spans; of more than `spansMax` the oldest leave. */
+  addSpans(spans: readonly Span[]): void
+  /** The spans of a trace in the order of their start. */
+  trace(traceId: string): readonly Span[]
   stats(): HistoryStats
   /** Writes what waits, and closes the file. */
   close(): void
@@ -48,6 +55,7 @@ export interface HistoryDatabase {
 const WAITING_SECONDS = 2
 /** Longer steps that one call of `maintain` makes, at most. */
 const ROLL_UPS_MAX = 60
+const SPAN_SECONDS = 86_400
 /** Room for what a transaction needs beside the data. */
 const BYTES_TO_SPARE = 0.9
 
@@ -98,6 +106,8 @@ class SqliteHistory implements HistoryDatabase {
       if (longer !== undefined) this.#inTransaction(() => this.#rollUp(step, longer))
       this.#db.prepare(`delete from history_${step} where at < ?`).run(now - this.#limits.keepSeconds[step])
     }
+    this.#db.prepare('delete from span where at < ?').run(now - SPAN_SECONDS)
+    this.#db.prepare('delete from span where id <= (select max(id) from span) - ?').run(this.#limits.spansMax)
     this.#registry.prune(now - Math.max(...Object.values(this.#limits.keepSeconds)) - 86_400)
     for (let round = 0; round < 20 && this.#bytes() > this.#limits.bytesMax * BYTES_TO_SPARE; round++) this.#shrink()
   }
@@ -108,6 +118,18 @@ class SqliteHistory implements HistoryDatabase {
     const { from, to, step } = plan
     const rows = this.#db.prepare(`select at, body from history_${step} where at > ? and at <= ? order by at`)
     return collectSeries(query, plan, this.#registry, rows.iterate(from, to) as Iterable<HistoryRow>)
+  }
+
+  addSpans(spans: readonly Span[]): void {
+    this.#inTransaction(() => {
+      const insert = this.#db.prepare('insert into span (trace, at, body) values (?, ?, ?)')
+      for (const span of spans) insert.run(span.traceId, Math.floor(span.startEpochMs / 1_000), JSON.stringify(span))
+    })
+  }
+
+  trace(traceId: string): readonly Span[] {
+    const rows = this.#db.prepare('select body from span where trace = ? limit 5000').all(traceId)
+    return rows.map((row) => JSON.parse(String(row['body'])) as Span).sort((a, b) => a.startEpochMs - b.startEpochMs)
   }
 
   stats(): HistoryStats {

@@ -54,8 +54,10 @@ export function createHistoryKeeper(
     }
     const opened = open()
     if (request.kind === 'series') return { kind: 'done', id, result: opened.series(request.query) }
+    if (request.kind === 'trace') return { kind: 'done', id, result: opened.trace(request.traceId) }
     if (request.kind === 'stats') return { kind: 'done', id, result: opened.stats() }
-    opened.write(request.frames)
+    if (request.kind === 'spans') opened.addSpans(request.spans)
+    else opened.write(request.frames)
     if (nowMs() - maintainedMs >= MAINTENANCE_MS) {
       maintainedMs = nowMs()
       opened.maintain(epochMs())

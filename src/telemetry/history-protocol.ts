@@ -1,4 +1,5 @@
 import type { MetricFrame } from '../control/metric-frame.ts'
+import type { Span } from '../control/span.ts'
 import type { Series, SeriesQuery } from '../control/series-query.ts'
 import type { ErrorCode } from '../core/error-codes.ts'
 import type { HistoryLimits, HistoryStats } from './history-database.ts'
@@ -12,6 +13,8 @@ export interface HistoryWorkerData {
 /** To the thread: each request is answered once, in order. */
 export type HistoryRequest = { readonly id: number } & (
   | { readonly kind: 'write'; readonly frames: readonly MetricFrame[] }
+  | { readonly kind: 'spans'; readonly spans: readonly Span[] }
+  | { readonly kind: 'trace'; readonly traceId: string }
   | { readonly kind: 'series'; readonly query: SeriesQuery }
   | { readonly kind: 'stats' }
   | { readonly kind: 'close' }
@@ -22,7 +25,7 @@ export type HistoryMessage =
   /** The file was opened, or can't be: then the thread tries again with the next write. */
   | { readonly kind: 'opened'; readonly putAside?: { readonly file: string; readonly reason: string } }
   | { readonly kind: 'unavailable'; readonly reason: string }
-  | { readonly kind: 'done'; readonly id: number; readonly result?: readonly Series[] | HistoryStats }
+  | { readonly kind: 'done'; readonly id: number; readonly result?: readonly Series[] | readonly Span[] | HistoryStats }
   | {
       readonly kind: 'failed'
       readonly id: number

@@ -33,7 +33,10 @@ export function openHistory(file: string, bytesMax: number, damage?: string): Op
   try {
     const db = openFile(file, bytesMax)
     const version = versionOf(db)
-    if (version === SCHEMA_VERSION) return { db, putAside: undefined }
+    if (version === SCHEMA_VERSION) {
+      createSpanTable(db)
+      return { db, putAside: undefined }
+    }
     if (version === 0 && isEmpty(db)) {
       createTables(db)
       return { db, putAside: undefined }
@@ -112,5 +115,14 @@ function createTables(db: DatabaseSync): void {
     ${HISTORY_STEPS.map((step) => `create table history_${step} (at integer primary key, body blob not null);`).join('\n')}
     pragma user_version = ${SCHEMA_VERSION};
     commit;
+  `)
+  createSpanTable(db)
+}
+
+/** Of its own, so that a file without it goes on being used: nobody loses a history for the sake of traces. */
+function createSpanTable(db: DatabaseSync): void {
+  db.exec(`
+    create table if not exists span (id integer primary key, trace text not null, at integer not null, body text not null);
+    create index if not exists span_of_trace on span (trace);
   `)
 }

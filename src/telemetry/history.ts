@@ -4,17 +4,20 @@ import { withTimeout } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { TenfoldError, messageOf } from '../core/errors.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
+import type { Span, TraceSource } from '../control/span.ts'
 import type { Series, SeriesSource } from '../control/series-query.ts'
 import type { HistoryLimits, HistoryStats } from './history-database.ts'
 import type { HistoryMessage, HistoryRequest, HistoryWorkerData } from './history-protocol.ts'
 
 /** The measurements of a system, kept in a file across restarts. */
-export interface History extends Component, SeriesSource {
+export interface History extends Component, SeriesSource, TraceSource {
   /**
    * Keeps a frame; never blocks and never throws. Frames wait in memory for the file, 10 MB of them at most: when the
    * disk is slower than that, new ones are left out and counted.
    */
   append(frame: MetricFrame): void
+  /** Keeps spans, on the same terms. */
+  appendSpans(spans: readonly Span[]): void
   /** @throws TF_HISTORY_UNAVAILABLE */
   stats(): Promise<HistoryStats>
   /** Frames left out so far: the disk was too slow, or could not be written. */
@@ -36,12 +39,14 @@ export interface HistoryOptions {
 export const HISTORY_LIMITS_DEFAULT: HistoryLimits = {
   keepSeconds: { 1: 6 * 3_600, 10: 2 * 86_400, 60: 30 * 86_400 },
   bytesMax: 256 * 1024 ** 2,
+  spansMax: 50_000,
 }
 
 const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './history-worker.ts' : './history-worker.js', import.meta.url)
 const SEND_INTERVAL_MS = 1_000
 /** What waits for the thread, sent or not, in units of some 100 bytes. */
 const WEIGHT_WAITING_MAX = 100_000
+const SPAN_WEIGHT = 8
 const ANSWER_TIMEOUT_MS = 10_000
 const NOTICE_PAUSE_MS = 60_000
 
@@ -118,6 +123,17 @@ class ThreadedHistory implements History {
     return (await this.#ask({ kind: 'series', query })) as readonly Series[]
   }
 
+  appendSpans(spans: readonly Span[]): void {
+    const weight = spans.length * SPAN_WEIGHT
+    if (spans.length === 0 || this.#worker === undefined || this.#weightWaiting + weight > WEIGHT_WAITING_MAX) return
+    this.#weightWaiting += weight
+    this.#ask({ kind: 'spans', spans }, weight).catch(() => undefined)
+  }
+
+  async trace(traceId: string): Promise<readonly Span[]> {
+    return (await this.#ask({ kind: 'trace', traceId })) as readonly Span[]
+  }
+
   async stats(): Promise<HistoryStats> {
     this.#send()
     return (await this.#ask({ kind: 'stats' })) as HistoryStats
@@ -161,7 +177,7 @@ class ThreadedHistory implements History {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin
     worker.postMessage({ ...request, id })
     // A write waits for the disk as long as it takes: what waits is bounded by its size.
-    if (request.kind === 'write') return promise
+    if (request.kind === 'write' || request.kind === 'spans') return promise
     return withTimeout(this.#options.clock, ANSWER_TIMEOUT_MS, 'the history to answer', promise)
   }
 

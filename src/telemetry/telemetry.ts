@@ -2,7 +2,9 @@ import type { Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { messageOf, TenfoldError } from '../core/errors.ts'
 import type { FrameStore } from '../control/frame-store.ts'
+import type { Span, TraceSource } from '../control/span.ts'
 import type { SeriesSource } from '../control/series-query.ts'
+import { createOtlpExporter } from './otlp-exporter.ts'
 import { createHistory } from './history.ts'
 import type { HistoryLimits } from './history-database.ts'
 import { createMetricsListener } from './metrics-listener.ts'
@@ -11,7 +13,9 @@ import { createPrometheusTotals } from './prometheus-totals.ts'
 import { createSeriesLimit } from './series-limit.ts'
 
 /** What becomes of the frames of a system: a history on disk, and a page for Prometheus. */
-export interface Telemetry extends Component, SeriesSource {
+export interface Telemetry extends Component, SeriesSource, TraceSource {
+  /** Keeps spans, and sends them on where an address is given. Never blocks; what is too much is left out. */
+  addSpans(spans: readonly Span[]): void
   /** Where Prometheus finds the metrics; undefined when they are not served. */
   metricsUrl(): string | undefined
 }
@@ -24,6 +28,8 @@ export interface TelemetryOptions {
   readonly historyLimits?: HistoryLimits
   /** Of the metrics page; undefined: it is not served. */
   readonly listener: { readonly port: number; readonly isPortGiven: boolean } | undefined
+  /** Where spans are sent as OTLP/HTTP JSON: `http://localhost:4318`; undefined: nowhere. */
+  readonly otlpEndpoint?: string | undefined
   readonly onNotice: (notice: { level: 'info' | 'warning'; message: string; hint?: string }) => void
   readonly clock: Clock
 }
@@ -61,6 +67,10 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
           text: () => prometheusText(totals.families()),
           contentType: PROMETHEUS_CONTENT_TYPE,
         })
+  const exporter =
+    options.otlpEndpoint === undefined
+      ? undefined
+      : createOtlpExporter({ endpoint: options.otlpEndpoint, clock, onNotice })
   let following: AbortController | undefined
   let followed: Promise<void> = Promise.resolve()
 
@@ -88,6 +98,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     following = undefined
     await followed
     await page?.stop()
+    await exporter?.stop()
     await history.stop(deadlineMs)
   }
 
@@ -103,10 +114,16 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
         await stop()
         throw new TenfoldError('TF_ABORTED', 'expected the telemetry to start, but it was stopped')
       }
+      exporter?.start()
       followed = follow(life.signal)
     },
     stop,
     metricsUrl: () => page?.url(),
     series: (query) => history.series(query),
+    trace: (traceId) => history.trace(traceId),
+    addSpans(spans) {
+      history.appendSpans(spans)
+      exporter?.add(spans)
+    },
   }
 }

@@ -31,6 +31,7 @@ function create(initial: Partial<SystemSnapshot> = {}): Component {
   frames = createFrameStore({ clock })
   return createControlServer({
     series: {
+      trace: () => Promise.resolve([]),
       series: (query) => {
         asked.push(query)
         return Promise.resolve([{ labels: { service: 'api' }, points: [{ atEpochMs: 1_000, value: 2 }] }])
@@ -218,6 +219,13 @@ describe('the socket', () => {
     await writeFile(join(directory, 'run.json'), '{')
 
     await expect(connectControl(directory).snapshot()).rejects.toMatchObject({ code: 'TF_NOT_RUNNING' })
+  })
+})
+
+describe('a trace', () => {
+  test('is asked for by its id, and by nothing else', async () => {
+    expect(await connectControl(socket).trace('4bf92f3577b34da6a3ce929d0e0e4736')).toEqual([])
+    await expect(connectControl(socket).trace('x')).rejects.toMatchObject({ code: 'TF_INPUT_INVALID' })
   })
 })
 

@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { MetricFrame } from '../../src/control/metric-frame.ts'
 import type { InstanceTelemetry } from '../../src/fleet/instance-telemetry.ts'
 import { createInstanceTelemetry } from '../../src/fleet/instance-telemetry.ts'
+import type { Span } from '../../src/control/span.ts'
 import type { ComponentHarness } from '../../src/testing/contracts/component.ts'
 import { componentCases } from '../../src/testing/contracts/component.ts'
 import { temporaryDirectory } from './temporary-directory.ts'
@@ -161,3 +162,41 @@ function accepts(path: string): Promise<boolean> {
     socket.once('connect', () => socket.destroy())
   })
 }
+
+describe('spans', () => {
+  const span = {
+    traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+    spanId: '00f067aa0ba902b7',
+    name: 'GET',
+    kind: 'server',
+    service: 'gateway',
+    startEpochMs: 1,
+    durationMs: 2,
+    isError: false,
+    attributes: { 'url.path': '/' },
+  }
+
+  test('are taken as those of the instance, whatever they say, and only where they are spans', async () => {
+    const taken: Span[] = []
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const telemetry = createInstanceTelemetry({
+      socket: join(temporaryDirectory(), 't.sock'),
+      user: undefined,
+      onFrame: () => undefined,
+      onSpans: (spans) => {
+        taken.push(...spans)
+        resolve()
+      },
+    })
+    onTestFinished(() => telemetry.stop())
+    await telemetry.start()
+    const wrong = [null, 1, {}, { ...span, traceId: 'x' }, { ...span, kind: 'x' }, { ...span, durationMs: '1' }]
+    const more = [
+      { ...span, name: 'x'.repeat(2_000) },
+      { ...span, attributes: { a: {} } },
+    ]
+    say(telemetry, { token: telemetry.tokenFor('api', 'api-1') }, { spans: [...wrong, span, ...more] })
+    await promise
+    expect(taken).toEqual([{ ...span, service: 'api', instance: 'api-1' }])
+  })
+})

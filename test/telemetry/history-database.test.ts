@@ -4,12 +4,17 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import type { Histogram } from '../../src/core/histogram.ts'
 import { deserialiseHistogram } from '../../src/core/histogram.ts'
+import type { Span } from '../../src/control/span.ts'
 import type { SeriesPoint, SeriesQuery } from '../../src/control/series-query.ts'
 import type { HistoryDatabase, HistoryLimits } from '../../src/telemetry/history-database.ts'
 import { openHistoryDatabase } from '../../src/telemetry/history-database.ts'
 import { gatewayFrame, temporaryDirectory } from './frames-for-tests.ts'
 
-const LIMITS: HistoryLimits = { keepSeconds: { 1: 600, 10: 3_600, 60: 86_400 }, bytesMax: 16 * 1024 ** 2 }
+const LIMITS: HistoryLimits = {
+  keepSeconds: { 1: 600, 10: 3_600, 60: 86_400 },
+  bytesMax: 16 * 1024 ** 2,
+  spansMax: 100,
+}
 /** A whole number of minutes. */
 const T0 = 1_800_000_000
 
@@ -155,6 +160,30 @@ describe('a history', () => {
     const history = openHistoryDatabase(file, LIMITS)
     expect(history.putAside).toMatchObject({ file: `${file}.version-7` })
     expect(existsSync(`${file}.version-7`)).toBe(true)
+    history.close()
+  })
+
+  test('gives the spans of a trace back in order, and keeps a bounded number', () => {
+    const history = openHistoryDatabase(place(), LIMITS)
+    const span = (traceId: string, at: number): Span => ({
+      traceId,
+      spanId: String(at).padStart(16, '0'),
+      name: 'GET',
+      kind: 'server',
+      service: 'api',
+      startEpochMs: T0 * 1_000 + at,
+      durationMs: 1,
+      isError: false,
+      attributes: {},
+    })
+    history.addSpans([span('a', 2), span('b', 1), span('a', 1)])
+    expect(history.trace('a').map(({ startEpochMs }) => startEpochMs - T0 * 1_000)).toEqual([1, 2])
+    history.addSpans(Array.from({ length: 150 }, (_, at) => span('c', at)))
+    history.maintain(T0 * 1_000)
+    expect(history.trace('a')).toEqual([])
+    expect(history.trace('c')).toHaveLength(100)
+    history.maintain((T0 + 100_000) * 1_000)
+    expect(history.trace('c')).toEqual([])
     history.close()
   })
 

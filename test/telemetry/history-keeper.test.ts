@@ -5,7 +5,11 @@ import { createHistoryKeeper } from '../../src/telemetry/history-keeper.ts'
 import type { HistoryMessage } from '../../src/telemetry/history-protocol.ts'
 import { gatewayFrame, temporaryDirectory } from './frames-for-tests.ts'
 
-const limits = { keepSeconds: { 1: 1_000_000, 10: 1_000_000, 60: 1_000_000 }, bytesMax: 16 * 1024 ** 2 }
+const limits = {
+  keepSeconds: { 1: 1_000_000, 10: 1_000_000, 60: 1_000_000 },
+  bytesMax: 16 * 1024 ** 2,
+  spansMax: 1_000,
+}
 const query = { name: 'tenfold.gateway.retries', fromEpochMs: 0, toEpochMs: 9_000_000, stepMs: 1_000 } as const
 
 function stage(file: string) {

@@ -71,7 +71,7 @@ describe('the history in its thread', () => {
     const module = new URL('../../../src/telemetry/history-database.ts', import.meta.url).href
     const program = `
       import { openHistoryDatabase } from ${JSON.stringify(module)}
-      const limits = { keepSeconds: { 1: 1e9, 10: 1e9, 60: 1e9 }, bytesMax: 1e8 }
+      const limits = { keepSeconds: { 1: 1e9, 10: 1e9, 60: 1e9 }, bytesMax: 1e8, spansMax: 1_000 }
       const history = openHistoryDatabase(process.argv[1], limits)
       for (let at = 1; at < 500; at++) {
         history.write([{ atEpochMs: ${now - 600} * 1000 + at * 1000, source: 'gateway', samples: [{ name: 'tenfold.gateway.retries', labels: { service: 'a' }, value: 1 }] }])
@@ -81,7 +81,11 @@ describe('the history in its thread', () => {
       timeout: 30_000,
     })
     expect(signal).toBe('SIGKILL')
-    const history = openHistoryDatabase(file, { keepSeconds: { 1: 1e9, 10: 1e9, 60: 1e9 }, bytesMax: 1e8 })
+    const history = openHistoryDatabase(file, {
+      keepSeconds: { 1: 1e9, 10: 1e9, 60: 1e9 },
+      bytesMax: 1e8,
+      spansMax: 1_000,
+    })
     expect(history.putAside).toBeUndefined()
     expect(history.series(query)[0]?.points).toHaveLength(497)
     history.close()
