@@ -124,7 +124,7 @@ class PostgresConsole implements ConsoleSession {
     const { rowsMax, isText } = this.#options
     const { promise, resolve, reject } = Promise.withResolvers<ConsoleResult>()
     // The types know arrays of values only for results that are kept whole.
-    const config: QueryConfig = { text, ...{ rowMode: 'array' }, ...(isText ? { types: AS_TEXT } : {}) }
+    const config: QueryConfig = Object.assign({ text, ...(isText ? { types: AS_TEXT } : {}) }, { rowMode: 'array' })
     const query = new Query<unknown[]>(config)
     const rows: unknown[][] = []
     let count = 0
