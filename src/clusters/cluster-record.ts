@@ -9,7 +9,10 @@ import { secretToken } from '../core/random.ts'
 export interface ClusterRecord {
   readonly layout: 1
   readonly superuserPassword: string
+  /** Of the role that owns the database. Its name is from before services had roles of their own. */
   readonly servicePassword: string
+  /** Of the roles of services, by service. */
+  readonly servicePasswords?: Readonly<Record<string, string>> | undefined
   /** Wanted again at the next start, so that addresses stay the same where they can. */
   readonly port?: number | undefined
   /** Set once the data exists: from then on missing data is a loss to report, not a reason to begin anew. */
@@ -20,6 +23,7 @@ const recordSchema: z.ZodType<ClusterRecord> = z.object({
   layout: z.literal(1),
   superuserPassword: z.string().min(1),
   servicePassword: z.string().min(1),
+  servicePasswords: z.record(z.string(), z.string().min(1)).optional(),
   port: z.number().int().optional(),
   systemIdentifier: z.string().optional(),
 })
@@ -60,6 +64,11 @@ export async function readClusterRecord(paths: ClusterPaths): Promise<ClusterRec
 /** A record for a cluster that does not exist yet. */
 export function newClusterRecord(superuserPassword: string = secretToken()): ClusterRecord {
   return { layout: 1, superuserPassword, servicePassword: secretToken() }
+}
+
+/** A password for each of these services: the one that it has, or a new one. */
+export function passwordsOf(record: ClusterRecord, services: readonly string[]): Record<string, string> {
+  return Object.fromEntries(services.map((name) => [name, record.servicePasswords?.[name] ?? secretToken()]))
 }
 
 /** Replaces the record at once and durably. */

@@ -1,21 +1,15 @@
 import { secretToken } from '../core/random.ts'
 import { quoteIdentifier } from '../sql/quote-identifier.ts'
 import type { Session } from '../sql/session.ts'
-import { openSession } from '../sql/session.ts'
 import { scramVerifier } from './scram-verifier.ts'
+import { withSession } from './set-up-session.ts'
 
 /**
  * Makes sure that the database `name` exists and belongs to a role of the same name that is no superuser, with this
  * password. Repeating it changes nothing.
  */
-export async function ensureServiceDatabase(adminUrl: string, name: string, password: string): Promise<void> {
-  const admin = await openSession({
-    url: adminUrl,
-    applicationName: 'tenfold set-up',
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 60_000,
-  })
-  try {
+export async function ensureOwnedDatabase(adminUrl: string, name: string, password: string): Promise<void> {
+  await withSession(adminUrl, async (admin) => {
     const { rows } = await admin.query<{ role: boolean; database: boolean }>(
       `select exists (select from pg_roles where rolname = $1) as role,
               exists (select from pg_database where datname = $1) as database`,
@@ -25,9 +19,7 @@ export async function ensureServiceDatabase(adminUrl: string, name: string, pass
     if (rows[0]?.database !== true) {
       await admin.query(`create database ${quoteIdentifier(name)} owner ${quoteIdentifier(name)}`)
     }
-  } finally {
-    await admin.close()
-  }
+  })
 }
 
 async function createRole(admin: Session, name: string, password: string): Promise<void> {

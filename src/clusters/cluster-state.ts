@@ -33,11 +33,20 @@ export interface Cluster extends Component {
    */
   holdToLimits(): void
   /**
-   * Where services find the database, as its owner. The same across restarts of the server.
+   * The database as its owner, who makes and changes tables. The same across restarts of the server.
    *
    * @throws TF_NOT_RUNNING before the first start
    */
   url(): string
   /** The same database as superuser, for the control plane. @throws TF_NOT_RUNNING before the first start */
   adminUrl(): string
+  /**
+   * Gives exactly these services a role of their own, which can read and write rows and do nothing else; what others had
+   * ends. On somebody else's server nothing happens: there, services have the role of its URL.
+   *
+   * @param connections how many each may hold, all its instances together
+   */
+  admit(connections: Readonly<Record<string, number>>): Promise<void>
+  /** Where a service finds the database, as its own role. @throws TF_NOT_RUNNING before it was admitted */
+  serviceUrl(service: string): string
 }

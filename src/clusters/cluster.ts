@@ -15,8 +15,14 @@ import type { Size } from '../core/size.ts'
 import { parseSize } from '../core/size.ts'
 import type { Subprocess, Subprocesses } from '../core/subprocess.ts'
 import type { ClusterPaths, ClusterRecord } from './cluster-record.ts'
-import { clusterPathsOf, newClusterRecord, readClusterRecord, writeClusterRecord } from './cluster-record.ts'
-import { ensureServiceDatabase } from './cluster-roles.ts'
+import {
+  clusterPathsOf,
+  newClusterRecord,
+  passwordsOf,
+  readClusterRecord,
+  writeClusterRecord,
+} from './cluster-record.ts'
+import { ensureOwnedDatabase } from './cluster-roles.ts'
 import type { Cluster, ClusterState } from './cluster-state.ts'
 import { readControlFile } from './control-file.ts'
 import { freePort, isPortFree } from './free-port.ts'
@@ -26,6 +32,7 @@ import { endOrphanServers } from './orphan-servers.ts'
 import { keepRunning } from './keep-running.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
 import { startPostmaster, stopPostmaster } from './postmaster.ts'
+import { prepareForServices, serviceRoleOf, setServiceLogins } from './service-roles.ts'
 
 /** What a cluster is made of. */
 export interface ClusterOptions {
@@ -126,12 +133,30 @@ class EmbeddedCluster implements Cluster {
   }
 
   url(): string {
-    const { port, servicePassword } = this.#startedRecord()
-    return `postgres://${this.name}:${servicePassword}@127.0.0.1:${port}/${this.name}`
+    return this.#urlAs(this.name, this.#startedRecord().servicePassword)
   }
 
   adminUrl(): string {
     return this.#superuserUrl(this.#startedRecord(), this.name)
+  }
+
+  async admit(connections: Readonly<Record<string, number>>): Promise<void> {
+    const record = this.#startedRecord()
+    const passwords = passwordsOf(record, Object.keys(connections))
+    // Before the server knows them: a password that only the server knew would be lost with us.
+    await this.#keep({ ...record, servicePasswords: passwords })
+    const logins = Object.entries(passwords).map(([service, password]) => {
+      return [service, { password, connectionsMax: connections[service]! }] as const
+    })
+    await setServiceLogins(this.adminUrl(), Object.fromEntries(logins))
+  }
+
+  serviceUrl(service: string): string {
+    const password = this.#startedRecord().servicePasswords?.[service]
+    if (password !== undefined) return this.#urlAs(serviceRoleOf(service), password)
+    throw new TenfoldError('TF_NOT_RUNNING', `expected ${service} to have been given a role in ${this.name}`, {
+      hint: `list ${this.name} in the databases of the service`,
+    })
   }
 
   holdToLimits(): void {
@@ -229,11 +254,9 @@ class EmbeddedCluster implements Cluster {
     }
     if (record === undefined) throw new Error('expected data to have a record')
     const server = await this.#startOnSomePort(record, signal)
-    await ensureServiceDatabase(
-      this.#superuserUrl(this.#startedRecord(), 'postgres'),
-      this.name,
-      record.servicePassword,
-    )
+    const postgres = this.#superuserUrl(this.#startedRecord(), 'postgres')
+    await ensureOwnedDatabase(postgres, this.name, record.servicePassword)
+    await prepareForServices(this.adminUrl(), this.name)
     signal.throwIfAborted()
     return server
   }
@@ -290,9 +313,17 @@ class EmbeddedCluster implements Cluster {
 
   async #remember(record: ClusterRecord, port: number): Promise<void> {
     const systemIdentifier = record.systemIdentifier ?? (await readControlFile(this.#paths.data))?.systemIdentifier
-    const next = { ...record, port, systemIdentifier }
-    if (JSON.stringify(next) !== JSON.stringify(record)) await writeClusterRecord(this.#paths, next)
+    this.#record = record
+    await this.#keep({ ...record, port, systemIdentifier })
+  }
+
+  async #keep(next: ClusterRecord): Promise<void> {
+    if (JSON.stringify(next) !== JSON.stringify(this.#record)) await writeClusterRecord(this.#paths, next)
     this.#record = next
+  }
+
+  #urlAs(role: string, password: string): string {
+    return `postgres://${role}:${password}@127.0.0.1:${this.port}/${this.name}`
   }
 
   #startedRecord(): ClusterRecord & { port: number } {

@@ -56,6 +56,13 @@ class ExternalServer implements Cluster {
     return this.#options.url
   }
 
+  /** We may not be allowed to make roles there, and must not if we are. */
+  async admit(): Promise<void> {}
+
+  serviceUrl(): string {
+    return this.#options.url
+  }
+
   async start(signal?: AbortSignal): Promise<void> {
     if (isAborted(signal)) throw cancelled(this.name)
     this.#become({ kind: 'starting' })

@@ -14,3 +14,9 @@ export function scramVerifier(password: string, salt: Uint8Array): string {
   const serverKey = hmac('Server Key').toString('base64')
   return `SCRAM-SHA-256$${ITERATIONS}:${Buffer.from(salt).toString('base64')}$${storedKey}:${serverKey}`
 }
+
+/** Whether a verifier made by `scramVerifier` is of this password. */
+export function isPasswordOf(password: string, verifier: string): boolean {
+  const salt = /^SCRAM-SHA-256\$\d+:([^$]+)\$/.exec(verifier)?.[1]
+  return salt !== undefined && scramVerifier(password, Buffer.from(salt, 'base64')) === verifier
+}

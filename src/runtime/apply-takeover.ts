@@ -53,7 +53,10 @@ export class Takeover {
   async run(replaced: readonly string[]): Promise<void> {
     try {
       await this.#enter(overlap(this.#before, this.#after), this.#before)
-      this.#undo.push(() => this.#enter(this.#before, this.#before))
+      this.#undo.push(async () => {
+        await this.#enter(this.#before, this.#before)
+        await this.#parts.databases.admit()
+      })
       await this.#bringDatabases()
       await this.#bringServices(replaced)
       await this.#enter(overlap(this.#before, this.#after), this.#after)
@@ -81,6 +84,7 @@ export class Takeover {
       if (isNew) this.#undo.push(() => this.#dropDatabase(database.name))
       await databases.bring(database, code, this.#options.signal)
     }
+    await databases.admit()
   }
 
   async #bringServices(replaced: readonly string[]): Promise<void> {
@@ -128,6 +132,7 @@ export class Takeover {
     if (this.#options.isQuick !== true || goneDatabases.length > 0) await services.settled(SETTLED_MS)
     await this.#enter(this.#after, this.#after)
     await services.rebind()
+    await this.#parts.databases.admit()
     for (const name of goneDatabases) await this.#dropDatabase(name)
     await pruneReleases(this.#context, new Set([this.#plan.release.id]))
   }

@@ -14,10 +14,14 @@ import type { SystemCode } from './system-code.ts'
 
 /** A database on its way to being usable: a cluster that runs, then its schema, then its data. */
 export interface DatabaseUnit extends Component {
-  /** Where services find it. @throws TF_NOT_RUNNING before the start */
+  /** The database as its owner. @throws TF_NOT_RUNNING before the start */
   url(): string
   /** The same for the control plane, which sees more. @throws TF_NOT_RUNNING before the start */
   adminUrl(): string
+  /** The database as the role of a service. Throws as `Cluster.serviceUrl`. */
+  serviceUrl(service: string): string
+  /** Lets exactly these services in; see `Cluster.admit`. */
+  admit(connections: Readonly<Record<string, number>>): Promise<void>
   /**
    * Applies migrations and runs seeds that an edited blueprint has and this database has not. Throws what `migrate` and
    * `runSeeds` throw; the server runs on, and what was applied before the failure stays.
@@ -102,6 +106,8 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
   return {
     url: () => cluster.url(),
     adminUrl: () => cluster.adminUrl(),
+    serviceUrl: (service) => cluster.serviceUrl(service),
+    admit: (connections) => cluster.admit(connections),
     async start(signal) {
       prepare('starting')
       try {

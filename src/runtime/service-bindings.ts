@@ -10,7 +10,10 @@ const CONNECTIONS_PER_CLUSTER = 90
 export function bindingsOf(
   serviceName: string,
   blueprint: ResolvedBlueprint,
-  places: { readonly databaseUrl: (database: string) => string; readonly internalUrl: string | undefined },
+  places: {
+    readonly databaseUrl: (database: string, service: string) => string
+    readonly internalUrl: string | undefined
+  },
 ): BindingsDocument {
   const service = blueprint.services[serviceName]
   if (service === undefined || places.internalUrl === undefined) {
@@ -25,7 +28,10 @@ export function bindingsOf(
     databases: Object.fromEntries(
       service.databases.map((name) => [
         name,
-        { shards: [{ url: places.databaseUrl(name) }], connectionsMax: connectionsPerInstance(blueprint, name) },
+        {
+          shards: [{ url: places.databaseUrl(name, serviceName) }],
+          connectionsMax: connectionsPerInstance(blueprint, name),
+        },
       ]),
     ),
     services: Object.fromEntries(service.calls.map((name) => [name, { url: `${places.internalUrl}/${name}` }])),
@@ -38,4 +44,17 @@ export function connectionsPerInstance({ services }: ResolvedBlueprint, database
     .filter(({ databases }) => databases.includes(database))
     .reduce((sum, service) => sum + service.instances.max, 0)
   return Math.max(1, Math.min(CONNECTIONS_PER_INSTANCE, Math.floor(CONNECTIONS_PER_CLUSTER / Math.max(1, instances))))
+}
+
+/**
+ * How many connections each service that lists a database may hold there, all its instances together. Twice what they
+ * need, because while instances are replaced there are old ones and new ones; but never so many that nobody else gets in.
+ */
+export function connectionsPerService(blueprint: ResolvedBlueprint, database: string): Record<string, number> {
+  const each = connectionsPerInstance(blueprint, database)
+  return Object.fromEntries(
+    Object.values(blueprint.services)
+      .filter(({ databases }) => databases.includes(database))
+      .map(({ name, instances }) => [name, Math.min(CONNECTIONS_PER_CLUSTER, 2 * each * instances.max)]),
+  )
 }

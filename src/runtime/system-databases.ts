@@ -13,6 +13,7 @@ import { outputFileOf } from '../fleet/instance-hosts/local.ts'
 import type { DatabaseUnit } from './database-unit.ts'
 import { createDatabaseUnit } from './database-unit.ts'
 import type { PartsContext } from './parts-context.ts'
+import { connectionsPerService } from './service-bindings.ts'
 import { startTogether } from './start-together.ts'
 import type { SystemCode } from './system-code.ts'
 
@@ -25,8 +26,12 @@ export interface SystemDatabases extends Component {
   pendingMigrations(name: string, directories: readonly string[]): Promise<readonly string[]>
   /** Stops a database; its data stays. Nothing happens if it does not run. */
   drop(name: string): Promise<void>
-  /** Where services find a database. @throws TF_NOT_RUNNING before its start */
+  /** Lets exactly those services into each database that list it in the blueprint as it is now. */
+  admit(): Promise<void>
+  /** A database as its owner. @throws TF_NOT_RUNNING before its start */
   url(name: string): string
+  /** Where a service finds a database. @throws TF_NOT_RUNNING before it was admitted */
+  serviceUrl(name: string, service: string): string
   /** The same for the control plane, which sees more. @throws TF_NOT_RUNNING before its start */
   adminUrl(name: string): string
 }
@@ -54,7 +59,12 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
     })
   }
 
+  async function admit(): Promise<void> {
+    for (const [name, unit] of units) await unit.admit(connectionsPerService(context.blueprint, name))
+  }
+
   return {
+    admit,
     async start(signal) {
       const isEmbedded = databases.some(({ engine }) => engine.kind === 'embedded')
       const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
@@ -64,6 +74,7 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
         signal,
         [...units.values()].map((unit) => (together: AbortSignal) => unit.start(together)),
       )
+      await admit()
     },
     async stop(deadlineMs) {
       await Promise.all([...units.values()].map((unit) => unit.stop(deadlineMs)))
@@ -87,6 +98,7 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
       await unit?.stop()
     },
     url: (name) => unitNamed(name).url(),
+    serviceUrl: (name, service) => unitNamed(name).serviceUrl(service),
     adminUrl: (name) => unitNamed(name).adminUrl(),
   }
 }

@@ -122,7 +122,7 @@ class WiredParts implements SystemParts {
     this.#services = createSystemServices(this.#context, {
       code: await this.#code.promise,
       gateway: this.#gateway!,
-      databaseUrl: (name) => this.#databases.url(name),
+      databaseUrl: (name, service) => this.#databases.serviceUrl(name, service),
       telemetry: this.#telemetry,
     })
     await this.#services.start(signal)

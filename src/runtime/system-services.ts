@@ -39,7 +39,7 @@ export interface SystemServices extends Component {
 export interface ServicesOptions {
   readonly code: SystemCode
   readonly gateway: Gateway
-  readonly databaseUrl: (database: string) => string
+  readonly databaseUrl: (database: string, service: string) => string
   readonly telemetry: InstanceTelemetry
 }
 

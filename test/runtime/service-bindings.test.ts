@@ -2,7 +2,7 @@ import { array, assert, integer, property } from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ResolvedBlueprint } from '../../src/blueprint/resolved-blueprint.ts'
 import { checkBlueprint } from '../../src/blueprint/check.ts'
-import { bindingsOf, connectionsPerInstance } from '../../src/runtime/service-bindings.ts'
+import { bindingsOf, connectionsPerInstance, connectionsPerService } from '../../src/runtime/service-bindings.ts'
 
 function blueprint(services: Record<string, unknown>): ResolvedBlueprint {
   const system = { name: 'shop', databases: { orders: {}, catalog: {} }, services }
@@ -14,7 +14,10 @@ const service = (max: number, more: Record<string, unknown> = {}): Record<string
   instances: { min: 1, max },
   ...more,
 })
-const places = { databaseUrl: (name: string) => `postgres://h/${name}`, internalUrl: 'http://127.0.0.1:9000' }
+const places = {
+  databaseUrl: (name: string, service: string) => `postgres://${service}@h/${name}`,
+  internalUrl: 'http://127.0.0.1:9000',
+}
 
 test('gives a service the databases and services that it lists, and nothing else', () => {
   const shop = blueprint({
@@ -25,7 +28,7 @@ test('gives a service the databases and services that it lists, and nothing else
   expect(bindingsOf('api', shop, places)).toEqual({
     layout: 1,
     service: 'api',
-    databases: { orders: { shards: [{ url: 'postgres://h/orders' }], connectionsMax: 10 } },
+    databases: { orders: { shards: [{ url: 'postgres://api@h/orders' }], connectionsMax: 10 } },
     services: { prices: { url: 'http://127.0.0.1:9000/prices' } },
   })
   expect(bindingsOf('mail', shop, places)).toMatchObject({ databases: {}, services: {} })
@@ -59,4 +62,11 @@ test('all instances of all services together stay below what a cluster takes, as
 test('services that do not use a database leave its connections to the others', () => {
   const shop = blueprint({ api: service(9), mail: service(50, { databases: ['catalog'] }) })
   expect([connectionsPerInstance(shop, 'orders'), connectionsPerInstance(shop, 'catalog')]).toEqual([10, 1])
+})
+
+test('each service may hold as many connections as its instances need while they are replaced, and never all', () => {
+  const shop = blueprint({ api: service(3), mail: service(5, { databases: ['catalog'] }), jobs: service(9) })
+  const each = connectionsPerInstance(shop, 'orders')
+  expect(connectionsPerService(shop, 'orders')).toEqual({ api: 2 * 3 * each, jobs: 90 })
+  expect(connectionsPerService(shop, 'catalog')).toEqual({ mail: 90 })
 })
