@@ -36,7 +36,12 @@ export default defineConfig({
         },
       },
       ...(isAskedForEngines
-        ? [{ extends: true as const, test: { name: 'engines', include: engines, fileParallelism: false } }]
+        ? [
+            {
+              extends: true as const,
+              test: { name: 'engines', include: engines, fileParallelism: false, hookTimeout: 120_000 },
+            },
+          ]
         : []),
     ],
   },

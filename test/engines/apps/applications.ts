@@ -66,7 +66,7 @@ export const APPLICATIONS: readonly PublicApplication[] = [
       'npm exec --yes --package=create-vite-extra@5 -- create-vite-extra app --template ssr-vanilla',
       'npm install',
     ],
-    page: { path: '/', contains: '<div id="app"><div>' },
+    page: { path: '/', contains: '<section id="center">' },
     port: 'environment',
   },
   {
