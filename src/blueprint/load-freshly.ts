@@ -43,6 +43,9 @@ export async function loadBlueprintFreshly(
     const answer = await promise
     if ('blueprint' in answer) return answer.blueprint
     throw restored(file, answer.error)
+  } catch (error) {
+    if (signal?.aborted !== true) throw error
+    throw new TenfoldError('TF_ABORTED', `expected ${file} to load, but it was cancelled`, { cause: signal.reason })
   } finally {
     cancel()
     signal?.removeEventListener('abort', onAbort)

@@ -301,3 +301,7 @@ export const ERROR_CODES = {
 
 /** A literal error code such as `'TF_TIMEOUT'`. */
 export type ErrorCode = keyof typeof ERROR_CODES
+  TF_WATCH_FAILED: {
+    meaning: 'The sources can not be watched: too many directories, or the kernel has no watch left.',
+    remedy: 'List in .tenfoldignore what is no source, or raise fs.inotify.max_user_watches.',
+  },

@@ -21,6 +21,8 @@ export interface InstanceEnvironmentParts {
   readonly telemetry: { readonly socket: string; readonly token: string } | undefined
   /** A directory the instance may write to. */
   readonly home: string
+  /** Where Node keeps what it has compiled; undefined: nowhere. */
+  readonly compileCache?: string | undefined
   /** Where secrets, and the machine's PATH and time zone, are taken from. */
   readonly surroundings: Readonly<Record<string, string | undefined>>
 }
@@ -48,6 +50,7 @@ export function instanceEnvironment(parts: InstanceEnvironmentParts): Record<str
     TENFOLD_INSTANCE: parts.id,
     TENFOLD_BINDINGS: parts.bindingsFile,
   }
+  if (parts.compileCache !== undefined) env.NODE_COMPILE_CACHE = parts.compileCache
   if (service.listensOn?.isMoved === true) env.TENFOLD_LISTENS_ON = String(service.listensOn.port)
   for (const name of PASSED_ON) {
     const value = surroundings[name]

@@ -62,6 +62,8 @@ export interface ServiceSupervisorOptions {
   readonly desired?: number
   /** How long requests in flight may take to end when an instance leaves. @default 30,000 */
   readonly drainTimeoutMs?: number
+  /** So many failed health checks in a row restart an instance; Infinity: never. @default 10 */
+  readonly restartAfterProbes?: number
   /** Between two health checks of a ready instance. @default 1,000 */
   readonly probeIntervalMs?: number
   readonly clock?: Clock
@@ -291,7 +293,8 @@ class Supervisor implements ServiceSupervisor {
 
   #policy(): ReconcilePolicy {
     const { startTimeoutMs } = this.revision.service
-    return { surge: this.#rollout.surge, startTimeoutMs, unhealthyAfterProbes: 3, restartAfterProbes: 10 }
+    const { restartAfterProbes = 10 } = this.#options
+    return { surge: this.#rollout.surge, startTimeoutMs, unhealthyAfterProbes: 3, restartAfterProbes }
   }
 
   #wakeWhenDue(nowMs: number): void {

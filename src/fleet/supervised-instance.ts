@@ -36,7 +36,7 @@ export interface InstanceFailure {
 
 const PROBE_TIMEOUT_MS = 1_000
 const PROBE_FIRST_PAUSE_MS = 20
-const PROBE_LONGEST_PAUSE_MS = 500
+const PROBE_LONGEST_PAUSE_MS = 100
 const PORTS_TAKEN_MAX = 5
 
 /**

@@ -44,15 +44,20 @@ export async function changesOf(
   return changes
 }
 
-/** The services whose instances are replaced, in the order of the blueprint. Pure. */
+/**
+ * The services whose instances are replaced, in the order of the blueprint. Pure.
+ *
+ * @param only those for whom changed sources count; undefined: all
+ */
 export function replacedServices(
   changes: readonly BlueprintChange[],
   { blueprint, release }: ApplyPlan,
   { blueprint: before, revisionOf }: Pick<Observed, 'blueprint' | 'revisionOf'>,
+  only?: ReadonlySet<string>,
 ): readonly string[] {
   const isRolled = (name: string): boolean =>
     changes.some(({ path, effect }) => effect === 'rollout' && path.startsWith(`services.${name}.`)) ||
-    revisionOf(name)?.release.id !== release.id
+    (only?.has(name) !== false && revisionOf(name)?.release.id !== release.id)
   return Object.keys(blueprint.services).filter((name) => before.services[name] !== undefined && isRolled(name))
 }
 

@@ -18,6 +18,8 @@ export interface ApplyOptions {
   readonly signal: AbortSignal
   /** For development: all instances at once, back at the first failure, and no waiting for the last requests. */
   readonly isQuick?: boolean
+  /** Services for which changed sources count. @default all */
+  readonly only?: ReadonlySet<string>
 }
 
 /** What an applier changes. */
@@ -118,7 +120,7 @@ export class Takeover {
       ...(isQuick ? { attempts: 1 } : {}),
       signal,
     })
-    this.#undo.push(() => services.replace(former, { surge: isAlone ? 0 : 1 }))
+    this.#undo.push(() => services.replace(former, { surge: isAlone ? 0 : isQuick ? desired : 1 }))
   }
 
   /** The last requests of what was replaced, then what the edited blueprint has no more. */
@@ -134,7 +136,7 @@ export class Takeover {
     await services.rebind()
     await this.#parts.databases.admit()
     for (const name of goneDatabases) await this.#dropDatabase(name)
-    await pruneReleases(this.#context, new Set([this.#plan.release.id]))
+    await pruneReleases(this.#context, new Set([this.#plan.release.id, ...services.releasesInUse()]))
   }
 
   /** Backwards; a step that fails is said and does not keep the others from being undone. */

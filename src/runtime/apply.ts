@@ -16,7 +16,7 @@ export interface Applier {
    *
    * @throws what loading the blueprint and taking a release throw
    */
-  plan(signal: AbortSignal): Promise<{ plan: string; changes: readonly BlueprintChange[] }>
+  plan(signal: AbortSignal, options?: PlanOptions): Promise<{ plan: string; changes: readonly BlueprintChange[] }>
   /**
    * Carries a plan out, after those that are under way. All or nothing: when something fails, what ran before goes on;
    * only migrations that were applied stay.
@@ -25,6 +25,12 @@ export interface Applier {
    * @throws TF_APPLY_REFUSED; TF_ROLLOUT_FAILED, or what starting a database or a service throws
    */
   apply(plan: string, options: ApplyOptions): Promise<{ changes: readonly BlueprintChange[] }>
+}
+
+/** @see Applier.plan */
+export interface PlanOptions {
+  /** Whether only sources have changed, so that the blueprint need not be loaded again. @default false */
+  readonly isBlueprintSame?: boolean
 }
 
 const PLANS_KEPT = 8
@@ -45,9 +51,12 @@ class SerialApplier implements Applier {
     this.#parts = parts
   }
 
-  async plan(signal: AbortSignal): Promise<{ plan: string; changes: readonly BlueprintChange[] }> {
+  async plan(
+    signal: AbortSignal,
+    { isBlueprintSame = false }: PlanOptions = {},
+  ): Promise<{ plan: string; changes: readonly BlueprintChange[] }> {
     const [blueprint, release] = await Promise.all([
-      loadBlueprintFreshly(this.#context.blueprint.file, { signal }),
+      isBlueprintSame ? this.#context.blueprint : loadBlueprintFreshly(this.#context.blueprint.file, { signal }),
       takeRelease(this.#context),
     ])
     const { gateway } = this.#context.isGatewayGiven ? this.#context.blueprint : blueprint
@@ -72,10 +81,9 @@ class SerialApplier implements Applier {
     }
     const changes = await changesOf(plan, this.#observed())
     refuseIfNeeded(changes)
+    const replaced = replacedServices(changes, plan, this.#observed(), options.only)
     if (changes.some(({ effect }) => effect !== 'restart')) {
-      await new Takeover(this.#context, this.#parts, plan, options).run(
-        replacedServices(changes, plan, this.#observed()),
-      )
+      await new Takeover(this.#context, this.#parts, plan, options).run(replaced)
     }
     return { changes }
   }

@@ -16,6 +16,8 @@ export interface PartsContext {
   replaceBlueprint(blueprint: ResolvedBlueprint): void
   /** Whether the command line decided on the gateway's listener, whatever the blueprint says. */
   readonly isGatewayGiven: boolean
+  /** Service of which one instance listens for a debugger. */
+  readonly inspected: string | undefined
   readonly state: StateDirectory
   /** The account of the children; undefined: ours. */
   readonly user: ChildUser | undefined

@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path'
+import { messageOf } from '../core/errors.ts'
 import { materialisePackage, tenfoldPackageRoot } from '../fleet/materialise-package.ts'
 import type { Release } from '../fleet/release.ts'
 import type { ReleaseStoreOptions } from '../fleet/release-store.ts'
@@ -40,12 +41,28 @@ export async function prepareCode(context: PartsContext): Promise<SystemCode> {
 
 /** A release of the sources as they are now. Throws as `ReleaseStore.take`. */
 export function takeRelease(context: PartsContext): Promise<Release> {
-  return createReleaseStore(placeOf(context)).take(context.blueprint.directory)
+  return oneAtATime(context, () => createReleaseStore(placeOf(context)).take(context.blueprint.directory))
 }
 
-/** Lets old releases leave, but for those in use. */
-export function pruneReleases(context: PartsContext, inUse: ReadonlySet<string>): Promise<void> {
-  return createReleaseStore(placeOf(context)).prune(inUse)
+/** Lets old releases leave, but for those in use. What can't be removed now is removed by a later call. */
+export async function pruneReleases(context: PartsContext, inUse: ReadonlySet<string>): Promise<void> {
+  try {
+    await oneAtATime(context, () => createReleaseStore(placeOf(context)).prune(inUse))
+  } catch (error) {
+    context.notice({ level: 'warning', message: `an old release could not be removed: ${messageOf(error)}` })
+  }
+}
+
+/** Releases that are being copied look like what a crash left half done. */
+const lastOf = new WeakMap<PartsContext, Promise<unknown>>()
+
+function oneAtATime<Result>(context: PartsContext, work: () => Promise<Result>): Promise<Result> {
+  const outcome = (lastOf.get(context) ?? Promise.resolve()).then(work)
+  lastOf.set(
+    context,
+    outcome.catch(() => undefined),
+  )
+  return outcome
 }
 
 function placeOf({ state, user, clock }: PartsContext): ReleaseStoreOptions {

@@ -1,6 +1,8 @@
+import { dirname } from 'node:path'
 import type { Component } from '../core/component.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
+import { compileCacheDirectory } from '../fleet/compile-cache.ts'
 import type { InstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import type { JobSurroundings, LocalInstanceHost } from '../fleet/instance-hosts/local.ts'
 import { createLocalInstanceHost } from '../fleet/instance-hosts/local.ts'
@@ -27,6 +29,8 @@ export interface SystemServices extends Component {
   surroundingsOf(service: string, id: string): Promise<JobSurroundings>
   /** What runs of a service; undefined when it does not. */
   revisionOf(service: string): Revision | undefined
+  /** Ids of the releases that services run. */
+  releasesInUse(): readonly string[]
   /** Stops a service: requests under way are finished. Nothing happens if it does not run. */
   remove(service: string): Promise<void>
   /** Waits until nothing is on its way in or out any more, at most so long. */
@@ -48,7 +52,7 @@ const REMOVAL_DEADLINE_MS = 60_000
 
 /** The services of a blueprint, each with a supervisor, started side by side. */
 export function createSystemServices(context: PartsContext, options: ServicesOptions): SystemServices {
-  const { state, user, subprocesses, clock, environment } = context
+  const { state, user, subprocesses, clock, environment, inspected } = context
   const { code, gateway, databaseUrl, telemetry } = options
   const supervisors = new Map<string, ServiceSupervisor>()
   let host: LocalInstanceHost | undefined
@@ -63,9 +67,16 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
       onStatus: (status) =>
         context.change((snapshot) => ({ ...snapshot, services: { ...snapshot.services, [status.name]: status } })),
       onNotice: (notice) => context.notice(notice),
+      // Who stands at a breakpoint answers no health check.
+      ...(service.name === inspected ? { restartAfterProbes: Infinity } : {}),
     })
     supervisors.set(service.name, supervisor)
     return supervisor
+  }
+
+  function sayInspected(instance: string, port: number): void {
+    const message = `${instance} listens for a debugger on 127.0.0.1:${port}`
+    context.notice({ level: 'info', message, hint: 'chrome://inspect, or "attach" in your editor' })
   }
 
   function find(name: string): ServiceSupervisor {
@@ -92,6 +103,8 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
         bindings: (service) =>
           bindingsOf(service, context.blueprint, { databaseUrl, internalUrl: gateway.internalUrl() }),
         telemetry,
+        inspect: inspected === undefined ? undefined : { service: inspected, onPort: sayInspected },
+        compileCache: await compileCacheDirectory(dirname(state.releasesDirectory), user),
         surroundings: environment,
       })
       for (const service of Object.values(blueprint.services)) supervise({ service, release: code.release })
@@ -120,6 +133,7 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
       return host!.surroundingsOf({ id, ...revision })
     },
     revisionOf: (service) => supervisors.get(service)?.revision,
+    releasesInUse: () => [...supervisors.values()].map(({ revision }) => revision.release.id),
     async remove(service) {
       const supervisor = supervisors.get(service)
       supervisors.delete(service)

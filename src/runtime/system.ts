@@ -15,16 +15,21 @@ import { messageOf, TenfoldError } from '../core/errors.ts'
 import { uniqueId } from '../core/random.ts'
 import { reapLeftovers } from '../core/reap-leftovers.ts'
 import { createSubprocesses } from '../core/subprocesses.ts'
+import { packageRootOf } from '../fleet/release.ts'
 import { initialSnapshot } from './initial-snapshot.ts'
 import { runningPhase } from './system-phase.ts'
 import type { SystemParts } from './system-parts.ts'
 import { createSystemParts } from './system-parts.ts'
+import type { WatchOutcome } from './watch.ts'
+import { watchSystem } from './watch.ts'
 
 /** @see createSystem */
 export interface SystemOptions {
   readonly blueprint: ResolvedBlueprint
   /** Where the gateway listens whatever the blueprint says, also after it was edited. @default the blueprint's */
   readonly gateway?: ResolvedGateway | undefined
+  /** Service, an `entry`, of which one instance listens for a debugger; a notice says where. */
+  readonly inspect?: string | undefined
   /** Whether a guardian takes everything down when this process dies, also by kill -9; else the parts go on serving. */
   readonly isEphemeral: boolean
   /** Where secrets are read from. @default process.env */
@@ -46,6 +51,12 @@ export interface System extends Component {
   readonly frames: FrameStore
   /** Known once started. */
   stateDirectory(): string
+  /**
+   * Takes every save of the sources and the blueprint over, until the signal; for development.
+   *
+   * @throws TF_WATCH_FAILED, TF_NOT_RUNNING before the start
+   */
+  watch(onOutcome: (outcome: WatchOutcome) => void, signal: AbortSignal): Promise<void>
   /** Aborted when a client of the control socket asked the system to stop: whoever started it calls `stop`. */
   readonly stopRequested: AbortSignal
 }
@@ -70,6 +81,8 @@ class BlueprintSystem implements System {
   readonly #run = uniqueId()
   readonly #stopRequest = new AbortController()
   readonly #stopping = new AbortController()
+  /** What runs now, after edits too. */
+  readonly #running: { blueprint: ResolvedBlueprint }
   #state: StateDirectory | undefined
   #parts: SystemParts | undefined
   #starting: Promise<void> | undefined
@@ -78,6 +91,8 @@ class BlueprintSystem implements System {
   constructor(options: SystemOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    const { blueprint, gateway = blueprint.gateway } = options
+    this.#running = { blueprint: { ...blueprint, gateway } }
     this.snapshots = createSnapshotStore(
       initialSnapshot(options.blueprint, { id: this.#run, pid: process.pid, startedEpochMs: this.#clock.epochMs() }),
     )
@@ -91,6 +106,21 @@ class BlueprintSystem implements System {
   stateDirectory(): string {
     if (this.#state === undefined) throw new TenfoldError('TF_NOT_RUNNING', 'expected the system to have been started')
     return this.#state.directory
+  }
+
+  async watch(onOutcome: (outcome: WatchOutcome) => void, signal: AbortSignal): Promise<void> {
+    if (this.#parts === undefined) throw new TenfoldError('TF_NOT_RUNNING', 'expected the system to have been started')
+    await watchSystem(
+      {
+        applier: this.#parts.applier(),
+        blueprint: () => this.#running.blueprint,
+        directory: await packageRootOf(this.#running.blueprint.directory),
+        clock: this.#clock,
+        onOutcome,
+        onProblem: (message) => this.#notice({ level: 'warning', message }),
+      },
+      signal,
+    )
   }
 
   async start(signal?: AbortSignal): Promise<void> {
@@ -132,12 +162,13 @@ class BlueprintSystem implements System {
       isEphemeral,
       clock: this.#clock,
     })
-    let current = this.#options.gateway === undefined ? blueprint : { ...blueprint, gateway: this.#options.gateway }
+    const running = this.#running
     this.#parts = createSystemParts({
       get blueprint() {
-        return current
+        return running.blueprint
       },
-      replaceBlueprint: (next) => (current = next),
+      replaceBlueprint: (next) => (running.blueprint = next),
+      inspected: this.#options.inspect,
       isGatewayGiven: this.#options.gateway !== undefined,
       state,
       user,

@@ -2,6 +2,7 @@ import { connectControl } from '../../control/control-client.ts'
 import type { System } from '../../runtime/system.ts'
 import { createSystem } from '../../runtime/system.ts'
 import type { ResolvedBlueprint } from '../../blueprint/resolved-blueprint.ts'
+import { didYouMean } from '../../core/did-you-mean.ts'
 import { hasCode, TenfoldError } from '../../core/errors.ts'
 import { namedBlueprint } from '../blueprint-argument.ts'
 import type { Command, CommandInput, ExitCode } from '../command.ts'
@@ -10,6 +11,7 @@ import { startDetached } from '../detached.ts'
 import { followStart } from '../follow-start.ts'
 import { REHEARSAL_OPTIONS, rehearsalRequest, runRehearsal } from '../run-rehearsal.ts'
 import { statusView } from '../status-view.ts'
+import { watchSources } from '../watch-sources.ts'
 
 /** `tenfold up`: run the system. */
 export const up: Command = {
@@ -22,6 +24,8 @@ export const up: Command = {
   options: {
     port: { type: 'string', value: 'NUMBER', description: "port of the gateway (default: the blueprint's, or 8080)" },
     detach: { type: 'boolean', description: 'return when it runs, and leave it running; "tenfold down" stops it' },
+    watch: { type: 'boolean', description: 'restart what changes with each save: for development' },
+    inspect: { type: 'string', value: 'SERVICE', description: 'let one instance of it listen for a debugger' },
     ephemeral: { type: 'boolean', description: 'take everything down also when this process is killed' },
     rehearse: { type: 'boolean', description: 'rehearse the peak once everything runs' },
     once: {
@@ -32,15 +36,40 @@ export const up: Command = {
   },
   examples: [
     ['npx tenfold up', 'the system of this directory'],
+    ['npx tenfold up --watch', 'restart on save, for development'],
     ['npx tenfold up --detach', 'in the background'],
     ['npx tenfold up --rehearse --once', 'start, rehearse, stop: for CI'],
   ],
   async run(input) {
     const blueprint = withPort(await namedBlueprint(input), input.options['port'])
     // Wrong options are said before anything starts.
+    checkCombination(input.options)
+    inspectedService(input.options['inspect'], blueprint)
     if (isRehearsed(input)) rehearsalRequest(input.options, blueprint)
     return input.options['detach'] === true ? startDetached(input, blueprint) : runHere(input, blueprint)
   },
+}
+
+function checkCombination(options: CommandInput['options']): void {
+  if (options['watch'] !== true) return
+  const other = ['detach', 'once'].find((name) => options[name] === true)
+  if (other === undefined) return
+  throw new TenfoldError('TF_USAGE', `expected --watch or --${other}, got both`, { hint: 'leave one of them out' })
+}
+
+function inspectedService(name: string | boolean | undefined, { services }: ResolvedBlueprint): string | undefined {
+  if (typeof name !== 'string') return undefined
+  const known = Object.values(services)
+    .filter(({ program }) => program.kind === 'entry')
+    .map((service) => service.name)
+  if (known.includes(name)) return name
+  const meant = didYouMean(name, known)
+  const hint = meant === undefined ? "give a command's own --inspect to it" : `did you mean ${meant}?`
+  throw new TenfoldError(
+    'TF_USAGE',
+    `expected --inspect to name a service with an entry (${known.join(', ') || 'there is none'}), got ${JSON.stringify(name)}`,
+    { hint },
+  )
 }
 
 function isRehearsed({ options }: CommandInput): boolean {
@@ -52,6 +81,7 @@ async function runHere(input: CommandInput, blueprint: ResolvedBlueprint): Promi
   const isOnce = options['once'] === true
   const system = createSystem({
     blueprint,
+    inspect: inspectedService(options['inspect'], blueprint),
     gateway: options['port'] === undefined ? undefined : blueprint.gateway,
     isEphemeral: isOnce || options['ephemeral'] === true,
   })
@@ -69,8 +99,10 @@ async function runHere(input: CommandInput, blueprint: ResolvedBlueprint): Promi
       outcome = await runRehearsal({ ...input, signal: ended }, blueprint, connectControl(system.stateDirectory()))
     }
     if (isOnce) return outcome
-    terminal.note(terminal.style('dim', 'Ctrl-C stops everything.'))
-    await aborted(ended)
+    const isWatched = options['watch'] === true
+    terminal.note(terminal.style('dim', `${isWatched ? 'Watching the sources. ' : ''}Ctrl-C stops everything.`))
+    if (isWatched) await watchSources(system, terminal, ended)
+    else await aborted(ended)
     return EXIT.success
   } catch (error) {
     // Whoever interrupts knows it; that is no failure to explain.

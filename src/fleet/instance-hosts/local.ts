@@ -53,12 +53,17 @@ export interface LocalInstanceHostOptions {
   readonly bindings: (service: string) => BindingsDocument
   /** Where instances send their measurements; `instance-telemetry.ts` has it. */
   readonly telemetry?: { readonly socket: string; tokenFor(service: string, instance: string): string }
+  /** One instance at a time of this service, an `entry`, listens for a debugger; `onPort` is told where. */
+  readonly inspect?: { readonly service: string; onPort(instance: string, port: number): void } | undefined
+  /** Where instances may keep compiled code, see `compile-cache.ts`. @default nowhere */
+  readonly compileCache?: string | undefined
   /** Where secrets are read from. @default process.env */
   readonly surroundings?: Readonly<Record<string, string | undefined>>
 }
 
 const LOOPBACK = '127.0.0.1'
 const LAST_LINES = 20
+const INSPECT_PORT = 9229
 /** The line that says why may be far above the end: a trace of calls comes after it. */
 const LINES_READ = 100
 /** What Node prints below every uncaught error. */
@@ -84,6 +89,8 @@ class LocalHost implements LocalInstanceHost {
   readonly #options: LocalInstanceHostOptions
   readonly #code: { readonly isCheckout: boolean; readonly preload: string }
   readonly #ports = new Set<number>()
+  /** The releases of which an instance listens for a debugger. */
+  readonly #inspected = new Set<string>()
 
   constructor(options: LocalInstanceHostOptions, code: { isCheckout: boolean; preload: string }) {
     this.#options = options
@@ -94,8 +101,10 @@ class LocalHost implements LocalInstanceHost {
     const { service, id } = request
     const port = await this.#portFor(service)
     this.#ports.add(port)
+    let inspected: string | undefined
     try {
       const env = await this.#environment(request, port)
+      inspected = await this.#inspect(request, env)
       const outputFile = outputFileOf(this.#options.logsDirectory, service.name, id)
       await ensureOwnedDirectory(dirname(outputFile))
       const outputStart = (await stat(outputFile).catch(() => undefined))?.size ?? 0
@@ -108,10 +117,10 @@ class LocalHost implements LocalInstanceHost {
         outputFile,
       })
       child.limitCpu(false)
-      void child.exited.then(() => this.#ports.delete(port))
+      void child.exited.then(() => this.#forget(port, inspected))
       return new LocalInstance(child, { ...request, port, outputFile, outputStart })
     } catch (error) {
-      this.#ports.delete(port)
+      this.#forget(port, inspected)
       throw error
     }
   }
@@ -123,6 +132,23 @@ class LocalHost implements LocalInstanceHost {
 
   async rebind(service: string): Promise<void> {
     await this.#writeBindings(this.#options.bindings(service))
+  }
+
+  #forget(port: number, inspected: string | undefined): void {
+    this.#ports.delete(port)
+    if (inspected !== undefined) this.#inspected.delete(inspected)
+  }
+
+  /** Lets it listen for a debugger if no other of its release does; gives what says so. */
+  async #inspect({ id, service, release }: InstanceRequest, env: Record<string, string>): Promise<string | undefined> {
+    const { inspect } = this.#options
+    if (inspect?.service !== service.name || this.#inspected.has(release.id)) return undefined
+    this.#inspected.add(release.id)
+    // Where debuggers look first; its predecessor may still be there.
+    const port = (await isPortFree(INSPECT_PORT)) ? INSPECT_PORT : await findFreePort()
+    env['NODE_OPTIONS'] = `${env['NODE_OPTIONS'] ?? ''} --inspect=${LOOPBACK}:${port}`
+    inspect.onPort(id, port)
+    return release.id
   }
 
   /** A free one, or the one that the program insists on. */
@@ -141,7 +167,7 @@ class LocalHost implements LocalInstanceHost {
   }
 
   async #environment({ service, id }: InstanceRequest, port: number): Promise<Record<string, string>> {
-    const { node, telemetry, surroundings = process.env } = this.#options
+    const { node, telemetry, compileCache, surroundings = process.env } = this.#options
     const document = this.#options.bindings(service.name)
     const env = instanceEnvironment({
       service,
@@ -155,6 +181,7 @@ class LocalHost implements LocalInstanceHost {
       telemetry:
         telemetry === undefined ? undefined : { socket: telemetry.socket, token: telemetry.tokenFor(service.name, id) },
       home: tmpdir(),
+      compileCache,
       surroundings,
     })
     await this.#writeBindings(document)
