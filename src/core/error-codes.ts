@@ -90,6 +90,10 @@ export const ERROR_CODES = {
     meaning: 'The URL of a database is not a `postgres://` URL.',
     remedy: 'Write it like `postgres://user:password@host:5432/database`, special characters percent-encoded.',
   },
+  TF_DEADLINE_EXCEEDED: {
+    meaning: 'A service was called for a request whose deadline had passed, or passed before the answer began.',
+    remedy: 'Answer 504. Ask sooner or in parallel, or raise the `timeout` of the service that was asked first.',
+  },
   TF_DETACHED_START_FAILED: {
     meaning: 'The control plane that was started in the background ended before the system ran.',
     remedy: 'Read what it said; the log file is named in the message.',

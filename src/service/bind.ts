@@ -66,7 +66,7 @@ export async function bindFrom(
   return {
     databases: Object.fromEntries([...databases].map(([name, { handle }]) => [name, handle])),
     services: Object.fromEntries(
-      names.map((name) => [name, serviceClient(name, () => source.current().services[name]?.url)]),
+      names.map((name) => [name, serviceClient(name, () => source.current().services[name]?.url, clock)]),
     ),
     caches: {},
     publishes: {},

@@ -91,7 +91,12 @@ export interface Consumer<Event> {
 
 /** Another service, called through the gateway's internal listener. */
 export interface ServiceHandle {
-  /** `fetch` with a path in place of a URL: balancing, deadline and retry budget apply. */
+  /**
+   * `fetch` with a path in place of a URL: balancing, deadline and retry budget apply. A call made while a request is
+   * handled has until that request's deadline.
+   *
+   * @throws TF_DEADLINE_EXCEEDED when that has passed, before anything is sent, or passes before the answer begins
+   */
   fetch(path: string, init?: RequestInit): Promise<Response>
 }
 

@@ -6,8 +6,10 @@ import { subscribe } from 'node:diagnostics_channel'
 import { createServer } from 'node:http'
 import { isMainThread } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
+import { installBodyContext } from './body-context.ts'
 import { watchForListeningElsewhere } from './listening-elsewhere.ts'
 import { installPortMove } from './moved-port.ts'
+import { installRequestDeadlines } from './request-deadline.ts'
 import { startProcessTelemetry } from './process-telemetry.ts'
 import { installRequestTracing } from './request-tracing.ts'
 import { installShutdown } from './shutdown.ts'
@@ -23,6 +25,7 @@ if (port > 0) installPortMove({ from: ownPort === undefined ? undefined : Number
 if (isMainThread) {
   if (port > 0) watchForListeningElsewhere({ port, clock: systemClock, say: (text) => process.stderr.write(text) })
   installShutdown()
+  installRequestDeadlines(systemClock)
   const keepAliveTimeoutDefault = createServer().keepAliveTimeout
   let isServing = false
   subscribe('tracing:net.server.listen:asyncStart', (message) => {
@@ -33,6 +36,7 @@ if (isMainThread) {
     isServing = true
     // Only what serves reports: not the `npm` that started it.
     report(process.env)
+    installBodyContext()
   })
 }
 
