@@ -301,11 +301,11 @@ export const ERROR_CODES = {
     meaning: 'The command line names a command, an option or an argument that does not exist.',
     remedy: 'Run `tenfold --help`, or `tenfold COMMAND --help`.',
   },
-} as const
-
-/** A literal error code such as `'TF_TIMEOUT'`. */
-export type ErrorCode = keyof typeof ERROR_CODES
   TF_WATCH_FAILED: {
     meaning: 'The sources can not be watched: too many directories, or the kernel has no watch left.',
     remedy: 'List in .tenfoldignore what is no source, or raise fs.inotify.max_user_watches.',
   },
+} as const
+
+/** A literal error code such as `'TF_TIMEOUT'`. */
+export type ErrorCode = keyof typeof ERROR_CODES
