@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { TenfoldError, messageOf } from '../core/errors.ts'
 
@@ -82,12 +82,15 @@ function headerPlace(stack: string): string | undefined {
   return place === undefined ? undefined : readable(place)
 }
 
+/** Our own hook stands in the stack of every import that fails. */
+const HOOK = join(import.meta.dirname, 'own-package.')
+
 /** The innermost frame in a file of the user. */
 function framePlace(stack: string): string | undefined {
   const frames = [...stack.matchAll(/^\s+at (?:async )?(?:[^()]*\()?((?:file:\/\/)?\/[^()]*:\d+:\d+)\)?$/gm)].map(
     ([, place = '']) => readable(place),
   )
-  return frames.find((place) => !place.includes('/node_modules/'))
+  return frames.find((place) => !place.includes('/node_modules/') && !place.includes(HOOK))
 }
 
 /**
