@@ -103,7 +103,8 @@ function read(file: string): string | undefined {
 
 function isPortFree(host: string, port: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>()
-  const server = createServer()
+  // Whoever calls meanwhile must not keep it open.
+  const server = createServer((socket) => socket.destroy())
   server.once('error', () => resolve(false))
   server.listen(port, host, () => server.close(() => resolve(true)))
   return promise

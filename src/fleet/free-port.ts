@@ -27,7 +27,8 @@ function anyPort(): Promise<number> {
 
 function listenOnce(port: number): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
-  const server = createServer()
+  // Whoever calls meanwhile must not keep it open.
+  const server = createServer((socket) => socket.destroy())
   server.once('error', reject)
   server.listen(port, '127.0.0.1', () => {
     const address = server.address()
