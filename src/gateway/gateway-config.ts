@@ -20,18 +20,6 @@ export interface GatewayService {
   /** Time to the first byte of the answer before 504. */
   readonly requestTimeoutMs: number
   readonly endpoints: readonly Endpoint[]
-  /** For a front end, which has files instead of endpoints. */
-  readonly static?: GatewayStatic
-}
-
-/** Files that the gateway serves itself. */
-export interface GatewayStatic {
-  /** Absolute: that of the release, then that of the one before, for hashed names that are gone. At least one. */
-  readonly directories: readonly string[]
-  /** Path prefixes of the service, which are not part of a file's path. */
-  readonly routes: readonly string[]
-  /** Whether `index.html` answers for paths that no file has. */
-  readonly isSinglePage: boolean
 }
 
 /** Where one instance listens. Only instances that are ready and not leaving are listed. */

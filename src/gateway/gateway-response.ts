@@ -27,8 +27,6 @@ export type GatewayErrorCode =
   | 'bad_request'
   | 'deadline_exceeded'
   | 'too_many_headers'
-  | 'method_not_allowed'
-  | 'no_file'
   | 'no_route'
   | 'no_ready_instance'
   | 'queue_full'

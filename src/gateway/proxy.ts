@@ -22,10 +22,6 @@ import type { Router } from './router.ts'
 import { createRouter, routeInternally } from './router.ts'
 import type { ServiceUpstreams } from './service-upstreams.ts'
 import { createServiceUpstreams } from './service-upstreams.ts'
-import type { SpanFeed } from './span-feed.ts'
-import { createSpanFeed } from './span-feed.ts'
-import type { StaticServices } from './static-services.ts'
-import { createStaticServices } from './static-services.ts'
 import { startUpgrade } from './upgrade.ts'
 
 /** Which listener a request came in on. */
@@ -72,15 +68,12 @@ class BalancingProxy implements Proxy {
   #routePublic: Router = () => undefined
   #version = 0
 
-  readonly #statics: StaticServices
   constructor(clock: Clock, random: Random) {
     this.#clock = clock
     this.#random = random
     this.#context = {
       clock,
       idleDeadlines: createDeadlineList(ANSWER_IDLE_MS),
-    this.#statics = createStaticServices(clock)
-    this.spans = createSpanFeed(clock)
       callerDeadlines: createDeadlineWheel(),
       isStopping: false,
     }
@@ -103,7 +96,6 @@ class BalancingProxy implements Proxy {
     return true
   }
 
-    this.#statics.configure(config.services)
   entrance(entrance: Entrance): ListenerHandlers {
     const routeOf: Router = entrance === 'public' ? (path) => this.#routePublic(path) : routeInternally
     return {
@@ -131,9 +123,6 @@ class BalancingProxy implements Proxy {
   }
 
   #handleUpgrade(routeOf: Router, request: IncomingMessage, socket: Duplex, firstBytes: Buffer): void {
-    const { target, head } = place
-    const { isStopping } = this.#context
-    if (this.#statics.serve(place.service, { ...asked, target, requestId: head.requestId, isStopping })) return
     const startedMs = this.#clock.nowMs()
     const place = this.#locate(routeOf, request)
     if ('status' in place) {
