@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Scenario } from '../src/blueprint/scenario.ts'
 import { createFrameStore } from '../src/control/frame-store.ts'
 import { jsonSocketStream } from '../src/control/json-socket.ts'
+import type { Span } from '../src/control/span.ts'
 import type { MetricFrame } from '../src/control/metric-frame.ts'
 import { systemClock } from '../src/core/clock.ts'
 import { seededRandom } from '../src/core/random.ts'
@@ -129,6 +130,13 @@ async function keepFrames(
     clock: systemClock,
   })
   await telemetry.start()
+  const followingSpans = (async () => {
+    try {
+      for await (const spans of jsonSocketStream<Span[]>(socket, '/v1/spans', { signal })) telemetry.addSpans(spans)
+    } catch {
+      // As below.
+    }
+  })()
   const following = (async () => {
     try {
       for await (const frame of jsonSocketStream<MetricFrame>(socket, '/v1/frames', { signal })) frames.append(frame)
@@ -139,7 +147,7 @@ async function keepFrames(
   return {
     framesTaken: () => frames.count,
     async stop() {
-      void following
+      void Promise.all([following, followingSpans])
       await telemetry.stop()
     },
   }

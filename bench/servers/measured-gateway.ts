@@ -23,13 +23,17 @@ proxy.apply({
 } as Parameters<typeof proxy.apply>[0])
 
 if (values.socket === undefined) {
+  proxy.spans.add = () => undefined
   for (const { metrics } of proxy.services.values()) metrics.record = () => undefined
 } else {
   const feed = createFrameFeed(systemClock, proxy)
   const socket = createJsonSocket({
     path: values.socket,
     clock: systemClock,
-    routes: { 'GET /v1/frames': jsonRoute({ handle: () => jsonStream(feed.frames()) }) },
+    routes: {
+      'GET /v1/frames': jsonRoute({ handle: () => jsonStream(feed.frames()) }),
+      'GET /v1/spans': jsonRoute({ handle: () => jsonStream(proxy.spans.batches()) }),
+    },
   })
   await socket.start()
 }

@@ -4,6 +4,8 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from '../core/clock.ts'
 import { formatRequestTimeout, REQUEST_TIMEOUT_HEADER } from '../core/request-timeout.ts'
 import type { Deadlined, DeadlineList } from './deadline-list.ts'
+import type { SpanFeed } from './span-feed.ts'
+import { isTraced } from './span-feed.ts'
 import type { DeadlineWheel } from './deadline-wheel.ts'
 import type { GatewayErrorCode, GatewayResponse, ResponseOwner } from './gateway-response.ts'
 import { answerError } from './gateway-response.ts'
@@ -37,6 +39,7 @@ export interface ExchangeContext {
   readonly idleDeadlines: DeadlineList
   /** Deadlines of callers that wait for less than the service may take. */
   readonly callerDeadlines: DeadlineWheel
+  readonly spans: SpanFeed
   /** The gateway is leaving: every answer is the last one on its connection. */
   isStopping: boolean
 }
@@ -64,6 +67,8 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
   #phase: Phase = 'placing'
   #controller: Dispatcher.DispatchController | undefined
   #upstream: Upstream | undefined
+  /** Who was asked last. */
+  #instance: string | undefined
   #sentMs = 0
   #hasAnswerBytes = false
   #isRetried = false
@@ -107,6 +112,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
   onTurn(upstream: Upstream): void {
     const { request, head, target } = this.#input
     this.#upstream = upstream
+    this.#instance = upstream.id
     this.#phase = 'connecting'
     this.#controller = undefined
     this.#hasAnswerBytes = false
@@ -252,10 +258,21 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     this.#abandon('the client has gone')
     service.metrics.inFlight -= 1
     if (response.writableFinished) {
-      service.metrics.record(response.statusCode, this.#context.clock.nowMs() - startedMs)
+      const durationMs = this.#context.clock.nowMs() - startedMs
+      const status = response.statusCode
+      service.metrics.record(status, durationMs)
+      this.#trace(status, durationMs)
     } else {
       service.metrics.aborted += 1
     }
+  }
+
+  #trace(status: number, durationMs: number): void {
+    const { head, target, request, service } = this.#input
+    if (!isTraced(head.trace, status)) return
+    const method = request.method as string
+    const [trace, instance] = [head.trace, this.#instance]
+    this.#context.spans.add({ trace, method, target, service: service.name, instance, status, durationMs })
   }
 
   #followSocket(socket: Socket): void {

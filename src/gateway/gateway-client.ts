@@ -1,4 +1,5 @@
 import type { MetricFrame } from '../control/metric-frame.ts'
+import type { Span } from '../control/span.ts'
 import { jsonSocketRequest, jsonSocketStream } from '../control/json-socket.ts'
 import type { GatewayConfig } from './gateway-config.ts'
 import type { GatewayState } from './gateway-state.ts'
@@ -13,6 +14,8 @@ export interface GatewayClient {
   configure(config: GatewayConfig): Promise<{ isApplied: boolean; version: number }>
   /** Metric frames from now on, one a second; ends with the signal. */
   frames(signal?: AbortSignal): AsyncGenerator<MetricFrame, void, undefined>
+  /** Spans of the requests that ended from now on, a list a second; ends with the signal. */
+  spans(signal?: AbortSignal): AsyncGenerator<readonly Span[], void, undefined>
   /** True once nothing is in flight to an instance, false if something still is when `deadlineMs` has passed. */
   drained(service: string, id: string, deadlineMs: number): Promise<boolean>
   state(): Promise<GatewayState>
@@ -27,6 +30,7 @@ export function createGatewayClient(socketPath: string): GatewayClient {
   return {
     configure: (config) => jsonSocketRequest(socketPath, 'PUT', '/v1/config', config, options),
     frames: (signal) => jsonSocketStream<MetricFrame>(socketPath, '/v1/frames', { ...options, signal }),
+    spans: (signal) => jsonSocketStream<readonly Span[]>(socketPath, '/v1/spans', { ...options, signal }),
     async drained(service, id, deadlineMs) {
       const timeoutMs = deadlineMs + ANSWER_TIMEOUT_MS
       const body = { service, id, deadlineMs }

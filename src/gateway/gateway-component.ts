@@ -8,6 +8,7 @@ import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import { messageOf, TenfoldError } from '../core/errors.ts'
 import type { ExitStatus, Subprocess, Subprocesses } from '../core/subprocess.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
+import type { Span } from '../control/span.ts'
 import type { GatewayStatus } from '../control/snapshot.ts'
 import type { GatewayClient } from './gateway-client.ts'
 import { createGatewayClient } from './gateway-client.ts'
@@ -67,6 +68,8 @@ export interface Gateway extends Component {
   internalUrl(): string | undefined
   /** Frames, one a second, across restarts of the process; ends with the signal or with `stop`. */
   frames(signal?: AbortSignal): AsyncGenerator<MetricFrame, void, undefined>
+  /** Spans of requests whose trace is kept, likewise. */
+  spans(signal?: AbortSignal): AsyncGenerator<readonly Span[], void, undefined>
 }
 
 const READY_TIMEOUT_MS = 15_000
@@ -159,12 +162,23 @@ class SupervisedGateway implements Gateway {
     return this.#listening?.internalUrl
   }
 
-  async *frames(signal?: AbortSignal): AsyncGenerator<MetricFrame, void, undefined> {
+  frames(signal?: AbortSignal): AsyncGenerator<MetricFrame, void, undefined> {
+    return this.#follow((ended) => this.#client.frames(ended), signal)
+  }
+
+  spans(signal?: AbortSignal): AsyncGenerator<readonly Span[], void, undefined> {
+    return this.#follow((ended) => this.#client.spans(ended), signal)
+  }
+
+  async *#follow<Item>(
+    read: (signal: AbortSignal) => AsyncGenerator<Item, void, undefined>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Item, void, undefined> {
     const life = this.#life?.signal
     const ended = AbortSignal.any([life, signal].filter((each) => each !== undefined))
     while (!ended.aborted) {
       try {
-        yield* this.#client.frames(ended)
+        yield* read(ended)
       } catch {
         // The process is gone, or not there yet: its successor is listened to as soon as there is one.
       }

@@ -50,7 +50,12 @@ class HttpGatewayServer implements GatewayServer {
     const { clock, host, port, isPortGiven, internalPort, adminSocketPath } = this.#options
     const proxy = createProxy({ clock, random: seededRandom(freshSeed()) })
     const feed = createFrameFeed(clock, proxy)
-    const run: Run = { proxy, listeners: [], endFrames: () => feed.end(), admin: undefined }
+    const run: Run = {
+      proxy,
+      listeners: [],
+      endFrames: () => [feed, proxy.spans].forEach((each) => each.end()),
+      admin: undefined,
+    }
     this.#run = run
     this.#stopping = undefined
     try {
@@ -62,6 +67,7 @@ class HttpGatewayServer implements GatewayServer {
         routes: {
           'GET /v1/state': jsonRoute({ handle: () => this.state() }),
           'GET /v1/frames': jsonRoute({ handle: () => jsonStream(feed.frames()) }),
+          'GET /v1/spans': jsonRoute({ handle: () => jsonStream(proxy.spans.batches()) }),
           'PUT /v1/config': jsonRoute({
             handle: ({ input }) => {
               const isApplied = proxy.apply(parseGatewayConfig(input))

@@ -12,6 +12,8 @@ export type HeaderRule =
   | 'transfer-encoding'
   | 'request-id'
   | 'request-timeout'
+  | 'traceparent'
+  | 'tracestate'
 
 const RULES: ReadonlyMap<string, HeaderRule> = new Map<string, HeaderRule>([
   ['host', 'host'],
@@ -20,6 +22,8 @@ const RULES: ReadonlyMap<string, HeaderRule> = new Map<string, HeaderRule>([
   ['transfer-encoding', 'transfer-encoding'],
   ['x-request-id', 'request-id'],
   [REQUEST_TIMEOUT_HEADER, 'request-timeout'],
+  ['traceparent', 'traceparent'],
+  ['tracestate', 'tracestate'],
   ['keep-alive', 'drop'],
   ['proxy-connection', 'drop'],
   ['proxy-authenticate', 'drop'],

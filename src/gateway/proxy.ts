@@ -22,6 +22,8 @@ import type { Router } from './router.ts'
 import { createRouter, routeInternally } from './router.ts'
 import type { ServiceUpstreams } from './service-upstreams.ts'
 import { createServiceUpstreams } from './service-upstreams.ts'
+import type { SpanFeed } from './span-feed.ts'
+import { createSpanFeed } from './span-feed.ts'
 import { startUpgrade } from './upgrade.ts'
 
 /** Which listener a request came in on. */
@@ -33,6 +35,8 @@ const SWEEP_MS = 50
 
 /** The data plane: requests in, requests out. Knows nothing of sockets that listen. */
 export interface Proxy extends AccessSource {
+  /** Requests whose trace is kept. */
+  readonly spans: SpanFeed
   /** Takes over a configuration; false when it is older than the one that is served. */
   apply(config: GatewayConfig): boolean
   readonly configVersion: number
@@ -60,6 +64,7 @@ interface Place {
 class BalancingProxy implements Proxy {
   readonly services = new Map<string, ServiceUpstreams>()
   readonly refused = new Map<GatewayErrorCode, number>()
+  readonly spans: SpanFeed
   readonly #upgraded = new Set<Duplex>()
   readonly #context: ExchangeContext
   readonly #clock: Clock
@@ -71,10 +76,12 @@ class BalancingProxy implements Proxy {
   constructor(clock: Clock, random: Random) {
     this.#clock = clock
     this.#random = random
+    this.spans = createSpanFeed(clock)
     this.#context = {
       clock,
       idleDeadlines: createDeadlineList(ANSWER_IDLE_MS),
       callerDeadlines: createDeadlineWheel(),
+      spans: this.spans,
       isStopping: false,
     }
     this.#stopSweeping = clock.every(SWEEP_MS, () => this.#sweep(), { unref: true })
@@ -178,6 +185,7 @@ class BalancingProxy implements Proxy {
 
   async destroy(): Promise<void> {
     this.#stopSweeping()
+    this.spans.end()
     await Promise.all([...this.services.values()].map((service) => service.destroy()))
   }
 

@@ -1,6 +1,9 @@
 import { uniqueId } from '../core/random.ts'
 import { parseRequestTimeout } from '../core/request-timeout.ts'
+import { formatTraceparent } from '../core/trace-context.ts'
 import { headerRule } from './header-rules.ts'
+import type { RequestTrace } from './request-trace.ts'
+import { requestTrace } from './request-trace.ts'
 
 /** What is known of the connection that a request came on. */
 export interface RequestOrigin {
@@ -16,6 +19,8 @@ export interface ForwardedHead {
   /** Whether a body follows, by its framing alone: a GET may have one, a POST none. */
   readonly hasBody: boolean
   readonly requestId: string
+  /** The trace that the request belongs to; its header is the last of `headers`. */
+  readonly trace: RequestTrace
   /** How long the sender says that it waits for the answer; its header is not among `headers`. */
   readonly timeoutMs: number | undefined
   /** Host as the client sent it; empty where HTTP/1.0 left it out. */
@@ -42,6 +47,8 @@ export function forwardHead(rawHeaders: readonly string[], origin: RequestOrigin
   const headers: string[] = []
   let host: string | undefined
   let requestId: string | undefined
+  let traceparent: string | undefined
+  let tracestate: string | undefined
   let timeoutMs: number | undefined
   let hasBody = false
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -63,15 +70,25 @@ export function forwardHead(rawHeaders: readonly string[], origin: RequestOrigin
       hasBody = true
     } else if (rule === 'request-id') {
       requestId ??= isRequestId(value) ? value : undefined
+    } else if (rule === 'traceparent') {
+      // Two of them are none.
+      traceparent = traceparent === undefined ? value : ''
+    } else if (rule === 'tracestate') {
+      tracestate = tracestate === undefined ? value : `${tracestate},${value}`
     } else if (rule === 'request-timeout') {
       timeoutMs ??= parseRequestTimeout(value)
     }
   }
   if (host === undefined && origin.httpVersion !== '1.0') return refuse('expected a Host header, got none')
-  requestId ??= uniqueId()
+  const ownRequestId = requestId === undefined ? uniqueId() : undefined
+  requestId ??= ownRequestId as string
+  const trace = requestTrace(traceparent, ownRequestId)
   if (host !== undefined && host !== '') headers.push('host', host, 'x-forwarded-host', host)
   headers.push('x-forwarded-for', origin.remoteAddress, 'x-forwarded-proto', 'http', 'x-request-id', requestId)
-  return { headers, hasBody, requestId, timeoutMs, host: host ?? '' }
+  // What other tools say of a trace holds only for the trace that they know.
+  if (tracestate !== undefined && trace.parentSpanId !== undefined) headers.push('tracestate', tracestate)
+  headers.push('traceparent', formatTraceparent(trace))
+  return { headers, hasBody, requestId, trace, timeoutMs, host: host ?? '' }
 }
 
 /** Whether a head was refused. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import type { Span } from '../control/span.ts'
 import type { Gateway, GatewayComponentOptions } from '../gateway/gateway-component.ts'
 import { createGateway } from '../gateway/gateway-component.ts'
 import type { PartsContext } from './parts-context.ts'
@@ -31,6 +32,11 @@ export function gatewayTable(blueprint: ResolvedBlueprint): Pick<GatewayComponen
     routes: services.flatMap(({ name, routes }) => routes.map((prefix) => ({ prefix, service: name }))),
     services: Object.fromEntries(services.map(({ name, requestTimeoutMs }) => [name, { requestTimeoutMs }])),
   }
+}
+
+/** Hands on the spans of the gateway until it is stopped for good. */
+export async function keepGatewaySpans(gateway: Gateway, add: (spans: readonly Span[]) => void): Promise<void> {
+  for await (const spans of gateway.spans()) add(spans)
 }
 
 /** Keeps the gateway's frames until it is stopped for good. */

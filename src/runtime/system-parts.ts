@@ -23,7 +23,7 @@ import type { SystemCode } from './system-code.ts'
 import { prepareCode } from './system-code.ts'
 import type { SystemDatabases } from './system-databases.ts'
 import { createSystemDatabases } from './system-databases.ts'
-import { createSystemGateway, keepGatewayFrames } from './system-gateway.ts'
+import { createSystemGateway, keepGatewayFrames, keepGatewaySpans } from './system-gateway.ts'
 import type { SystemServices } from './system-services.ts'
 import { createSystemServices } from './system-services.ts'
 import { createCollectors, createSystemTelemetry } from './system-telemetry.ts'
@@ -173,6 +173,7 @@ class WiredParts implements SystemParts {
     this.#gateway = createSystemGateway(this.#context, await this.#code.promise)
     await this.#gateway.start(signal)
     void keepGatewayFrames(this.#context, this.#gateway)
+    void keepGatewaySpans(this.#gateway, (spans) => this.#history.addSpans(spans))
   }
 }
 
