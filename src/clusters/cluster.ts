@@ -10,6 +10,7 @@ import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import type { Duration } from '../core/duration.ts'
 import { parseDuration } from '../core/duration.ts'
 import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
+import { findFreePort, isPortFree } from '../core/free-port.ts'
 import type { ResourceLimits } from '../core/resource-limits.ts'
 import type { Size } from '../core/size.ts'
 import { parseSize } from '../core/size.ts'
@@ -25,7 +26,6 @@ import {
 import { ensureOwnedDatabase } from './cluster-roles.ts'
 import type { Cluster, ClusterState } from './cluster-state.ts'
 import { readControlFile } from './control-file.ts'
-import { freePort, isPortFree } from './free-port.ts'
 import type { ClusterTemplate } from './initialise-data.ts'
 import { initialiseData, inspectData, makeClusterDirectory } from './initialise-data.ts'
 import { endOrphanServers } from './orphan-servers.ts'
@@ -308,7 +308,7 @@ class EmbeddedCluster implements Cluster {
 
   async #choosePort(last: number | undefined): Promise<number> {
     if (this.#options.port !== undefined) return this.#options.port
-    return last !== undefined && (await isPortFree(last)) ? last : freePort()
+    return last !== undefined && (await isPortFree(last)) ? last : findFreePort()
   }
 
   async #remember(record: ClusterRecord, port: number): Promise<void> {

@@ -173,8 +173,11 @@ function start(directory: string, args: readonly string[], options: RunOptions):
     cwd: options.cwd ?? directory,
     env: {
       ...process.env,
-      NO_COLOR: undefined,
+      // A person's terminal has colours, also when the tests run where there is none.
+      CI: undefined,
       FORCE_COLOR: undefined,
+      NO_COLOR: undefined,
+      TERM: 'xterm-256color',
       VITEST: undefined,
       [RUN_VARIABLE]: RUN_TOKEN,
       ...options.env,

@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { findFreePort } from '../../src/fleet/free-port.ts'
+import { findFreePort } from '../../src/core/free-port.ts'
 import { probe } from '../../src/fleet/readiness-probe.ts'
 
 async function withServer(listener: RequestListener, use: (port: number) => Promise<void>): Promise<void> {

@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path'
 import type { ResolvedService } from '../../blueprint/resolved-blueprint.ts'
 import type { ChildUser } from '../../core/child-user.ts'
 import { writeFileDurably } from '../../core/durable-file.ts'
-import { ensureOwnedDirectory } from '../../core/owned-directory.ts'
 import { TenfoldError } from '../../core/errors.ts'
+import { findFreePort, isPortFree } from '../../core/free-port.ts'
+import { ensureOwnedDirectory } from '../../core/owned-directory.ts'
 import type { ExitStatus, Subprocess, Subprocesses } from '../../core/subprocess.ts'
 import type { BindingsDocument } from '../../service/bindings-document.ts'
-import { findFreePort, isPortFree } from '../free-port.ts'
 import { instanceEnvironment } from '../instance-environment.ts'
 import type { InstanceExit, InstanceHost, InstanceRequest, RunningInstance } from '../instance-host.ts'
 import { lastLines } from '../last-lines.ts'
@@ -153,7 +153,8 @@ class LocalHost implements LocalInstanceHost {
 
   /** A free one, or the one that the program insists on. */
   async #portFor({ name, listensOn }: ResolvedService): Promise<number> {
-    if (listensOn?.isMoved !== false) return findFreePort((candidate) => this.#ports.has(candidate))
+    if (listensOn?.isMoved !== false)
+      return findFreePort((candidate) => this.#ports.has(candidate) || candidate === listensOn?.port)
     const { port } = listensOn
     if (!this.#ports.has(port) && (await isPortFree(port))) return port
     throw new TenfoldError(

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { findFreePort } from '../../../src/fleet/free-port.ts'
+import { findFreePort } from '../../../src/core/free-port.ts'
 import { ask, fleetStage } from '../fleet/fleet-stage.ts'
 
 /** Programs that listen on PORT_OF_THEIR_OWN whatever they are told. */

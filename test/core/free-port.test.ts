@@ -1,6 +1,6 @@
 import { connect, createServer } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { findFreePort, isPortFree } from '../../src/fleet/free-port.ts'
+import { findFreePort, isPortFree } from '../../src/core/free-port.ts'
 
 async function takenPort(host: string): Promise<number> {
   const server = createServer()
