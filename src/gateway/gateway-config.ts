@@ -20,6 +20,18 @@ export interface GatewayService {
   /** Time to the first byte of the answer before 504. */
   readonly requestTimeoutMs: number
   readonly endpoints: readonly Endpoint[]
+  /** For a front end, which has files instead of endpoints. */
+  readonly files?: GatewayFiles
+}
+
+/** Files that the gateway serves itself. */
+export interface GatewayFiles {
+  /** Absolute: that of the release, then those of the ones before, for hashed names that are gone. At least one. */
+  readonly directories: readonly string[]
+  /** Path prefixes of the service, which are not part of a file's path. */
+  readonly routes: readonly string[]
+  /** File that answers for pages that no file has, relative to the directory; undefined: they are 404. */
+  readonly fallback?: string | undefined
 }
 
 /** Where one instance listens. Only instances that are ready and not leaving are listed. */

@@ -1,5 +1,5 @@
 import { TenfoldError } from '../core/errors.ts'
-import type { Endpoint, GatewayConfig, GatewayRoute, GatewayService } from './gateway-config.ts'
+import type { Endpoint, GatewayConfig, GatewayFiles, GatewayRoute, GatewayService } from './gateway-config.ts'
 import { normalisePath } from './request-path.ts'
 
 /**
@@ -55,6 +55,20 @@ function parseService(value: unknown, path: string): GatewayService {
     endpoints: array(service['endpoints'], `${path}.endpoints`).map((endpoint, index) =>
       parseEndpoint(endpoint, `${path}.endpoints[${index}]`),
     ),
+    ...(service['files'] === undefined ? {} : { files: parseFiles(service['files'], `${path}.files`) }),
+  }
+}
+
+function parseFiles(value: unknown, path: string): GatewayFiles {
+  const { directories, routes, fallback } = record(value, path)
+  const texts = (given: unknown, at: string): readonly string[] =>
+    array(given, at).map((each, index) => text(each, `${at}[${index}]`))
+  const found = texts(directories, `${path}.directories`)
+  if (found.length === 0) throw invalid(`${path}.directories`, 'one directory or more', directories)
+  return {
+    directories: found,
+    routes: texts(routes, `${path}.routes`),
+    ...(fallback === undefined ? {} : { fallback: text(fallback, `${path}.fallback`) }),
   }
 }
 

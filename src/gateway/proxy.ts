@@ -24,6 +24,8 @@ import type { ServiceUpstreams } from './service-upstreams.ts'
 import { createServiceUpstreams } from './service-upstreams.ts'
 import type { SpanFeed } from './span-feed.ts'
 import { createSpanFeed } from './span-feed.ts'
+import type { StaticServices } from './static-services.ts'
+import { createStaticServices } from './static-services.ts'
 import { startUpgrade } from './upgrade.ts'
 
 /** Which listener a request came in on. */
@@ -70,12 +72,14 @@ class BalancingProxy implements Proxy {
   readonly #clock: Clock
   readonly #random: Random
   readonly #stopSweeping: () => void
+  readonly #statics: StaticServices
   #routePublic: Router = () => undefined
   #version = 0
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock
     this.#random = random
+    this.#statics = createStaticServices(clock)
     this.spans = createSpanFeed(clock)
     this.#context = {
       clock,
@@ -99,6 +103,7 @@ class BalancingProxy implements Proxy {
       // Kept, with nobody in it, until its last request has ended: its metrics say so.
       if (!Object.hasOwn(config.services, name)) service.configure({ requestTimeoutMs: 30_000, endpoints: [] })
     }
+    this.#statics.configure(config.services)
     this.#routePublic = createRouter(config.routes)
     return true
   }
@@ -126,6 +131,9 @@ class BalancingProxy implements Proxy {
       answerError(asked.response, { ...place, isLast })
       return
     }
+    const { target, head, service } = place
+    const { isStopping } = this.#context
+    if (this.#statics.serve(service, { ...asked, target, requestId: head.requestId, isStopping })) return
     startExchange(this.#context, { ...asked, ...place, startedMs: this.#clock.nowMs() })
   }
 
