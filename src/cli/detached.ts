@@ -58,7 +58,8 @@ export async function startDetached(input: CommandInput, blueprint: ResolvedBlue
     // Somebody else's system may answer there: then ours ends by itself and says so.
     if (snapshot !== undefined && snapshot.pid === child.pid) {
       before = show(snapshot, before, input)
-      if (snapshot.phase === 'running') {
+      // One that was ready and is not any more: it has started all the same, and is shown as it is.
+      if (snapshot.phase === 'running' || snapshot.phase === 'degraded') {
         child.unref()
         terminal.progress('')
         terminal.out(options['json'] === true ? JSON.stringify(snapshot) : statusView(snapshot, terminal.style))

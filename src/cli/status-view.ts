@@ -55,8 +55,19 @@ function serviceState({ instances, desired }: ServiceStatus): string {
 
 function serviceNote({ instances, desired }: ServiceStatus): string {
   const ready = instances.filter(({ state }) => state === 'ready').length
-  const reason = instances.find(({ state, reason }) => state !== 'ready' && reason !== undefined)?.reason
-  return `${ready} of ${desired} instance${desired === 1 ? '' : 's'} ready${reason === undefined ? '' : `, ${reason}`}`
+  const notes = [`${ready} of ${desired} instance${desired === 1 ? '' : 's'} ready`]
+  // What is wrong now before what was wrong; of one that is ready and answers no health check, too.
+  const isReady = ({ state }: InstanceStatus): boolean => state === 'ready'
+  const withReason = instances.filter(({ reason }) => reason !== undefined)
+  const worst = withReason.find((instance) => !isReady(instance)) ?? withReason[0]
+  if (worst !== undefined) notes.push(isReady(worst) ? `${worst.id}: ${worst.reason}` : worst.reason!)
+  const restarts = instances.reduce((sum, instance) => sum + instance.restarts, 0)
+  if (restarts > 0 && worst === undefined) {
+    const failures = instances.flatMap(({ lastFailure }) => lastFailure ?? [])
+    const last = failures.toSorted((a, b) => b.atEpochMs - a.atEpochMs)[0]
+    notes.push(`${restarts} restart${restarts === 1 ? '' : 's'}${last === undefined ? '' : `: ${last.reason}`}`)
+  }
+  return notes.join(', ')
 }
 
 function paintState(state: string, style: Terminal['style']): string {

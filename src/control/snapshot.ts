@@ -68,8 +68,10 @@ export interface InstanceStatus {
   readonly port?: number
   readonly restarts: number
   readonly sinceEpochMs: number
-  /** Why it is in this state: the last exit, the reason for a restart. */
+  /** Why it is in this state: the last exit, the reason for a restart, what is wrong with one that is ready. */
   readonly reason?: string
+  /** Why it was started again the last time, also when it has been ready since. */
+  readonly lastFailure?: { readonly atEpochMs: number; readonly reason: string }
 }
 
 export interface DatabaseStatus {

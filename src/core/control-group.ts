@@ -14,6 +14,8 @@ export interface ControlGroup {
   cpuSeconds(): number | undefined
   /** Resident bytes of all processes inside, shared memory once; undefined when nobody counts. */
   memoryBytes(): number | undefined
+  /** How often the kernel has killed a process inside because the memory limit was reached. */
+  memoryKills(): number
   /** Lifts the CPU limit, or puts it back; nothing where there is none, or where the kernel refuses. */
   limitCpu(isLimited: boolean): void
   /** Undefined without a CPU limit. */
@@ -39,6 +41,7 @@ export function noControlGroup(reason: string): ControlGroup {
     directories: [],
     cpuSeconds: () => undefined,
     memoryBytes: () => undefined,
+    memoryKills: () => 0,
     limitCpu: () => undefined,
     throttling: () => undefined,
   }

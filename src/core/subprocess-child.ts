@@ -117,7 +117,9 @@ class Child implements ManagedChild {
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         this.isRunning = false
-        resolve({ code: code ?? undefined, signal: signal ?? undefined })
+        // A shell whose program was killed ends by itself, with 128 + 9.
+        const isOverMemory = (signal === 'SIGKILL' || code === 137) && group.memoryKills() > 0
+        resolve({ code: code ?? undefined, signal: signal ?? undefined, ...(isOverMemory ? { isOverMemory } : {}) })
       })
     })
     this.gone = this.#windDown()

@@ -25,10 +25,12 @@ export interface SubprocessOptions {
   stopSignal?: 'SIGTERM' | 'SIGINT'
 }
 
-/** How a child ended: exactly one of the two is set. */
+/** How a child ended: exactly one of `code` and `signal` is set. */
 export interface ExitStatus {
   code: number | undefined
   signal: NodeJS.Signals | undefined
+  /** The kernel killed it, or what it waited for, because its memory limit was reached. @default false */
+  isOverMemory?: boolean
 }
 
 /** A child in a process group of its own. */

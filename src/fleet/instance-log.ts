@@ -95,8 +95,10 @@ export function createInstanceLogs(options: InstanceLogsOptions): InstanceLogs {
   async function lookAtAll(): Promise<void> {
     discover(false)
     for (const [path, { service, instance, log }] of known) {
+      const lostBefore = log.bytesLost
       try {
         give(service, instance, await log.look(linesMax))
+        if (log.bytesLost - lostBefore > rotation.bytesMax) options.onProblem?.(flooded(instance))
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') known.delete(path)
         else options.onProblem?.(`the log of ${instance}: ${messageOf(error)}`)
@@ -149,6 +151,11 @@ export function createInstanceLogs(options: InstanceLogsOptions): InstanceLogs {
       for (const { service, instance, log } of known.values()) give(service, instance, log.flush())
     },
   }
+}
+
+/** Always the same text, so that whoever collects problems has it once. */
+function flooded(instance: string): string {
+  return `${instance} prints faster than its log is kept: parts of it are left out`
 }
 
 function namesIn(directory: string): readonly string[] {

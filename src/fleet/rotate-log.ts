@@ -1,4 +1,15 @@
-import { closeSync, ftruncateSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  ftruncateSync,
+  fstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs'
 
 /** When and how a log is rotated. */
 export interface LogRotation {
@@ -19,9 +30,10 @@ const CHUNK_BYTES = 1024 * 1024
  *
  * On a full disk the log is emptied all the same.
  *
+ * @returns how many bytes were left out
  * @throws what the file system says
  */
-export function rotateLog(file: string, { bytesMax, keep }: LogRotation = LOG_ROTATION_DEFAULT): void {
+export function rotateLog(file: string, { bytesMax, keep }: LogRotation = LOG_ROTATION_DEFAULT): number {
   for (let age = keep; age >= 1; age--) {
     if (age === keep) rmSync(`${file}.${age}`, { force: true })
     else renameIfThere(`${file}.${age}`, `${file}.${age + 1}`)
@@ -30,7 +42,7 @@ export function rotateLog(file: string, { bytesMax, keep }: LogRotation = LOG_RO
   try {
     const target = openSync(`${file}.1`, 'w', 0o600)
     try {
-      copyEnd(source, target, bytesMax)
+      return copyEnd(source, target, bytesMax)
     } finally {
       closeSync(target)
     }
@@ -40,16 +52,30 @@ export function rotateLog(file: string, { bytesMax, keep }: LogRotation = LOG_RO
   }
 }
 
-function copyEnd(source: number, target: number, bytesMax: number): void {
+/**
+ * Empties a log without keeping anything of it.
+ *
+ * @returns how many bytes were in it
+ * @throws what the file system says
+ */
+export function emptyLog(file: string): number {
+  const { size } = statSync(file)
+  truncateSync(file)
+  return size
+}
+
+function copyEnd(source: number, target: number, bytesMax: number): number {
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
-  let position = Math.max(0, fstatSync(source).size - bytesMax)
+  const skipped = Math.max(0, fstatSync(source).size - bytesMax)
+  let position = skipped
   for (let copied = 0; copied < 2 * bytesMax;) {
     const bytes = readSync(source, buffer, 0, buffer.length, position)
-    if (bytes === 0) return
+    if (bytes === 0) break
     writeSync(target, buffer, 0, bytes)
     position += bytes
     copied += bytes
   }
+  return skipped
 }
 
 function renameIfThere(from: string, to: string): void {

@@ -59,6 +59,7 @@ export class SupervisedInstance implements ObservedInstance {
   #restarts = 0
   #reason: string | undefined
   #sinceEpochMs = 0
+  #lastFailure: InstanceStatus['lastFailure']
 
   constructor(id: string, context: InstanceContext) {
     this.id = id
@@ -126,6 +127,7 @@ export class SupervisedInstance implements ObservedInstance {
       restarts: this.#restarts,
       sinceEpochMs: this.#sinceEpochMs,
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
+      ...(this.#lastFailure === undefined ? {} : { lastFailure: this.#lastFailure }),
     }
   }
 
@@ -200,6 +202,7 @@ export class SupervisedInstance implements ObservedInstance {
 
   #wait(untilMs: number, reason: string): void {
     this.#restarts++
+    this.#lastFailure = { atEpochMs: this.#context.clock.epochMs(), reason }
     this.#enter({ kind: 'waiting', untilMs, isCrashLoop: this.history.isCrashLoop }, reason)
   }
 

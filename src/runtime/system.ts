@@ -17,6 +17,7 @@ import { reapLeftovers } from '../core/reap-leftovers.ts'
 import { createSubprocesses } from '../core/subprocesses.ts'
 import { packageRootOf } from '../fleet/release.ts'
 import { initialSnapshot } from './initial-snapshot.ts'
+import { keepNotice } from './keep-notice.ts'
 import { runningPhase } from './system-phase.ts'
 import type { SystemParts } from './system-parts.ts'
 import { createSystemParts } from './system-parts.ts'
@@ -213,16 +214,11 @@ class BlueprintSystem implements System {
   }
 
   #notice(notice: Omit<Notice, 'atEpochMs'>): void {
-    this.snapshots.update((snapshot) => {
-      const others = snapshot.notices.filter(({ message }) => message !== notice.message)
-      const notices = [...others, { atEpochMs: this.#clock.epochMs(), ...notice }]
-      return { ...snapshot, notices: notices.slice(-NOTICES_MAX) }
-    })
+    const before = this.snapshots.current().notices
+    const notices = keepNotice(before, { atEpochMs: this.#clock.epochMs(), ...notice })
+    if (notices !== before) this.snapshots.update((snapshot) => ({ ...snapshot, notices }))
   }
 }
-
-/** The oldest leave: a snapshot stays small however long a system runs. */
-const NOTICES_MAX = 20
 
 function throwIfAborted(signal: AbortSignal): void {
   if (!signal.aborted) return

@@ -45,3 +45,18 @@ test('shows every part, the instance that is not well, and what a person should 
     ].join('\n'),
   )
 })
+
+test('says what is wrong with an instance that is ready, and why one was started again', () => {
+  const view = (more: object): string => {
+    const instances = [{ id: 'api-1', state: 'ready' as const, port: 4001, restarts: 0, sinceEpochMs: 0, ...more }]
+    const services = { api: { name: 'api', desired: 1, instances } }
+    return statusView({ ...snapshot, services, databases: {}, notices: [] }, (_style, text) => text).split('\n')[3]!
+  }
+  expect(view({ reason: '/health did not answer within 1000 ms' })).toBe(
+    '  api      service  ready    :4001  1 of 1 instance ready, api-1: /health did not answer within 1000 ms',
+  )
+  const reason = 'was killed: over its memory limit 256MiB'
+  expect(view({ restarts: 2, lastFailure: { atEpochMs: 5, reason } })).toBe(
+    `  api      service  ready    :4001  1 of 1 instance ready, 2 restarts: ${reason}`,
+  )
+})

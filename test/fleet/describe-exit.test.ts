@@ -21,4 +21,15 @@ describe('how an instance ended', () => {
   test('says the signal, and does not take chatter for a reason', () => {
     expect(describeExit({ code: undefined, signal: 'SIGKILL' }, ['listening'])).toBe('was ended by SIGKILL')
   })
+
+  test('says that the memory limit was reached, also when a shell passes it on', () => {
+    const limit = 256 * 1024 ** 2
+    for (const status of [
+      { code: undefined, signal: 'SIGKILL' as const },
+      { code: 137, signal: undefined },
+    ]) {
+      const text = describeExit({ ...status, isOverMemory: true }, ['Killed'], limit)
+      expect(text).toBe('was killed: over its memory limit 256MiB')
+    }
+  })
 })

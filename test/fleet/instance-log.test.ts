@@ -74,6 +74,29 @@ describe('instance logs', () => {
     expect(lines).toHaveLength(60)
   })
 
+  test('keep their files small and their reading short in a flood, and say whose it is', async () => {
+    const clock = virtualClock()
+    const problems: string[] = []
+    const { logs, lines, print, file } = stage({
+      clock,
+      rotation: { bytesMax: 100_000, keep: 2 },
+      onProblem: (message) => problems.push(message),
+    })
+    print('before the flood\n'.repeat(7_000))
+    await until(clock, () => existsSync(`${file}.1`))
+    const flood = 'y\n'.repeat(2_000_000)
+    for (let i = 0; i < 5; i++) {
+      print(flood)
+      await until(clock, () => statSync(file).size === 0)
+    }
+    await logs.close()
+    expect(existsSync(`${file}.2`)).toBe(false)
+    expect(readFileSync(`${file}.1`, 'utf8')).toContain('before the flood')
+    expect(lines.filter((line) => /… \d{7} bytes dropped/.test(line))).toHaveLength(5)
+    expect(lines.length).toBeLessThan(6 * 202)
+    expect(new Set(problems)).toEqual(new Set(['api-1 prints faster than its log is kept: parts of it are left out']))
+  })
+
   test('read back the last lines, from older files too', async () => {
     const { logs, print, file } = stage()
     writeFileSync(`${file}.1`, 'b\nc\n')
@@ -172,6 +195,14 @@ describe('the line splitter', () => {
         expect(splitter.flush()).toEqual([])
       }),
     )
+  })
+
+  test('counts the lines of a piece without making them, and goes on with the line after', () => {
+    const splitter = createLineSplitter()
+    splitter.push(Buffer.from('a\nhalf'))
+    expect(splitter.skip(Buffer.from(' and half\nb\nthe la'))).toBe(2)
+    expect(splitter.skip(Buffer.from('st '))).toBe(0)
+    expect(splitter.push(Buffer.from('line\n'))).toEqual(['the last line'])
   })
 
   test('cuts a line that is too long, and says how much is missing', () => {

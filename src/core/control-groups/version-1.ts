@@ -53,6 +53,8 @@ export function createVersion1Group(parents: Version1Hierarchies, name: string, 
   const memory = make('memory', limits.memoryBytes !== undefined, (directory) => {
     if (limits.memoryBytes !== undefined) {
       writeFileSync(join(directory, 'memory.limit_in_bytes'), String(limits.memoryBytes))
+      // Swap is no way around the limit; kernels without this file do not count it.
+      writeGroupFile(directory, 'memory.memsw.limit_in_bytes', String(limits.memoryBytes))
     }
   })
   const directories = [...made]
@@ -72,6 +74,9 @@ export function createVersion1Group(parents: Version1Hierarchies, name: string, 
       const table = memory && readGroupTable(memory, 'memory.stat')
       // "rss + mapped_file" is the resident set of a group, says the kernel's documentation of version 1.
       return table ? (table.get('total_rss') ?? 0) + (table.get('total_mapped_file') ?? 0) : undefined
+    },
+    memoryKills() {
+      return memory === undefined ? 0 : (readGroupTable(memory, 'memory.oom_control')?.get('oom_kill') ?? 0)
     },
     limitCpu(isLimited) {
       if (cpu === undefined || limits.cpu === undefined) return

@@ -30,6 +30,8 @@ export function createVersion2Group(parents: readonly string[], name: string, li
       }
       if (limits.memoryBytes !== undefined) {
         writeFileSync(join(directory, 'memory.max'), String(limits.memoryBytes))
+        // Swap is no way around the limit; kernels without this file do not count it.
+        writeGroupFile(directory, 'memory.swap.max', '0')
       }
       return version2Group(directory, limits)
     } catch (error) {
@@ -69,6 +71,9 @@ function version2Group(directory: string, limits: ResourceLimits): ControlGroup 
     memoryBytes() {
       const table = readGroupTable(directory, 'memory.stat')
       return table === undefined ? undefined : (table.get('anon') ?? 0) + (table.get('file_mapped') ?? 0)
+    },
+    memoryKills() {
+      return readGroupTable(directory, 'memory.events')?.get('oom_kill') ?? 0
     },
     limitCpu(isLimited) {
       if (limits.cpu === undefined) return

@@ -7,6 +7,7 @@ import { writeFileDurably } from '../../core/durable-file.ts'
 import { TenfoldError } from '../../core/errors.ts'
 import { findFreePort, isPortFree } from '../../core/free-port.ts'
 import { ensureOwnedDirectory } from '../../core/owned-directory.ts'
+import { formatSize } from '../../core/size.ts'
 import type { ExitStatus, Subprocess, Subprocesses } from '../../core/subprocess.ts'
 import type { BindingsDocument } from '../../service/bindings-document.ts'
 import { instanceEnvironment } from '../instance-environment.ts'
@@ -240,7 +241,7 @@ class LocalInstance implements RunningInstance {
     this.exited = child.exited.then(async (status) => {
       const lines = await lastLines(facts.outputFile, LINES_READ, facts.outputStart).catch(() => [])
       return {
-        reason: describeExit(status, lines),
+        reason: describeExit(status, lines, memoryBytes),
         lastLines: lines.slice(-LAST_LINES),
         isPortTaken: lines.some((line) => PORT_TAKEN.test(line)),
       }
@@ -264,7 +265,14 @@ class LocalInstance implements RunningInstance {
  *
  * @example describeExit({ code: 1, signal: undefined }, ['Error: no menu']) // 'exited with code 1: Error: no menu'
  */
-export function describeExit({ code, signal }: ExitStatus, lines: readonly string[]): string {
+export function describeExit(
+  { code, signal, isOverMemory }: ExitStatus,
+  lines: readonly string[],
+  memoryBytes?: number,
+): string {
+  if (isOverMemory === true && memoryBytes !== undefined) {
+    return `was killed: over its memory limit ${formatSize(memoryBytes)}`
+  }
   const how = signal === undefined ? `exited with code ${code ?? '?'}` : `was ended by ${signal}`
   const isTelling = (line: string): boolean => /^\s*(?:[A-Za-z]*(?:Error|Exception)\b|fatal\b|error\b)/i.test(line)
   const telling = lines.findLast(isTelling)

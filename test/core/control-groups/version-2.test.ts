@@ -62,4 +62,13 @@ describe('a control group of version 2', () => {
     expect(group.memoryBytes()).toBe(5_120)
     expect(group.throttling()).toEqual({ periods: 21, throttledPeriods: 19, throttledSeconds: 1.393161 })
   })
+
+  it('counts whom the kernel has killed for want of memory, and allows no way around through swap', () => {
+    place(own, '', 'memory')
+    const group = createVersion2Group([own], 'g', { memoryBytes: 1_000_000 })
+    expect(read(own, 'g', 'memory.swap.max')).toBe('0')
+    expect(group.memoryKills()).toBe(0)
+    writeFileSync(join(own, 'g', 'memory.events'), 'low 0\nhigh 0\nmax 7\noom 3\noom_kill 2\n')
+    expect(group.memoryKills()).toBe(2)
+  })
 })
