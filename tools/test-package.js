@@ -1,12 +1,14 @@
 // Packs the package, installs it into an empty project as a user would, and runs a system with it.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const project = mkdtempSync(join(tmpdir(), 'tenfold package '))
+// As a project is: under root the unprivileged children read it, and nothing has to be put elsewhere.
+chmodSync(project, 0o755)
 /** The carried Node first: an installed Tenfold expects a new one on the PATH. */
 const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` }
 let passed = 0
@@ -64,6 +66,19 @@ createServer((_request, response) => response.end('hello from ' + process.env['T
   } finally {
     run('stops it', 'npx', ['tenfold', 'down'])
   }
+
+  const application = join(project, 'an application')
+  mkdirSync(application)
+  writeFileSync(
+    join(application, 'server.js'),
+    `import { createServer } from 'node:http'
+createServer((_request, response) => response.end('hello')).listen(3000)
+`,
+  )
+  run('finds out how an application is run', 'npx', ['tenfold', 'init', 'an application'], { expect: 'Wrote' })
+  run('finds its blueprint right', 'npx', ['tenfold', 'check', 'an application'], { expect: 'is right' })
+  const once = ['tenfold', 'up', 'an application', '--once', '--port', '0', '--times', '5', '--duration', '8s']
+  run('starts it, rehearses and stops', 'npx', once, { expect: 'PASSED' })
   console.log(`\n${passed} passed, 0 failed`)
 } catch (error) {
   console.error(error)

@@ -32,23 +32,64 @@ export type Sharding =
 
 /** A PostgreSQL database that services share. */
 export interface Database<Tables = unknown, Reference extends string = string> extends Engine<'postgres'> {
-  /** Row types by table, as Kysely takes them: `shape<Tables>()`. @default any table, columns unknown */
+  /**
+   * Row types by table, as Kysely takes them: `shape<Tables>()`.
+   * @default any table, columns unknown
+   * @example tables: shape<OrderTables>()
+   */
   tables?: Tables
-  /** The column that decides on which shard a row lives; each table has it, except those in `reference`. @default none: one cluster */
+  /**
+   * The column that decides on which shard a row lives; each table has it, except those in `reference`.
+   * @default none: one cluster
+   * @later this version refuses it
+   * @example key: 'user_id'
+   */
   key?: KeyColumn<NoInfer<Tables>, Reference>
-  /** Spreads the rows over several clusters by `key`. @default one cluster */
+  /**
+   * Spreads the rows over several clusters by `key`.
+   * @default one cluster
+   * @later this version refuses it
+   * @example shards: { by: 'hash', count: 4 }
+   */
   shards?: Sharding
-  /** Tables without the key, which every shard holds whole: readable without a key. @default none */
+  /**
+   * Tables without the key, which every shard holds whole: readable without a key.
+   * @default none
+   * @later this version refuses it
+   * @example reference: ['country']
+   */
   reference?: readonly TableName<NoInfer<Tables>>[]
-  /** A second node that takes over when the primary dies; synchronous loses nothing that was acknowledged. @default none */
+  /**
+   * A second node that takes over when the primary dies; synchronous loses nothing that was acknowledged.
+   * @default none
+   * @later this version refuses it
+   * @example standby: 'synchronous'
+   */
   standby?: 'synchronous' | 'asynchronous'
-  /** Nodes that answer reads, a little behind the primary. @default 0 */
+  /**
+   * Nodes that answer reads, a little behind the primary.
+   * @default 0
+   * @later this version refuses it
+   * @example replicas: 2
+   */
   replicas?: number
-  /** Directory of `*.sql` files, applied in order, each once; a list is applied in the order given. @default none */
+  /**
+   * Directory of `*.sql` files, applied in order, each once; a list is applied in the order given.
+   * @default none
+   * @example migrations: './migrations'
+   */
   migrations?: string | readonly string[]
-  /** Module that exports `seed` and fills a new database, run once after the migrations. @default none */
+  /**
+   * Module that exports `seed` and fills a new database, run once after the migrations.
+   * @default none
+   * @example seed: './seed.ts'
+   */
   seed?: string | readonly string[]
-  /** What each node may use. @default no limit */
+  /**
+   * What each node may use.
+   * @default no limit
+   * @example resources: { memory: '512MiB' }
+   */
   resources?: Resources
 }
 

@@ -8,17 +8,33 @@ import type { Topic } from './topic.ts'
 
 /** The public listener of a system. */
 export interface Gateway {
-  /** @default 8080, or a free one where that is taken; 0 always takes a free one */
+  /**
+   * Its port. Where 8080 was not asked for and is taken, a free one is used, and printed; 0 always takes a free one.
+   * @default 8080, or a free one where that is taken
+   * @example port: 8080
+   */
   port?: number
-  /** Address to listen on. @default '127.0.0.1' */
+  /**
+   * Address to listen on.
+   * @default '127.0.0.1'
+   * @example host: '0.0.0.0'
+   */
   host?: string
 }
 
 /** Where alerts go. */
 export interface Alerts {
-  /** What has to wake somebody. @default none */
+  /**
+   * What has to wake somebody.
+   * @default none
+   * @example page: ['pagerduty']
+   */
   page?: readonly AlertReceiver[]
-  /** What can wait until the morning. @default none */
+  /**
+   * What can wait until the morning.
+   * @default none
+   * @example ticket: ['slack']
+   */
   ticket?: readonly AlertReceiver[]
 }
 
@@ -27,25 +43,62 @@ export type AlertReceiver = 'pagerduty' | 'slack' | 'webhook'
 
 /** A whole system as plain data. Made by {@link defineSystem}; `typeof system` is what `bind` takes. */
 export interface Blueprint<Databases, Caches, Topics, Services> {
-  /** Names the system: lower-case letters, digits and hyphens. */
+  /**
+   * Names the system: lower-case letters, digits and `-`, 40 at most.
+   * @example name: 'shop'
+   */
   name: string
-  /** PostgreSQL databases by name. @default none */
+  /**
+   * PostgreSQL databases by name.
+   * @default none
+   * @example databases: { orders: {} }
+   */
   databases?: Databases & { [Name in keyof Databases]: Known<Databases[Name], Database, 'a database', 'tables'> }
-  /** Caches by name. @default none */
+  /**
+   * Caches by name.
+   * @default none
+   * @later this version refuses it
+   * @example caches: { recipes: { ttl: '1h' } }
+   */
   caches?: { [Name in keyof Caches]: Cache<Caches[Name]> }
-  /** Topics by name. @default none */
+  /**
+   * Topics by name.
+   * @default none
+   * @later this version refuses it
+   * @example topics: { placed: { key: 'user_id', partitions: 12 } }
+   */
   topics?: { [Name in keyof Topics]: Topic<Topics[Name]> }
-  /** What runs, by name; at least one. */
+  /**
+   * What runs, by name; at least one.
+   * @example services: { web: { entry: './web.ts' } }
+   */
   services: Services & {
     [Name in keyof Services]: Program<Services[Name]> & Known<Services[Name], Service, 'a service'>
   }
-  /** What users of each service may count on. @default none */
+  /**
+   * What users of each service may count on.
+   * @default none
+   * @example objectives: { web: { availability: 0.999 } }
+   */
   objectives?: { [Name in keyof NoInfer<Services>]?: Objective }
-  /** Where alerts go. @default none */
+  /**
+   * Where alerts go.
+   * @default none
+   * @later this version refuses it
+   * @example alerts: { page: ['slack'] }
+   */
   alerts?: Alerts
-  /** The peak that `rehearse` plays. @default none */
+  /**
+   * The peak that `rehearse` plays.
+   * @default none
+   * @example load: { peak: '20 sessions/s', scenarios: [visit] }
+   */
   load?: Load
-  /** The public listener. @default port 8080, reachable from this machine only */
+  /**
+   * The public listener.
+   * @default port 8080, reachable from this machine only
+   * @example gateway: { port: 8080 }
+   */
   gateway?: Gateway
 }
 

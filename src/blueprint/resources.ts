@@ -2,8 +2,16 @@ import type { Size } from '../core/size.ts'
 
 /** What one instance of a service, or one node of a database, may use at most. */
 export interface Resources {
-  /** Cores, for example 0.25. @default no limit */
+  /**
+   * Cores.
+   * @default no limit
+   * @example cpu: 0.25
+   */
   cpu?: number
-  /** Memory; an instance that needs more is killed and restarted. @default no limit */
+  /**
+   * Memory, 8 MiB or more; an instance that needs more is killed and restarted.
+   * @default no limit
+   * @example memory: '256MiB'
+   */
   memory?: Size
 }

@@ -19,13 +19,27 @@ import type { Duration } from '../core/duration.ts'
  * }
  */
 export interface Scenario {
-  /** Names the scenario in reports; unique within a blueprint. */
+  /**
+   * Names the scenario in reports; unique within a blueprint.
+   * @example name: 'dinner'
+   */
   name: string
-  /** Share of the sessions, relative to the other scenarios. @default 1 */
+  /**
+   * Share of the sessions, relative to the other scenarios.
+   * @default 1
+   * @example weight: 3
+   */
   weight?: number
-  /** Values that differ between users. Each session takes one row of each feed. */
+  /**
+   * Values that differ between users. Each session takes one row of each feed.
+   * @default none
+   * @example feeds: { user: { sequence: { from: 1, to: 500 } } }
+   */
   feeds?: Readonly<Record<string, Feed>>
-  /** In order; a session ends at the first step that fails. */
+  /**
+   * In order; a session ends at the first step that fails.
+   * @example steps: [{ name: 'menu', path: '/menu' }]
+   */
   steps: readonly Step[]
 }
 
@@ -40,24 +54,57 @@ export type Feed = { pick?: 'random' | 'sequential' } & (
 
 /** One request and what is expected of its answer. */
 export interface Step {
-  /** Names the step in reports; unique within a scenario. */
+  /**
+   * Names the step in reports; unique within a scenario.
+   * @example name: 'sign in'
+   */
   name: string
-  /** @default 'GET' */
+  /**
+   * Method of the request.
+   * @default 'GET'
+   * @example method: 'POST'
+   */
   method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  /** Path and query, with placeholders (values are percent-encoded). */
+  /**
+   * Path and query, with placeholders (values are percent-encoded).
+   * @example path: '/orders/{{order}}'
+   */
   path: string
+  /**
+   * Headers, with placeholders in their values.
+   * @default none
+   * @example headers: { authorization: 'Bearer {{token}}' }
+   */
   headers?: Readonly<Record<string, string>>
-  /** Sent as JSON; placeholders in any text. A text that is exactly one placeholder keeps the value's type. */
+  /**
+   * Sent as JSON; placeholders in any text. A text that is exactly one placeholder keeps the value's type.
+   * @default no body
+   * @example json: { user: '{{user.value}}' }
+   */
   json?: JsonTemplate
-  /** Values kept from the answer for later steps. */
+  /**
+   * Values kept from the answer for later steps.
+   * @default none
+   * @example extract: { token: { json: 'token' } }
+   */
   extract?: Readonly<Record<string, Extract>>
-  /** @default { status: any below 400 } */
+  /**
+   * What the answer must be.
+   * @default { status: any below 400 }
+   * @example check: { status: 201 }
+   */
   check?: Check
-  /** Pause after the answer, before the next step; the next step's intended start counts from it. @default none */
+  /**
+   * Pause after the answer, before the next step; the next step's intended start counts from it.
+   * @default none
+   * @example think: { mean: '2s' }
+   */
   think?: Think
   /**
-   * Escape hatch: a module (path relative to the blueprint) whose export changes the request before it is sent.
-   * A scenario that uses it can't be rendered for other tools, and `render` says so.
+   * Escape hatch: a module (path relative to the blueprint) whose export changes the request before it is sent. A
+   * scenario that uses it can't be rendered for other tools.
+   * @default none
+   * @example code: { module: './sign.js', export: 'sign' }
    */
   code?: { module: string; export: string }
 }
@@ -82,17 +129,38 @@ export type Extract = (
 
 /** What an answer must be; every part given must hold. */
 export interface Check {
-  /** @default any status below 400 */
+  /**
+   * Status codes, one of which it is.
+   * @default any status below 400
+   * @example status: [200, 304]
+   */
   status?: number | readonly number[]
-  /** JSON paths and the values expected there. */
+  /**
+   * JSON paths and the values expected there.
+   * @default not looked at
+   * @example json: { 'order.state': 'placed' }
+   */
   json?: Readonly<Record<string, string | number | boolean | null>>
+  /**
+   * Text that is somewhere in the body.
+   * @default not looked at
+   * @example bodyContains: 'Thank you'
+   */
   bodyContains?: string
 }
 
 /** A pause of a given mean. */
 export interface Think {
+  /**
+   * Length of the pause, on average.
+   * @example mean: '2s'
+   */
   mean: Duration
-  /** @default 'exponential' */
+  /**
+   * How the lengths are spread: `uniform` is from 0 to twice the mean.
+   * @default 'exponential'
+   * @example distribution: 'uniform'
+   */
   distribution?: 'exponential' | 'uniform' | 'constant'
 }
 

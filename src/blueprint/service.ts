@@ -4,17 +4,32 @@ import type { Scale } from './scale.ts'
 
 /** A secret by reference: the value is read from the environment of `tenfold` when an instance starts. */
 export interface SecretReference {
-  /** Name of the variable of the environment. */
+  /**
+   * Name of the variable of the environment.
+   * @example secret: 'STRIPE_KEY'
+   */
   secret: string
 }
 
 /** How many instances run. */
 export interface Instances {
-  /** Never fewer than these. @default 1 */
+  /**
+   * Never fewer than these.
+   * @default 1
+   * @example min: 2
+   */
   min?: number
-  /** How many are started. @default min */
+  /**
+   * How many are started.
+   * @default min
+   * @example desired: 3
+   */
   desired?: number
-  /** Never more than these. @default desired */
+  /**
+   * Never more than these.
+   * @default desired
+   * @example max: 10
+   */
   max?: number
 }
 
@@ -28,41 +43,113 @@ export interface Service<
   TopicName extends string = string,
   ServiceName extends string = string,
 > {
-  /** TypeScript or JavaScript file that starts the server, relative to the blueprint. @default none: there is a `command` */
+  /**
+   * TypeScript or JavaScript file that starts the server, relative to the blueprint.
+   * @default none: there is a `command`
+   * @example entry: './services/api.ts'
+   */
   entry?: string
-  /** Any other program, run in the blueprint's directory: `'python3 app.py'`. @default none: there is an `entry` */
+  /**
+   * Any other program: a line for `/bin/sh`, run in the blueprint's directory.
+   * @default none: there is an `entry`
+   * @example command: 'python3 app.py'
+   */
   command?: string
   /**
-   * The port that the program listens on whatever `$PORT` says. A Node.js program is made to listen on `$PORT` instead,
-   * so that several run side by side; of any other program there can be one instance. @default it listens on `$PORT`
+   * The port that the program listens on whatever `$PORT` says. A Node.js program is made to listen on `$PORT`
+   * instead, so that several run side by side; of any other program there can be one instance.
+   * @default it listens on `$PORT`
+   * @example port: 3000
    */
   port?: number
-  /** Path prefixes that the gateway sends here, on whole segments, the longest first. @default none, internal only */
+  /**
+   * Path prefixes that the gateway sends here, on whole segments; the longest match wins. Without routes a service is
+   * internal.
+   * @default none, internal only
+   * @example routes: ['/', '/reports']
+   */
   routes?: readonly string[]
-  /** Databases it may use. @default none */
+  /**
+   * Databases it may use.
+   * @default none
+   * @example databases: ['orders']
+   */
   databases?: readonly DatabaseName[]
-  /** Caches it may use. @default none */
+  /**
+   * Caches it may use.
+   * @default none
+   * @later this version refuses it
+   * @example caches: ['recipes']
+   */
   caches?: readonly CacheName[]
-  /** Topics it writes to. @default none */
+  /**
+   * Topics it writes to.
+   * @default none
+   * @later this version refuses it
+   * @example publishes: ['order_placed']
+   */
   publishes?: readonly TopicName[]
-  /** Topics it reads; its instances share the partitions. @default none */
+  /**
+   * Topics it reads; its instances share the partitions.
+   * @default none
+   * @later this version refuses it
+   * @example consumes: ['order_placed']
+   */
   consumes?: readonly TopicName[]
-  /** Services it calls through the gateway, without circles. @default none */
+  /**
+   * Services it calls through the gateway, without circles.
+   * @default none
+   * @example calls: ['prices']
+   */
   calls?: readonly ServiceName[]
-  /** Variables of its environment; secrets by reference. @default none */
+  /**
+   * Variables of its environment; secrets by reference. `PORT`, `HOST` and what begins with `TENFOLD_` are set by
+   * Tenfold.
+   * @default none
+   * @example env: { KEY: { secret: 'SHOP_KEY' } }
+   */
   env?: Readonly<Record<string, string | SecretReference>>
-  /** How many run. @default one */
+  /**
+   * How many run.
+   * @default one
+   * @example instances: { min: 2, max: 4 }
+   */
   instances?: Instances
-  /** What sets the number of instances. @default `instances.desired` for good */
+  /**
+   * What sets the number of instances.
+   * @default `instances.desired` for good
+   * @later this version refuses it
+   * @example scale: { metric: 'cpu', target: 0.6 }
+   */
   scale?: Scale
-  /** What each instance may use. @default no limit */
+  /**
+   * What each instance may use.
+   * @default no limit
+   * @example resources: { cpu: 0.25, memory: '256MiB' }
+   */
   resources?: Resources
-  /** Path that answers 2xx when an instance is ready. @default ready when the port accepts */
+  /**
+   * Path that answers 2xx when an instance is ready.
+   * @default ready when the port accepts
+   * @example health: '/healthz'
+   */
   health?: string
-  /** How long an instance may take to become ready. @default '30s' */
+  /**
+   * How long an instance may take to become ready.
+   * @default '30s'
+   * @example startTimeout: '1m'
+   */
   startTimeout?: Duration
-  /** How long an instance may take to finish after SIGTERM; then it is killed. @default '10s' */
+  /**
+   * How long an instance may take to finish after SIGTERM; then it is killed.
+   * @default '10s'
+   * @example stopTimeout: '20s'
+   */
   stopTimeout?: Duration
-  /** How long the gateway waits for the first byte of an answer; then 504. @default '30s' */
+  /**
+   * How long the gateway waits for the first byte of an answer; then 504.
+   * @default '30s'
+   * @example timeout: '5s'
+   */
   timeout?: Duration
 }

@@ -26,9 +26,8 @@ export function commandHelp(command: Command): string {
   )
   const { argument, rest } = command
   const isNeeded = argument.default === undefined
-  const needed = isNeeded ? argument.name : `[${argument.name}]`
   return [
-    `Usage: tenfold ${command.name} ${needed} [options]${rest === undefined ? '' : ` -- ${rest.name}`}`,
+    `Usage: ${commandUsage(command)}`,
     '',
     command.description,
     '',
@@ -43,6 +42,12 @@ export function commandHelp(command: Command): string {
     '',
     `Exit status: ${EXIT.success} done, ${EXIT.failure} failed, ${EXIT.usage} wrong command line, ${EXIT.interrupted} interrupted.`,
   ].join('\n')
+}
+
+/** How a command is typed: `tenfold run SERVICE [options] -- COMMAND…`. */
+export function commandUsage({ name, argument, rest }: Command): string {
+  const needed = argument.default === undefined ? argument.name : `[${argument.name}]`
+  return `tenfold ${name} ${needed} [options]${rest === undefined ? '' : ` -- ${rest.name}`}`
 }
 
 function columns(rows: readonly (readonly [string, string])[]): readonly string[] {

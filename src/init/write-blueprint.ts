@@ -21,7 +21,7 @@ export function writeBlueprint(application: Application): string {
     '  },',
     ...gatewayLines(application).map((line) => `  ${line}`),
     '  // What its users may count on. "npx tenfold rehearse" says whether it holds at the peak.',
-    `  objectives: { web: { availability: 0.999, latency: { p95: '300ms' } } },`,
+    `  objectives: { web: { availability: 0.99, latency: { p95: '300ms' } } },`,
     '  // The peak to be ready for: visitors that arrive in a second, and what each of them does.',
     '  load: {',
     `    peak: '20 sessions/s',`,

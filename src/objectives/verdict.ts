@@ -81,7 +81,7 @@ function judgeAvailability(bound: number, { succeeded, failed }: Measurement): V
   const state = judgeShare({ bad: failed, samples, allowed: allowedShare(bound) })
   const values = `${percent(measured)} of the requests succeeded, the bound is ${percent(bound)}`
   const text =
-    state === 'invalid' ? `${percent(bound)} of ${many(samples)} can't be told` : `${values} (${many(samples)})`
+    state === 'invalid' ? untold(percent(bound), samples, allowedShare(bound)) : `${values} (${many(samples)})`
   return { objective: 'availability', state, text, measured, bound, samples }
 }
 
@@ -95,7 +95,7 @@ function judgeLatency({ percentile, boundMs }: LatencyObjective, measurement: Me
   const shown = measured === Number.POSITIVE_INFINITY ? 'a failed request' : `${Number(measured.toPrecision(3))} ms`
   const text =
     state === 'invalid'
-      ? `p${percentile} of ${many(samples)} can't be told`
+      ? untold(`p${percentile}`, samples, allowedShare(percentile / 100))
       : `p${percentile} was ${shown}, the bound is ${boundMs} ms (${many(samples)})`
   return { objective: 'latency', state, text, measured, bound: boundMs, samples }
 }
@@ -129,6 +129,12 @@ function stateOf(reasons: readonly VerdictReason[]): Verdict['state'] {
 
 function percent(share: number): string {
   return `${Number((share * 100).toPrecision(6))} %`
+}
+
+/** The number is the one from which {@link judgeShare} always tells. */
+function untold(what: string, samples: number, allowed: number): string {
+  const needed = Math.ceil(EXPECTED_MIN / Math.min(allowed, 1 - allowed) - 1e-6)
+  return `${what} can't be told from ${many(samples)}, it takes ${needed}`
 }
 
 function many(samples: number): string {

@@ -1,29 +1,122 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { checkBlueprint } from '../../src/blueprint/check.ts'
+import type { Problem } from '../../src/blueprint/problem.ts'
+import { shape } from '../../src/blueprint/shape.ts'
+import { TenfoldError } from '../../src/core/errors.ts'
+import type { DocumentedOption } from '../../tools/blueprint-document.ts'
+import { blueprintDocument, documentedInterfaces, documentedOptions } from '../../tools/blueprint-document.ts'
 import { ROOT, withoutComments } from '../tidy/source-files.ts'
 
-const TYPES = [
-  'define-system',
-  'database',
-  'service',
-  'resources',
-  'objective',
-  'load-description',
-  'engine',
-  'scale',
-  'scenario',
-]
-const reference = readFileSync(join(ROOT, 'docs/reference/blueprint.md'), 'utf8')
-const words = new Set(reference.match(/[\w.]+/g))
+const page = readFileSync(join(ROOT, 'docs/reference/blueprint.md'), 'utf8')
+const step = { name: 'menu', path: '/menu' }
+const visit = {
+  name: 'visit',
+  feeds: { user: { sequence: { from: 1, to: 9 } }, token: { rows: [{ token: 'x' }] } },
+  steps: [{ name: 'first', path: '/', extract: { token: { json: 'token' }, order: { json: 'id' } } }],
+}
+const load = { peak: '20 sessions/s', scenarios: [visit] }
 
-test.each(TYPES)('the reference names every option in %s.ts', (file) => {
-  const source = withoutComments(readFileSync(join(ROOT, `src/blueprint/${file}.ts`), 'utf8'))
-  const options = [...source.matchAll(/^\s*(?:[|&] )?(?:\{ )?'?([a-z][\w.]*)'?\??: /gm)].map(
-    ([, name]) => name as string,
-  )
-  // What only stands in a part that is marked as later is described there as a whole.
-  const later = new Set(['for', 'above', 'below', 'page', 'ticket', 'system'])
-  expect(options.filter((name) => !words.has(name) && !later.has(name))).toEqual([])
-  expect(options).not.toEqual([])
+/** Where the options of an interface stand in a whole blueprint. */
+const PLACES: Readonly<Record<string, (options: object) => object>> = {
+  Blueprint: (options) => options,
+  Service: (options) => inService('entry' in options || 'command' in options ? options : { entry: 'x.ts', ...options }),
+  Instances: (instances) => inService({ entry: 'x.ts', instances }),
+  Resources: (resources) => inService({ entry: 'x.ts', resources }),
+  Database: (shop) => ({ databases: { shop: 'shards' in shop ? { key: 'user_id', ...shop } : shop } }),
+  Engine: (shop) => ({ databases: { shop } }),
+  Objective: (web) => ({ objectives: { web } }),
+  Load: (options) => ({ load: { ...load, ...options } }),
+  Scenario: (options) => ({ load: { ...load, scenarios: [{ ...visit, ...options }] } }),
+  Step: (options) => inStep('json' in options ? { method: 'POST', ...options } : options),
+  Check: (check) => inStep({ check }),
+  Think: (think) => inStep({ think: { mean: '1s', ...think } }),
+  Gateway: (gateway) => ({ gateway }),
+  Cache: (recipes) => ({ caches: { recipes: { ttl: '1h', ...recipes } } }),
+  Topic: (placed) => ({ topics: { placed: { key: 'user_id', partitions: 12, ...placed } } }),
+  Alerts: (alerts) => ({ alerts }),
+}
+
+/** Refused as a whole. */
+const LATER = new Set(['Cache', 'Topic', 'Alerts'])
+
+function inService(web: object): object {
+  const services = { web, prices: { entry: 'x.ts' } }
+  if (!['caches', 'publishes', 'consumes'].some((option) => option in web)) return { services }
+  return { services, caches: { recipes: { ttl: '1h' } }, topics: { order_placed: { key: 'user_id', partitions: 12 } } }
+}
+
+function inStep(options: object): object {
+  return { load: { ...load, scenarios: [{ ...visit, steps: [...visit.steps, { ...step, ...options }] }] } }
+}
+
+test('docs/reference/blueprint.md is up to date: run "npm run docs"', () => {
+  expect(page).toBe(blueprintDocument())
 })
+
+describe.each(documentedInterfaces())('%s %s', (file, name) => {
+  const options = documentedOptions(file, name)
+  const place = PLACES[name]!
+
+  test('has exactly the options that the check knows', () => {
+    const known = knownOptions(place({ '?': 1 }))
+    // What an engine adds to a database stands in a table of its own.
+    const others = ['Database', 'Cache', 'Topic'].includes(name) ? documentedOptions('engine.ts', 'Engine') : []
+    const all = name === 'Engine' ? known.filter((option) => options.some((one) => one.name === option)) : known
+    expect([...options, ...others].map((option) => option.name).toSorted()).toEqual(all.toSorted())
+  })
+
+  test.each(options.map((option) => [option.name, option] as const))(
+    '%s is described with a default and a true example',
+    (_name, option) => {
+      expect(option).toMatchObject({ meaning: expect.stringMatching(/^[A-Z`].*\.$/), example: expect.any(String) })
+      if (!option.isRequired) expect(option.byDefault).toEqual(expect.stringMatching(/./))
+      const codes = problemsOf(place(exampleOf(option)))
+        .filter(({ message }) => !/^expected a (?:file|directory) at /.test(message))
+        .map(({ code, path, message }) => (code === 'TF_NOT_IMPLEMENTED' ? code : `${path}: ${message}`))
+      expect(new Set(codes)).toEqual(new Set(option.isLater || LATER.has(name) ? ['TF_NOT_IMPLEMENTED'] : []))
+    },
+  )
+})
+
+test.each(['scale', 'scenario', 'database'])('the page names every option of the forms in %s.ts', (file) => {
+  const source = withoutComments(readFileSync(join(ROOT, `src/blueprint/${file}.ts`), 'utf8'))
+  const options = [...source.matchAll(/[{;]\s*'?([a-z][\w.]*)'?\??: /g)].map(([, option]) => option as string)
+  expect(options).not.toEqual([])
+  const words = new Set(page.match(/[\w.]+/g))
+  expect(options.filter((option) => !words.has(option))).toEqual([])
+})
+
+function exampleOf({ example }: DocumentedOption): object {
+  // oxlint-disable-next-line no-new-func -- an example is an expression of our own docstrings
+  return new Function('shape', 'visit', 'dinner', `return { ${example?.replace(/<\w+>/, '')} }`)(
+    shape,
+    visit,
+    visit,
+  ) as object
+}
+
+/** From the hint for an option that nothing resembles. */
+function knownOptions(blueprint: object): readonly string[] {
+  const hint = problemsOf(blueprint).find(
+    ({ path }) => path.endsWith('?') || path.includes("'?'") || path.includes('"?"'),
+  )
+  return [...(hint?.hint ?? '').matchAll(/'([^']+)'/g)].map(([, option]) => option as string)
+}
+
+function problemsOf(blueprint: object): readonly Problem[] {
+  const whole = {
+    name: 'shop',
+    databases: { orders: {} },
+    services: { web: { entry: 'x.ts', routes: ['/'] }, prices: { entry: 'x.ts' } },
+    ...blueprint,
+  }
+  try {
+    checkBlueprint(whole, { file: '/nowhere/tenfold.config.ts' })
+    return []
+  } catch (error) {
+    if (!(error instanceof TenfoldError)) throw error
+    return error.details['problems'] as readonly Problem[]
+  }
+}

@@ -49,7 +49,7 @@ describe('the verdict on a latency', () => {
     const p99: Objective = { availability: undefined, latency: [{ percentile: 99, boundMs: 200 }] }
     expect(judgeObjective(p99, measure(80))).toMatchObject({
       state: 'invalid',
-      reasons: [{ text: "p99 of 80 requests can't be told", samples: 80 }],
+      reasons: [{ text: "p99 can't be told from 80 requests, it takes 500", samples: 80 }],
     })
     expect(judgeObjective(p99, measure(0)).state).toBe('invalid')
   })
@@ -82,7 +82,7 @@ describe('the verdict on availability', () => {
   it('can not be told from a few requests that all went well', () => {
     expect(judgeObjective(available, measure(80))).toMatchObject({
       state: 'invalid',
-      reasons: [{ text: "99.9 % of 80 requests can't be told" }],
+      reasons: [{ text: "99.9 % can't be told from 80 requests, it takes 5000" }],
     })
   })
 
