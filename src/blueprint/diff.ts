@@ -110,6 +110,7 @@ function databaseChanges(path: string, before: ResolvedDatabase, after: Resolved
 const LIVE: Readonly<Record<string, (before: ResolvedService, after: ResolvedService) => string>> = {
   routes: (before, after) => `${list(before.routes)} → ${list(after.routes)}`,
   requestTimeoutMs: (before, after) => `${before.requestTimeoutMs} ms → ${after.requestTimeoutMs} ms`,
+  traffic: () => 'holds from the next request',
   instances: (before, after) =>
     before.instances.desired === after.instances.desired
       ? 'only the bounds change'

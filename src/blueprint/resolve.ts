@@ -4,6 +4,7 @@ import type { ReadResources } from './grammar/engine.ts'
 import type { ReadLoad } from './grammar/load.ts'
 import type { ReadService } from './grammar/service.ts'
 import type { ReadSystem } from './grammar/system.ts'
+import { resolveTraffic } from './grammar/traffic.ts'
 import type {
   ResolvedBlueprint,
   ResolvedDatabase,
@@ -84,6 +85,7 @@ function resolveService(name: string, service: ReadService, directory: string): 
     startTimeoutMs: service.startTimeout ?? DEFAULT_START_TIMEOUT_MS,
     stopTimeoutMs: service.stopTimeout ?? DEFAULT_STOP_TIMEOUT_MS,
     requestTimeoutMs: service.timeout ?? DEFAULT_REQUEST_TIMEOUT_MS,
+    traffic: resolveTraffic(service.traffic),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ResolvedTraffic } from './resolved-traffic.ts'
 import type { Arrivals, Scenario } from './scenario.ts'
 
 /**
@@ -61,6 +62,7 @@ export interface ResolvedService {
   readonly stopTimeoutMs: number
   /** How long the gateway waits for the first byte of an answer, then 504. */
   readonly requestTimeoutMs: number
+  readonly traffic: ResolvedTraffic
 }
 
 /** A port that a program has chosen itself. */

@@ -1,6 +1,7 @@
 import type { Duration } from '../core/duration.ts'
 import type { Resources } from './resources.ts'
 import type { Scale } from './scale.ts'
+import type { Traffic } from './traffic.ts'
 
 /** A secret by reference: the value is read from the environment of `tenfold` when an instance starts. */
 export interface SecretReference {
@@ -152,4 +153,10 @@ export interface Service<
    * @example timeout: '5s'
    */
   timeout?: Duration
+  /**
+   * How the gateway treats its requests.
+   * @default the cheaper of two instances, 128 requests each
+   * @example traffic: { balance: { by: 'round-robin' } }
+   */
+  traffic?: Traffic
 }

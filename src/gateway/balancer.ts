@@ -1,5 +1,7 @@
 /** One instance as a balancer sees it. */
 export interface Candidate {
+  /** The same for as long as the instance is meant, also after a restart. */
+  readonly id: string
   /** Requests under way to it. */
   readonly inFlight: number
   /** Whether it takes one more at all. */
@@ -13,9 +15,11 @@ export interface Candidate {
 /** Decides which instance takes the next request. Pure but for its random numbers, so the simulator runs it too. */
 export interface Balancer {
   /**
-   * One of the candidates, or undefined when all are full or there are none.
+   * One of the candidates, or undefined when all are full or there are none. The list is the same object for as long as
+   * the same candidates are in it: a balancer may keep what it has worked out for a list.
    *
    * @param avoid the instance that has just failed this request; taken only when no other has room
+   * @param key what a ring hash goes by, 32 bits; undefined: the request has none
    */
-  pick<T extends Candidate>(candidates: readonly T[], nowMs: number, avoid?: T): T | undefined
+  pick<T extends Candidate>(candidates: readonly T[], nowMs: number, avoid?: T, key?: number): T | undefined
 }

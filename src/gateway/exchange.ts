@@ -14,8 +14,9 @@ import type { ForwardedHead } from './request-headers.ts'
 import type { UpstreamHeaders } from './response-headers.ts'
 import { responseHeaders } from './response-headers.ts'
 import { canRetry } from './retry-rule.ts'
-import type { ServiceUpstreams, Waiter } from './service-upstreams.ts'
+import type { ServiceUpstreams } from './service-upstreams.ts'
 import type { Upstream, UpstreamConnection, UpstreamHandler } from './upstream.ts'
+import type { Waiter } from './waiting-queue.ts'
 
 /** One request as the listener hands it over. */
 export interface ExchangeInput {
@@ -61,6 +62,8 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
   earlier: Deadlined | undefined
   later: Deadlined | undefined
   list: DeadlineList | undefined
+  waitingSinceMs = 0
+  readonly balanceKey: number | undefined
   readonly #context: ExchangeContext
   readonly #input: ExchangeInput
   readonly #body: RequestBody | null
@@ -83,6 +86,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
   constructor(context: ExchangeContext, input: ExchangeInput) {
     this.#context = context
     this.#input = input
+    this.balanceKey = input.service.keyOf?.(input.request)
     this.#body = input.head.hasBody ? new RequestBody(input.request, this.#onBodyWanted) : null
   }
 
@@ -103,7 +107,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
   #place(avoid: Upstream | undefined): void {
     const { service } = this.#input
     this.#phase = 'placing'
-    const upstream = service.take(avoid)
+    const upstream = service.take(avoid, this.balanceKey)
     if (upstream !== undefined) this.onTurn(upstream)
     else if (service.isEmpty) this.onNobody()
     else if (!service.wait(this)) this.#fail(503, 'queue_full', 'expected room for one more request, got a full queue')
@@ -125,6 +129,10 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
 
   onNobody(): void {
     this.#fail(503, 'no_ready_instance', `expected ${this.#input.service.name} to have a ready instance, got none`)
+  }
+
+  onWaitedTooLong(): void {
+    this.#fail(503, 'queue_full', 'expected an instance to have room in time, got none')
   }
 
   // What undici calls, in this order.
@@ -231,7 +239,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     if (this.#phase === 'placing') {
       service.stopWaiting(this)
       if (this.#isCallersDeadline) this.#failDeadline()
-      else this.#fail(503, 'queue_full', 'expected an instance to have room in time, got none')
+      else this.onWaitedTooLong()
     } else if (this.#phase === 'answering' || this.#phase === 'ended') {
       // With the answer complete, or held back by its client, it is the client that stands still.
       if (this.#phase === 'answering' && !this.#isPaused) service.metrics.upstreamFailures += 1

@@ -12,7 +12,7 @@ import type { Span } from '../control/span.ts'
 import type { GatewayStatus } from '../control/snapshot.ts'
 import type { GatewayClient } from './gateway-client.ts'
 import { createGatewayClient } from './gateway-client.ts'
-import type { Endpoint, GatewayConfig, GatewayFiles, GatewayRoute } from './gateway-config.ts'
+import type { Endpoint, GatewayConfig, GatewayRoute, GatewayService } from './gateway-config.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import { EXIT_PORT_FORBIDDEN, EXIT_PORT_TAKEN, GATEWAY_OPTIONS_VARIABLE } from './gateway-options.ts'
 import type { GatewayState } from './gateway-state.ts'
@@ -37,8 +37,8 @@ export interface GatewayComponentOptions {
   readonly logFile: string
   readonly clock: Clock
   readonly routes: readonly GatewayRoute[]
-  /** Every service, with its time to the first byte of an answer, or its files. */
-  readonly services: Readonly<Record<string, { readonly requestTimeoutMs: number; readonly files?: GatewayFiles }>>
+  /** Every service, with how its requests are treated, or its files. */
+  readonly services: Readonly<Record<string, Omit<GatewayService, 'endpoints'>>>
   /** Called with each change. */
   readonly onState?: (status: GatewayStatus) => void
   /** Called with what a person should know. */

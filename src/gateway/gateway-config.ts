@@ -1,3 +1,5 @@
+import type { ResolvedTraffic } from '../blueprint/resolved-traffic.ts'
+
 /**
  * What the control plane tells the gateway: always the whole of it, never a difference, so that a message can be
  * repeated or lost and the next one mends it. The gateway keeps serving the last one it got.
@@ -20,6 +22,8 @@ export interface GatewayService {
   /** Time to the first byte of the answer before 504. */
   readonly requestTimeoutMs: number
   readonly endpoints: readonly Endpoint[]
+  /** @default DEFAULT_TRAFFIC */
+  readonly traffic?: ResolvedTraffic
   /** For a front end, which has files instead of endpoints. */
   readonly files?: GatewayFiles
 }

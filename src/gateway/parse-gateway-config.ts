@@ -1,5 +1,6 @@
-import { TenfoldError } from '../core/errors.ts'
 import type { Endpoint, GatewayConfig, GatewayFiles, GatewayRoute, GatewayService } from './gateway-config.ts'
+import { array, invalid, number, record, text } from './json-checks.ts'
+import { parseTraffic } from './parse-traffic.ts'
 import { normalisePath } from './request-path.ts'
 
 /**
@@ -55,6 +56,7 @@ function parseService(value: unknown, path: string): GatewayService {
     endpoints: array(service['endpoints'], `${path}.endpoints`).map((endpoint, index) =>
       parseEndpoint(endpoint, `${path}.endpoints[${index}]`),
     ),
+    ...(service['traffic'] === undefined ? {} : { traffic: parseTraffic(service['traffic'], `${path}.traffic`) }),
     ...(service['files'] === undefined ? {} : { files: parseFiles(service['files'], `${path}.files`) }),
   }
 }
@@ -80,32 +82,4 @@ function parseEndpoint(value: unknown, path: string): Endpoint {
     port: number(port, `${path}.port`, 1, 65_535),
     ...(weight === undefined ? {} : { weight: number(weight, `${path}.weight`, 0.001, 1_000) }),
   }
-}
-
-function record(value: unknown, path: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(path, 'an object', value)
-  return value as Readonly<Record<string, unknown>>
-}
-
-function array(value: unknown, path: string): readonly unknown[] {
-  if (!Array.isArray(value)) throw invalid(path, 'an array', value)
-  return value
-}
-
-function text(value: unknown, path: string): string {
-  if (typeof value !== 'string' || value === '') throw invalid(path, 'a text', value)
-  return value
-}
-
-function number(value: unknown, path: string, min: number, max: number): number {
-  if (typeof value !== 'number' || !(value >= min && value <= max)) {
-    throw invalid(path, `a number from ${min} to ${max}`, value)
-  }
-  return value
-}
-
-function invalid(path: string, expected: string, got: unknown): TenfoldError {
-  return new TenfoldError('TF_INPUT_INVALID', `expected ${path} to be ${expected}, got ${JSON.stringify(got)}`, {
-    details: { path },
-  })
 }

@@ -6,7 +6,6 @@ import type { Random } from '../core/random.ts'
 import { uniqueId } from '../core/random.ts'
 import type { AccessSource } from './access-frame.ts'
 import { createServiceMetrics } from './access-metrics.ts'
-import { createP2c } from './balancers/p2c.ts'
 import { createDeadlineList } from './deadline-list.ts'
 import { createDeadlineWheel } from './deadline-wheel.ts'
 import type { ExchangeContext, ExchangeInput } from './exchange.ts'
@@ -200,8 +199,8 @@ class BalancingProxy implements Proxy {
   #service(name: string): ServiceUpstreams {
     const known = this.services.get(name)
     if (known !== undefined) return known
-    const balancer = createP2c(this.#random.fork(name))
-    const service = createServiceUpstreams(name, { clock: this.#clock, balancer, metrics: createServiceMetrics() })
+    const random = this.#random.fork(name)
+    const service = createServiceUpstreams(name, { clock: this.#clock, random, metrics: createServiceMetrics() })
     this.services.set(name, service)
     return service
   }
@@ -214,7 +213,7 @@ class BalancingProxy implements Proxy {
     const nowMs = this.#clock.nowMs()
     this.#context.idleDeadlines.sweep(nowMs)
     this.#context.callerDeadlines.sweep(nowMs)
-    for (const service of this.services.values()) service.answerDeadlines.sweep(nowMs)
+    for (const service of this.services.values()) service.sweep(nowMs)
   }
 }
 

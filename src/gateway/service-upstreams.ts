@@ -1,24 +1,23 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { ResolvedTraffic } from '../blueprint/resolved-traffic.ts'
+import { DEFAULT_TRAFFIC } from '../blueprint/resolved-traffic.ts'
 import type { Clock } from '../core/clock.ts'
+import type { Random } from '../core/random.ts'
+import type { BalanceKeyOf } from './balance-key.ts'
+import { balanceKeyOf } from './balance-key.ts'
 import type { Balancer } from './balancer.ts'
+import { createBalancer } from './create-balancer.ts'
 import type { Endpoint, GatewayService } from './gateway-config.ts'
 import type { DeadlineList } from './deadline-list.ts'
 import { createDeadlineList } from './deadline-list.ts'
 import type { ServiceMetrics } from './access-metrics.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import { createRetryBudget } from './retry-budget.ts'
-import type { Upstream } from './upstream.ts'
+import { slowStartShare } from './slow-start.ts'
+import type { Room, Upstream } from './upstream.ts'
 import { createUpstream } from './upstream.ts'
-
-/** Requests of one service that wait for an instance with room; more are answered 503. */
-const QUEUE_MAX = 1_024
-
-/** A request that waits for an instance. */
-export interface Waiter {
-  /** An instance has room, and a place in it is taken. */
-  onTurn(upstream: Upstream): void
-  /** There is no instance any more. */
-  onNobody(): void
-}
+import type { Waiter, WaitingQueue } from './waiting-queue.ts'
+import { createWaitingQueue } from './waiting-queue.ts'
 
 /** The instances of one service and the requests that wait for them. */
 export interface ServiceUpstreams {
@@ -28,16 +27,20 @@ export interface ServiceUpstreams {
   readonly answerDeadlines: DeadlineList
   readonly retryBudget: RetryBudget
   readonly isEmpty: boolean
+  /** How to find what a ring hash goes by; undefined with other balancers. */
+  readonly keyOf: BalanceKeyOf | undefined
   readonly endpoints: readonly Upstream[]
   /** Takes over what the control plane says; an instance that stays keeps its connections and its memory. */
   configure(service: GatewayService): void
   /** An instance with a place taken in it, or undefined: all are full, or there are none. */
-  take(avoid?: Upstream): Upstream | undefined
+  take(avoid?: Upstream, key?: number): Upstream | undefined
   /** Gives a place back, to the request that has waited longest. */
   giveBack(upstream: Upstream): void
   /** False when the queue is full. */
   wait(waiter: Waiter): boolean
   stopWaiting(waiter: Waiter): void
+  /** Ends what has waited too long and lets new instances have more: to be called every 50 ms or so. */
+  sweep(nowMs: number): void
   /** The instances of this id with requests under way: listed or not, there may be several after a restart. */
   find(id: string): readonly Upstream[]
   destroy(): Promise<void>
@@ -45,7 +48,7 @@ export interface ServiceUpstreams {
 
 export function createServiceUpstreams(
   name: string,
-  options: { clock: Clock; balancer: Balancer; metrics: ServiceMetrics },
+  options: { clock: Clock; random: Random; metrics: ServiceMetrics },
 ): ServiceUpstreams {
   return new BalancedService(name, options)
 }
@@ -56,16 +59,23 @@ class BalancedService implements ServiceUpstreams {
   readonly answerDeadlines: DeadlineList = createDeadlineList(30_000)
   readonly retryBudget: RetryBudget = createRetryBudget()
   readonly #clock: Clock
-  readonly #balancer: Balancer
-  readonly #queue = new Set<Waiter>()
+  readonly #random: Random
+  readonly #queue: WaitingQueue = createWaitingQueue()
+  readonly #room: Room = { inFlightMax: 0 }
+  /** New instances and since when they are here. */
+  readonly #warming = new Map<Upstream, number>()
   readonly #retired = new Set<Upstream>()
   #listed: Upstream[] = []
+  #traffic: ResolvedTraffic = DEFAULT_TRAFFIC
+  #balancer: Balancer
+  keyOf: BalanceKeyOf | undefined
 
-  constructor(name: string, options: { clock: Clock; balancer: Balancer; metrics: ServiceMetrics }) {
+  constructor(name: string, options: { clock: Clock; random: Random; metrics: ServiceMetrics }) {
     this.name = name
     this.metrics = options.metrics
     this.#clock = options.clock
-    this.#balancer = options.balancer
+    this.#random = options.random
+    this.#balancer = createBalancer(this.#traffic.balance, options.random)
   }
 
   get isEmpty(): boolean {
@@ -78,24 +88,41 @@ class BalancedService implements ServiceUpstreams {
 
   configure(service: GatewayService): void {
     this.answerDeadlines.timeoutMs = service.requestTimeoutMs
+    this.#treat(service.traffic ?? DEFAULT_TRAFFIC)
     const leaving = new Map(this.#listed.map((upstream) => [keyOf(upstream.endpoint), upstream]))
-    const initialLatencyMs = this.#meanLatencyMs()
+    const nowMs = this.#clock.nowMs()
+    const isFirst = this.isEmpty
+    const initialLatencyMs = this.#meanLatencyMs(nowMs)
     this.#listed = service.endpoints.map((endpoint) => {
       const key = keyOf(endpoint)
       const known = leaving.get(key)
       leaving.delete(key)
-      known?.reweigh(endpoint.weight)
-      return known ?? createUpstream(endpoint, { clock: this.#clock, initialLatencyMs })
+      const upstream = known ?? createUpstream(endpoint, { clock: this.#clock, initialLatencyMs, room: this.#room })
+      // Where all are new none of them has others to leave the traffic to.
+      if (known === undefined && !isFirst && this.#traffic.slowStartMs > 0) this.#warming.set(upstream, nowMs)
+      if (!this.#warming.has(upstream)) upstream.reweigh(endpoint.weight ?? 1, 1)
+      return upstream
     })
     for (const upstream of leaving.values()) {
       upstream.retire()
+      this.#warming.delete(upstream)
       if (upstream.inFlight > 0) this.#retired.add(upstream)
     }
+    this.#warm(nowMs)
     this.#serveQueue()
   }
 
-  take(avoid?: Upstream): Upstream | undefined {
-    const upstream = this.#balancer.pick(this.#listed, this.#clock.nowMs(), avoid)
+  take(avoid?: Upstream, key?: number): Upstream | undefined {
+    const { soft, hard } = this.#traffic.inFlight
+    const nowMs = this.#clock.nowMs()
+    let upstream: Upstream | undefined
+    if (soft < hard) {
+      this.#room.inFlightMax = soft
+      upstream = this.#balancer.pick(this.#listed, nowMs, avoid, key)
+      this.#room.inFlightMax = hard
+      if (upstream === avoid) upstream = undefined
+    }
+    upstream ??= this.#balancer.pick(this.#listed, nowMs, avoid, key)
     upstream?.enter()
     return upstream
   }
@@ -103,19 +130,27 @@ class BalancedService implements ServiceUpstreams {
   giveBack(upstream: Upstream): void {
     upstream.leave()
     if (this.#retired.size > 0 && upstream.inFlight === 0) this.#retired.delete(upstream)
-    if (this.#queue.size > 0) this.#serveQueue()
+    if (this.#queue.length > 0) this.#serveQueue()
   }
 
   wait(waiter: Waiter): boolean {
-    if (this.#queue.size >= QUEUE_MAX) return false
-    this.#queue.add(waiter)
-    this.metrics.queued = this.#queue.size
-    return true
+    const isAdmitted = this.#queue.add(waiter, this.#clock.nowMs())
+    this.metrics.queued = this.#queue.length
+    return isAdmitted
   }
 
   stopWaiting(waiter: Waiter): void {
     this.#queue.delete(waiter)
-    this.metrics.queued = this.#queue.size
+    this.metrics.queued = this.#queue.length
+  }
+
+  sweep(nowMs: number): void {
+    this.answerDeadlines.sweep(nowMs)
+    if (this.#queue.length > 0) {
+      this.#queue.sweep(nowMs)
+      this.metrics.queued = this.#queue.length
+    }
+    if (this.#warming.size > 0) this.#warm(nowMs)
   }
 
   find(id: string): readonly Upstream[] {
@@ -128,7 +163,7 @@ class BalancedService implements ServiceUpstreams {
 
   #serveQueue(): void {
     for (const waiter of this.#queue) {
-      const upstream = this.isEmpty ? undefined : this.take()
+      const upstream = this.isEmpty ? undefined : this.take(undefined, waiter.balanceKey)
       if (upstream === undefined && !this.isEmpty) return
       this.stopWaiting(waiter)
       if (upstream === undefined) waiter.onNobody()
@@ -136,8 +171,26 @@ class BalancedService implements ServiceUpstreams {
     }
   }
 
-  #meanLatencyMs(): number {
-    const nowMs = this.#clock.nowMs()
+  #treat(traffic: ResolvedTraffic): void {
+    if (!isDeepStrictEqual(traffic.balance, this.#traffic.balance)) {
+      this.#balancer = createBalancer(traffic.balance, this.#random)
+    }
+    this.#traffic = traffic
+    this.keyOf = balanceKeyOf(traffic.balance)
+    this.#room.inFlightMax = traffic.inFlight.hard
+    this.#queue.lengthMax = traffic.queue.length
+    this.#queue.timeoutMs = traffic.queue.timeoutMs ?? Infinity
+  }
+
+  #warm(nowMs: number): void {
+    for (const [upstream, sinceMs] of this.#warming) {
+      const share = slowStartShare(nowMs - sinceMs, this.#traffic.slowStartMs)
+      upstream.reweigh(upstream.endpoint.weight ?? 1, share)
+      if (share === 1) this.#warming.delete(upstream)
+    }
+  }
+
+  #meanLatencyMs(nowMs: number): number {
     const sum = this.#listed.reduce((total, upstream) => total + upstream.latencyMs(nowMs), 0)
     return this.#listed.length === 0 ? 0 : sum / this.#listed.length
   }

@@ -61,12 +61,12 @@ class Upgrade implements UpstreamHandler, Deadlined {
   }
 
   start(): void {
-    const { service, socket, head, target, upgraded, startedMs } = this.#input
+    const { request, service, socket, head, target, upgraded, startedMs } = this.#input
     service.metrics.inFlight += 1
     socket.on('error', () => socket.destroy())
     socket.once('close', () => this.#onClosed())
     if (upgraded.size >= UPGRADED_MAX) return this.#fail(503, 'queue_full', 'expected room for one more WebSocket')
-    const upstream = service.take()
+    const upstream = service.take(undefined, service.keyOf?.(request))
     if (upstream === undefined) {
       return this.#fail(503, 'no_ready_instance', `expected ${service.name} to have an instance with room`)
     }

@@ -1,12 +1,11 @@
 import type { Dispatcher } from 'undici'
 import { Client, Pool } from 'undici'
+import { IN_FLIGHT_MAX } from '../blueprint/resolved-traffic.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Candidate } from './balancer.ts'
 import type { Endpoint } from './gateway-config.ts'
 import { createPeakEwma } from './peak-ewma.ts'
 
-/** Requests under way to one instance at most; more wait in the gateway, where another instance can take them. */
-const UPSTREAM_IN_FLIGHT_MAX = 128
 /** An instance that could not be reached counts as this slow for a while, or its quick failures would attract everything. */
 const FAILURE_COST_MS = 2_000
 const CONNECT_TIMEOUT_MS = 3_000
@@ -24,6 +23,12 @@ export interface UpstreamHandler extends Dispatcher.DispatchHandler {
   connection: UpstreamConnection | undefined
 }
 
+/** Room in the instances of one service. */
+export interface Room {
+  /** Requests under way to one instance at most; more wait in the gateway, where another instance can take them. */
+  inFlightMax: number
+}
+
 /** One instance: its connections, what is under way to it, how fast it is. */
 export interface Upstream extends Candidate {
   readonly id: string
@@ -36,7 +41,8 @@ export interface Upstream extends Candidate {
   observe(latencyMs: number): void
   /** It could not be reached. */
   penalise(): void
-  reweigh(weight: number | undefined): void
+  /** Its weight, and the part of it that it has now: less than 1 while it warms up. */
+  reweigh(weight: number, share: number): void
   /** Takes nothing new; its connections end when the last request has ended. */
   retire(): void
   /** Resolves when nothing is under way to it. */
@@ -45,8 +51,11 @@ export interface Upstream extends Candidate {
   destroy(): Promise<void>
 }
 
-export function createUpstream(endpoint: Endpoint, options: { clock: Clock; initialLatencyMs: number }): Upstream {
-  return new PooledUpstream(endpoint, options.clock, options.initialLatencyMs)
+export function createUpstream(
+  endpoint: Endpoint,
+  options: { clock: Clock; initialLatencyMs: number; room: Room },
+): Upstream {
+  return new PooledUpstream(endpoint, options)
 }
 
 class PooledUpstream implements Upstream {
@@ -56,19 +65,22 @@ class PooledUpstream implements Upstream {
   inFlight = 0
   readonly #pool: Pool
   readonly #clock: Clock
+  readonly #room: Room
   readonly #latency
   #isRetired = false
   #onIdle: (() => void)[] = []
 
-  constructor(endpoint: Endpoint, clock: Clock, initialLatencyMs: number) {
+  constructor(endpoint: Endpoint, options: { clock: Clock; initialLatencyMs: number; room: Room }) {
+    const { clock, initialLatencyMs, room } = options
     this.id = endpoint.id
     this.endpoint = endpoint
     this.weight = endpoint.weight ?? 1
     this.#clock = clock
+    this.#room = room
     this.#latency = createPeakEwma(initialLatencyMs, clock.nowMs())
     const host = endpoint.host.includes(':') ? `[${endpoint.host}]` : endpoint.host
     this.#pool = new Pool(`http://${host}:${endpoint.port}`, {
-      connections: UPSTREAM_IN_FLIGHT_MAX,
+      connections: IN_FLIGHT_MAX,
       pipelining: 1,
       allowH2: false,
       connectTimeout: CONNECT_TIMEOUT_MS,
@@ -82,7 +94,7 @@ class PooledUpstream implements Upstream {
   }
 
   get isFull(): boolean {
-    return this.inFlight >= UPSTREAM_IN_FLIGHT_MAX
+    return this.inFlight >= this.#room.inFlightMax
   }
 
   latencyMs(nowMs: number): number {
@@ -112,8 +124,8 @@ class PooledUpstream implements Upstream {
     this.observe(FAILURE_COST_MS)
   }
 
-  reweigh(weight: number | undefined): void {
-    this.weight = weight ?? 1
+  reweigh(weight: number, share: number): void {
+    this.weight = weight * share
   }
 
   retire(): void {

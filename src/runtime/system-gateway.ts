@@ -30,7 +30,9 @@ export function gatewayTable(blueprint: ResolvedBlueprint): Pick<GatewayComponen
   const services = Object.values(blueprint.services)
   return {
     routes: services.flatMap(({ name, routes }) => routes.map((prefix) => ({ prefix, service: name }))),
-    services: Object.fromEntries(services.map(({ name, requestTimeoutMs }) => [name, { requestTimeoutMs }])),
+    services: Object.fromEntries(
+      services.map(({ name, requestTimeoutMs, traffic }) => [name, { requestTimeoutMs, traffic }]),
+    ),
   }
 }
 

@@ -8,6 +8,7 @@ import type { Problem } from '../../src/blueprint/problem.ts'
 import type { ResolvedBlueprint } from '../../src/blueprint/resolved-blueprint.ts'
 import { system as everything } from '../types/good.ts'
 import { TenfoldError } from '../../src/core/errors.ts'
+import { DEFAULT_TRAFFIC } from '../../src/blueprint/resolved-traffic.ts'
 
 let directory: string
 beforeAll(() => {
@@ -62,6 +63,7 @@ describe('checkBlueprint', () => {
           startTimeoutMs: 30_000,
           stopTimeoutMs: 10_000,
           requestTimeoutMs: 30_000,
+          traffic: DEFAULT_TRAFFIC,
         },
       },
       objectives: {},
@@ -98,8 +100,17 @@ describe('checkBlueprint', () => {
           startTimeout: '1m',
           stopTimeout: '500ms',
           timeout: '2s',
+          traffic: {
+            balance: { by: 'ring-hash', key: { header: 'X-User' } },
+            inFlight: { soft: 10, hard: 20 },
+            queue: { timeout: '1s' },
+          },
         },
-        api: { entry: './server.ts', instances: { desired: 3 } },
+        api: {
+          entry: './server.ts',
+          instances: { desired: 3 },
+          traffic: { slowStart: '30s', inFlight: { hard: 4 }, queue: { length: 0 } },
+        },
       },
       objectives: { web: { availability: 0.999, latency: { 'p99.9': '1s', p50: '20ms' } } },
     })
@@ -128,6 +139,18 @@ describe('checkBlueprint', () => {
       startTimeoutMs: 60_000,
       stopTimeoutMs: 500,
       requestTimeoutMs: 2_000,
+    })
+    expect(resolved.services['web']?.traffic).toEqual({
+      ...DEFAULT_TRAFFIC,
+      balance: { by: 'ring-hash', key: { header: 'x-user' } },
+      inFlight: { soft: 10, hard: 20 },
+      queue: { length: 1_024, timeoutMs: 1_000 },
+    })
+    expect(resolved.services['api']?.traffic).toEqual({
+      ...DEFAULT_TRAFFIC,
+      slowStartMs: 30_000,
+      inFlight: { soft: 4, hard: 4 },
+      queue: { length: 0, timeoutMs: undefined },
     })
     expect(resolved.services['web']?.listensOn).toEqual({ port: 3_000, isMoved: true })
     expect(resolved.services['api']?.instances).toEqual({ min: 1, desired: 3, max: 3 })

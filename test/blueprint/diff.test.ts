@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { diffBlueprints, withoutRestarts } from '../../src/blueprint/diff.ts'
 import type { ResolvedBlueprint, ResolvedDatabase, ResolvedService } from '../../src/blueprint/resolved-blueprint.ts'
+import { DEFAULT_TRAFFIC } from '../../src/blueprint/resolved-traffic.ts'
 
 const SERVICE: ResolvedService = {
   name: 'api',
@@ -17,6 +18,7 @@ const SERVICE: ResolvedService = {
   startTimeoutMs: 10_000,
   stopTimeoutMs: 5_000,
   requestTimeoutMs: 30_000,
+  traffic: DEFAULT_TRAFFIC,
 }
 const DATABASE: ResolvedDatabase = {
   name: 'orders',
@@ -65,6 +67,7 @@ describe('the difference of two blueprints', () => {
     ['routes', { routes: ['/', '/app'] }, 'live'],
     ['instances', { instances: { min: 1, desired: 3, max: 10 } }, 'live'],
     ['requestTimeoutMs', { requestTimeoutMs: 1_000 }, 'live'],
+    ['traffic', { traffic: { ...DEFAULT_TRAFFIC, slowStartMs: 1_000 } }, 'live'],
   ])('of the %s of a service says what it takes', (key, changes, effect) => {
     expect(diff(withService(changes))).toEqual([`changed services.api.${key} ${effect}`])
   })

@@ -24,6 +24,9 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
   Service: (options) => inService('entry' in options || 'command' in options ? options : { entry: 'x.ts', ...options }),
   Instances: (instances) => inService({ entry: 'x.ts', instances }),
   Resources: (resources) => inService({ entry: 'x.ts', resources }),
+  Traffic: (traffic) => inService({ entry: 'x.ts', traffic }),
+  InFlight: (inFlight) => inService({ entry: 'x.ts', traffic: { inFlight } }),
+  Queue: (queue) => inService({ entry: 'x.ts', traffic: { queue } }),
   Database: (shop) => ({ databases: { shop: 'shards' in shop ? { key: 'user_id', ...shop } : shop } }),
   Engine: (shop) => ({ databases: { shop } }),
   Objective: (web) => ({ objectives: { web } }),
@@ -80,7 +83,7 @@ describe.each(documentedInterfaces())('%s %s', (file, name) => {
   )
 })
 
-test.each(['scale', 'scenario', 'database'])('the page names every option of the forms in %s.ts', (file) => {
+test.each(['scale', 'scenario', 'database', 'traffic'])('the page names every option of the forms in %s.ts', (file) => {
   const source = withoutComments(readFileSync(join(ROOT, `src/blueprint/${file}.ts`), 'utf8'))
   const options = [...source.matchAll(/[{;]\s*'?([a-z][\w.]*)'?\??: /g)].map(([, option]) => option as string)
   expect(options).not.toEqual([])

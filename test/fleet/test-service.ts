@@ -1,4 +1,5 @@
 import type { ResolvedService } from '../../src/blueprint/resolved-blueprint.ts'
+import { DEFAULT_TRAFFIC } from '../../src/blueprint/resolved-traffic.ts'
 import type { BalancedEndpoint, Balancer } from '../../src/fleet/balancer-port.ts'
 import type { Release } from '../../src/fleet/release.ts'
 
@@ -18,6 +19,7 @@ export function testService(changes: Partial<ResolvedService> = {}): ResolvedSer
     startTimeoutMs: 10_000,
     stopTimeoutMs: 5_000,
     requestTimeoutMs: 30_000,
+    traffic: DEFAULT_TRAFFIC,
     ...changes,
   }
 }

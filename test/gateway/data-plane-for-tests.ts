@@ -3,6 +3,8 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { connect } from 'node:net'
 import { systemClock } from '../../src/core/clock.ts'
+import type { ResolvedTraffic } from '../../src/blueprint/resolved-traffic.ts'
+import { DEFAULT_TRAFFIC } from '../../src/blueprint/resolved-traffic.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import type { Endpoint, GatewayConfig } from '../../src/gateway/gateway-config.ts'
 import { openListener } from '../../src/gateway/listener.ts'
@@ -42,7 +44,7 @@ export interface DataPlane extends AsyncDisposable {
 
 export async function startDataPlane(
   endpoints: readonly Endpoint[],
-  options: { requestTimeoutMs?: number } = {},
+  options: { requestTimeoutMs?: number; traffic?: Partial<ResolvedTraffic> } = {},
 ): Promise<DataPlane> {
   const clock = systemClock
   const proxy = createProxy({ clock, random: seededRandom(1) })
@@ -58,7 +60,8 @@ export async function startDataPlane(
     version += 1
     proxy.apply({ version, routes, services })
   }
-  configure({ api: { requestTimeoutMs: options.requestTimeoutMs ?? 10_000, endpoints } })
+  const { requestTimeoutMs = 10_000, traffic = {} } = options
+  configure({ api: { requestTimeoutMs, endpoints, traffic: { ...DEFAULT_TRAFFIC, ...traffic } } })
   return {
     proxy,
     port: outside.port,

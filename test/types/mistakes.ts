@@ -130,6 +130,12 @@ defineSystem({ name: 'x', services: { web: { ...web, timeout: 5 } } })
 // @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, resources: { memory: '1GB' } } } })
 // @ts-expect-error
+defineSystem({ name: 'x', services: { web: { ...web, traffic: { balance: { by: 'ring-hash' } } } } })
+// @ts-expect-error
+defineSystem({ name: 'x', services: { web: { ...web, traffic: { balance: { by: 'round-robin', key: 'client' } } } } })
+// @ts-expect-error
+defineSystem({ name: 'x', services: { web: { ...web, traffic: { inFlight: { softt: 1 } } } } })
+// @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, scale: { metric: 'latency', target: '200ms' } } } })
 // @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, scale: { metric: 'lag', target: 5 } } } })

@@ -6,6 +6,8 @@ import { resources } from './engine.ts'
 import type { Reader } from './reader.ts'
 import { later, list, object, record } from './reader.ts'
 import { scale } from './scale.ts'
+import type { ReadTraffic } from './traffic.ts'
+import { traffic } from './traffic.ts'
 import { durationMs, number, text, variableName } from './value.ts'
 
 export interface ReadService {
@@ -25,6 +27,7 @@ export interface ReadService {
   readonly startTimeout: number | undefined
   readonly stopTimeout: number | undefined
   readonly timeout: number | undefined
+  readonly traffic: ReadTraffic | undefined
 }
 
 export interface ReadInstances {
@@ -57,6 +60,7 @@ const options = {
   startTimeout: durationMs,
   stopTimeout: durationMs,
   timeout: durationMs,
+  traffic,
 }
 
 /** A service and what can be seen from it alone. */
@@ -67,6 +71,14 @@ export const service: Reader<ReadService> = (given, place) => {
   checkInstances(read.instances, place.at('instances'))
   if (read.health !== undefined && !read.health.startsWith('/')) {
     place.at('health').invalid(`expected a path that starts with '/', got '${read.health}'`, `write '/${read.health}'`)
+  }
+  const { timeout, traffic: treated } = read
+  if (timeout !== undefined && (treated?.queue?.timeout ?? 0) > timeout) {
+    place
+      .at('traffic')
+      .at('queue')
+      .at('timeout')
+      .invalid(`expected the service's timeout, ${timeout} ms, or less, got more`, 'lower it, or raise the timeout')
   }
   return read
 }

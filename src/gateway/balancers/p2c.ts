@@ -3,16 +3,18 @@ import type { Balancer, Candidate } from '../balancer.ts'
 
 /** Up to this many instances all are looked at; two random ones of more. */
 const SCAN_MAX = 3
-/** Costs closer than this are a tie, broken at random: one instance that is a hair faster must not take all traffic. */
-const TIE = 1.25
+
+/** What one request more costs at a candidate, and how far apart two costs must be to differ: a factor, 1 or more. */
+export interface P2cCost {
+  costOf(candidate: Candidate, nowMs: number): number
+  readonly tie: number
+}
 
 /**
- * The power of two choices on `(in flight + 1) × latency ÷ weight`: of two random instances the cheaper one
- * (Mitzenmacher, 2001). Never picks a full one.
- *
- * @example createP2c(seededRandom(1)).pick(instances, clock.nowMs())
+ * The power of two choices: of two random instances the cheaper one (Mitzenmacher, 2001), a tie broken at random. Never
+ * picks a full one.
  */
-export function createP2c(random: Random): Balancer {
+export function createP2c(random: Random, { costOf, tie }: P2cCost): Balancer {
   function pick<T extends Candidate>(candidates: readonly T[], nowMs: number, avoid?: T): T | undefined {
     if (candidates.length === 1) {
       const only = candidates[0] as T
@@ -46,7 +48,7 @@ export function createP2c(random: Random): Balancer {
         bestCost = cost
         continue
       }
-      const isTie = cost <= bestCost * TIE && bestCost <= cost * TIE
+      const isTie = cost <= bestCost * tie && bestCost <= cost * tie
       tied = isTie ? tied + 1 : 1
       const chosen: T = cheaper(best, bestCost, candidate, cost, tied)
       if (chosen === candidate) bestCost = cost
@@ -57,14 +59,10 @@ export function createP2c(random: Random): Balancer {
 
   /** Of `tied` equals the newcomer wins with probability 1/tied, which makes each as likely as the others. */
   function cheaper<T extends Candidate>(best: T, bestCost: number, other: T, cost: number, tied: number): T {
-    if (cost * TIE < bestCost) return other
-    if (bestCost * TIE < cost) return best
+    if (cost * tie < bestCost) return other
+    if (bestCost * tie < cost) return best
     return random.next() * tied < 1 ? other : best
   }
 
   return { pick }
-}
-
-function costOf(candidate: Candidate, nowMs: number): number {
-  return ((candidate.inFlight + 1) * candidate.latencyMs(nowMs)) / candidate.weight
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Random } from '../../../src/core/random.ts'
 import { seededRandom } from '../../../src/core/random.ts'
 import type { Candidate } from '../../../src/gateway/balancer.ts'
-import { createP2c } from '../../../src/gateway/balancers/p2c.ts'
+import { createPeakEwmaBalancer } from '../../../src/gateway/balancers/peak-ewma.ts'
 import { createPeakEwma } from '../../../src/gateway/peak-ewma.ts'
 
 /** A single server with a queue: it stalls now and then, and may be slower than the others. */
@@ -30,7 +30,9 @@ const STALL_EVERY_MS = 10_000
 /** The 99th percentile of the time in the system, Poisson arrivals, one request in ten eleven times as long. */
 function p99Of(scene: Scene, choose: Choice): number {
   const random = seededRandom(7)
-  const servers = Array.from({ length: scene.count }, (_, i) => server(random, i === 0 ? (scene.slowness ?? 1) : 1))
+  const servers = Array.from({ length: scene.count }, (_, i) =>
+    server(random, `s-${i}`, i === 0 ? (scene.slowness ?? 1) : 1),
+  )
   const capacity = servers.reduce((sum, { slowness }) => sum + 1 / (WORK_MS_MEAN * slowness), 0)
   const underWay: { endsMs: number; startedMs: number; at: Server }[] = []
   const latenciesMs: number[] = []
@@ -59,9 +61,10 @@ function p99Of(scene: Scene, choose: Choice): number {
   return latenciesMs[Math.floor(latenciesMs.length * 0.99)]!
 }
 
-function server(random: Random, slowness: number): Server {
+function server(random: Random, id: string, slowness: number): Server {
   const latency = createPeakEwma(0, 0)
   return {
+    id,
     inFlight: 0,
     isFull: false,
     weight: 1,
@@ -74,7 +77,7 @@ function server(random: Random, slowness: number): Server {
 }
 
 function p2c(): Choice {
-  const balancer = createP2c(seededRandom(1))
+  const balancer = createPeakEwmaBalancer(seededRandom(1))
   return (servers, nowMs) => balancer.pick(servers, nowMs)!
 }
 

@@ -1,0 +1,109 @@
+import { describeValue } from '../describe-value.ts'
+import type { Place } from '../place.ts'
+import type { ResolvedBalance, ResolvedBalanceKey, ResolvedTraffic } from '../resolved-traffic.ts'
+import { DEFAULT_TRAFFIC, IN_FLIGHT_MAX, QUEUE_LENGTH_MAX } from '../resolved-traffic.ts'
+import type { Reader } from './reader.ts'
+import { object, oneOf } from './reader.ts'
+import { durationMs, number } from './value.ts'
+
+const places = number({ min: 1, max: IN_FLIGHT_MAX, isInteger: true })
+const balanceOptions = object({
+  what: 'balance',
+  options: {
+    by: oneOf('peak-ewma', 'least-requests', 'round-robin', 'ring-hash'),
+    key: balanceKey,
+  },
+  required: ['by'],
+})
+const options: Reader<ReadTraffic> = object({
+  what: 'traffic',
+  options: {
+    balance,
+    slowStart: durationMs,
+    inFlight: object({ what: 'inFlight', options: { soft: places, hard: places } }),
+    queue: object({
+      what: 'queue',
+      options: { length: number({ min: 0, max: QUEUE_LENGTH_MAX, isInteger: true }), timeout: durationMs },
+    }),
+  },
+})
+
+export interface ReadTraffic {
+  readonly balance: ResolvedBalance | undefined
+  readonly slowStart: number | undefined
+  readonly inFlight: { readonly soft: number | undefined; readonly hard: number | undefined } | undefined
+  readonly queue: { readonly length: number | undefined; readonly timeout: number | undefined } | undefined
+}
+
+/** How the gateway treats the requests of a service, and what can be seen from that alone. */
+export const traffic: Reader<ReadTraffic> = (given, place) => {
+  const read = options(given, place)
+  const { soft, hard = DEFAULT_TRAFFIC.inFlight.hard } = read?.inFlight ?? {}
+  if (soft !== undefined && soft > hard) {
+    place
+      .at('inFlight')
+      .at('soft')
+      .invalid(`expected inFlight.hard, ${hard}, or less, got ${soft}`, "lower 'soft', or raise 'hard'")
+  }
+  if (read?.slowStart !== undefined && read.balance?.by === 'ring-hash') {
+    place
+      .at('slowStart')
+      .invalid("expected none with 'ring-hash': keys move once, when an instance comes", "remove 'slowStart'")
+  }
+  return read
+}
+
+/** Fills every default in. */
+export function resolveTraffic(read: ReadTraffic | undefined): ResolvedTraffic {
+  const { hard = DEFAULT_TRAFFIC.inFlight.hard, soft = hard } = read?.inFlight ?? {}
+  return {
+    balance: read?.balance ?? DEFAULT_TRAFFIC.balance,
+    slowStartMs: read?.slowStart ?? DEFAULT_TRAFFIC.slowStartMs,
+    inFlight: { soft, hard },
+    queue: { length: read?.queue?.length ?? DEFAULT_TRAFFIC.queue.length, timeoutMs: read?.queue?.timeout },
+  }
+}
+
+function balance(given: unknown, place: Place): ResolvedBalance | undefined {
+  if (typeof given === 'string') {
+    return place.invalid(`expected balance as { by }, got ${describeValue(given)}`, `write { by: '${given}' }`)
+  }
+  const read = balanceOptions(given, place)
+  if (read?.by === undefined) return undefined
+  if (read.by === 'ring-hash') {
+    if (read.key !== undefined) return { by: read.by, key: read.key }
+    if ((given as { key?: unknown }).key !== undefined) return undefined
+    return place.invalid("expected 'ring-hash' to have a 'key', got none", "add key: 'client', or { header: 'x-user' }")
+  }
+  if ((given as { key?: unknown }).key === undefined) return { by: read.by }
+  return place
+    .at('key')
+    .invalid(
+      `expected a key with 'ring-hash' only, got one with '${read.by}'`,
+      "remove 'key', or write by: 'ring-hash'",
+    )
+}
+
+function balanceKey(given: unknown, place: Place): ResolvedBalanceKey | undefined {
+  if (given === 'client') return given
+  if (typeof given !== 'object' || given === null) {
+    return place.invalid(
+      `expected 'client', { header } or { cookie }, got ${describeValue(given)}`,
+      "write 'client', { header: 'x-user' } or { cookie: 'session' }",
+    )
+  }
+  const read = keyOptions(given, place)
+  if (read === undefined) return undefined
+  if (read.header !== undefined && read.cookie === undefined) return { header: read.header.toLowerCase() }
+  if (read.cookie !== undefined && read.header === undefined) return { cookie: read.cookie }
+  return place.invalid("expected one of 'header' and 'cookie'", 'keep one of them')
+}
+
+/** A token of HTTP, which names of headers and of cookies are. */
+function token(given: unknown, place: Place): string | undefined {
+  return typeof given === 'string' && /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/.test(given)
+    ? given
+    : place.invalid(`expected a name, got ${describeValue(given)}`, 'write it as in HTTP, without a colon')
+}
+
+const keyOptions = object({ what: 'a key', options: { header: token, cookie: token } })

@@ -1,0 +1,47 @@
+import type { ResolvedBalance, ResolvedBalanceKey, ResolvedTraffic } from '../blueprint/resolved-traffic.ts'
+import { IN_FLIGHT_MAX, QUEUE_LENGTH_MAX } from '../blueprint/resolved-traffic.ts'
+import { invalid, number, record, text } from './json-checks.ts'
+
+const DAY_MS = 86_400_000
+
+/**
+ * How the requests of a service are treated, as it came over the admin socket.
+ *
+ * @throws TF_INPUT_INVALID with the path of what is wrong
+ */
+export function parseTraffic(value: unknown, path: string): ResolvedTraffic {
+  const traffic = record(value, path)
+  const inFlight = record(traffic['inFlight'], `${path}.inFlight`)
+  const hard = number(inFlight['hard'], `${path}.inFlight.hard`, 1, IN_FLIGHT_MAX)
+  const queue = record(traffic['queue'], `${path}.queue`)
+  return {
+    balance: parseBalance(traffic['balance'], `${path}.balance`),
+    slowStartMs: number(traffic['slowStartMs'], `${path}.slowStartMs`, 0, DAY_MS),
+    inFlight: { soft: number(inFlight['soft'], `${path}.inFlight.soft`, 1, hard), hard },
+    queue: {
+      length: number(queue['length'], `${path}.queue.length`, 0, QUEUE_LENGTH_MAX),
+      timeoutMs:
+        queue['timeoutMs'] === undefined ? undefined : number(queue['timeoutMs'], `${path}.queue.timeoutMs`, 1, DAY_MS),
+    },
+  }
+}
+
+function parseBalance(value: unknown, path: string): ResolvedBalance {
+  const { by, key } = record(value, path)
+  switch (by) {
+    case 'peak-ewma':
+    case 'least-requests':
+    case 'round-robin':
+      return { by }
+    case 'ring-hash':
+      return { by, key: parseKey(key, `${path}.key`) }
+    default:
+      throw invalid(`${path}.by`, 'the name of a balancer', by)
+  }
+}
+
+function parseKey(value: unknown, path: string): ResolvedBalanceKey {
+  if (value === 'client') return value
+  const { header, cookie } = record(value, path)
+  return header === undefined ? { cookie: text(cookie, `${path}.cookie`) } : { header: text(header, `${path}.header`) }
+}

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest'
+import type { ResolvedTraffic } from '../../src/blueprint/resolved-traffic.ts'
+import { DEFAULT_TRAFFIC } from '../../src/blueprint/resolved-traffic.ts'
+import { parseTraffic } from '../../src/gateway/parse-traffic.ts'
+
+const overTheSocket = (traffic: unknown): unknown => JSON.parse(JSON.stringify(traffic))
+
+it.each<Partial<ResolvedTraffic>>([
+  {},
+  { balance: { by: 'round-robin' } },
+  { balance: { by: 'least-requests' } },
+  { balance: { by: 'ring-hash', key: 'client' } },
+  { balance: { by: 'ring-hash', key: { header: 'x-user' } } },
+  { balance: { by: 'ring-hash', key: { cookie: 'session' } } },
+  { slowStartMs: 30_000, inFlight: { soft: 1, hard: 1_024 }, queue: { length: 0, timeoutMs: 5 } },
+])('is what was sent: %j', (traffic) => {
+  expect(parseTraffic(overTheSocket({ ...DEFAULT_TRAFFIC, ...traffic }), 'traffic')).toEqual({
+    ...DEFAULT_TRAFFIC,
+    ...traffic,
+  })
+})
+
+it.each([
+  ['traffic', null],
+  ['traffic.balance', { ...DEFAULT_TRAFFIC, balance: 'round-robin' }],
+  ['traffic.balance.by', { ...DEFAULT_TRAFFIC, balance: { by: 'best' } }],
+  ['traffic.balance.key', { ...DEFAULT_TRAFFIC, balance: { by: 'ring-hash' } }],
+  ['traffic.balance.key.cookie', { ...DEFAULT_TRAFFIC, balance: { by: 'ring-hash', key: { cookie: 1 } } }],
+  ['traffic.inFlight.soft', { ...DEFAULT_TRAFFIC, inFlight: { soft: 3, hard: 2 } }],
+  ['traffic.inFlight.hard', { ...DEFAULT_TRAFFIC, inFlight: { soft: 1, hard: 5_000 } }],
+  ['traffic.queue.length', { ...DEFAULT_TRAFFIC, queue: { length: -1 } }],
+  ['traffic.slowStartMs', { ...DEFAULT_TRAFFIC, slowStartMs: '5s' }],
+])('is refused at %s', (path, value) => {
+  expect(() => parseTraffic(overTheSocket(value), 'traffic')).toThrow(
+    expect.objectContaining({ code: 'TF_INPUT_INVALID', details: { path } }),
+  )
+})
