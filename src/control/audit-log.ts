@@ -44,14 +44,21 @@ async function appendLine(
   rotation: { rotateBytes: number; keepFiles: number },
 ): Promise<void> {
   try {
-    const size = await sizeOf(file)
-    if (size > 0 && size + line.length > rotation.rotateBytes) await putAside(file, rotation.keepFiles)
+    let size = await sizeOf(file)
+    if (size > 0 && size + line.length > rotation.rotateBytes) {
+      await putAside(file, rotation.keepFiles)
+      size = 0
+    }
     const handle = await open(file, 'a+', 0o600)
     try {
-      // A power cut, or a disk that was full, may have left half a line; it must not swallow this one.
+      // A power cut may have left half a line; it must not swallow this one.
       const prefix = (await endsInLine(handle)) ? '' : '\n'
       await handle.appendFile(prefix + line)
       await handle.datasync()
+    } catch (error) {
+      // On a full disk half of it may be there; a line that was refused must not be found later.
+      await handle.truncate(size).catch(() => undefined)
+      throw error
     } finally {
       await handle.close()
     }

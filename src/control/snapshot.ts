@@ -35,6 +35,8 @@ export interface Notice {
   readonly level: 'info' | 'warning' | 'error'
   readonly message: string
   readonly hint?: string
+  /** What it is about, where that can change: a later notice about the same takes its place. */
+  readonly about?: string
 }
 
 export interface GatewayStatus {

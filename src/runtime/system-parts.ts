@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
 import { createControlServer } from '../control/control-server.ts'
+import { createStateWatch } from '../control/state-watch.ts'
 import { createHostMetrics } from '../control/host-metrics.ts'
 import type { Component } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
@@ -94,6 +95,7 @@ class WiredParts implements SystemParts {
       onSpans: (spans) => this.#history.addSpans(spans),
     })
     this.#metrics = [
+      createStateWatch({ directory: state.directory, clock, onNotice: (notice) => context.notice(notice) }),
       createHostMetrics({ clock, append }),
       createProcessMetrics({
         list: () => subprocesses.list(),

@@ -32,7 +32,7 @@ export interface HistoryOptions {
   /** @default HISTORY_LIMITS_DEFAULT */
   readonly limits?: HistoryLimits
   /** Gets what a person should know; the same text once a minute at most. */
-  readonly onNotice?: (notice: { level: 'info' | 'warning'; message: string; hint?: string }) => void
+  readonly onNotice?: (notice: { level: 'info' | 'warning'; message: string; hint?: string; about: string }) => void
 }
 
 /** Every second for six hours, every 10 s for two days, every minute for 30 days; 256 MiB. */
@@ -63,6 +63,7 @@ interface Pending {
   readonly resolve: (result: unknown) => void
   readonly reject: (error: unknown) => void
   readonly weight: number
+  readonly isWrite: boolean
 }
 
 class ThreadedHistory implements History {
@@ -76,6 +77,8 @@ class ThreadedHistory implements History {
   #dropped = 0
   #notedMs = new Map<string, number>()
   #isWanted = false
+  /** Whether the latest write came to the file. */
+  #isKept = true
   #stopping: Promise<void> | undefined
 
   constructor(options: HistoryOptions) {
@@ -173,7 +176,7 @@ class ThreadedHistory implements History {
     if (worker === undefined) throw unavailable('it has been closed')
     const id = ++this.#requests
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    this.#pending.set(id, { resolve, reject, weight })
+    this.#pending.set(id, { resolve, reject, weight, isWrite: request.kind === 'write' })
     // oxlint-disable-next-line unicorn/require-post-message-target-origin
     worker.postMessage({ ...request, id })
     // A write waits for the disk as long as it takes: what waits is bounded by its size.
@@ -188,12 +191,20 @@ class ThreadedHistory implements History {
       const text = `the history of measurements could not be used (${putAside.reason}) and begins anew`
       this.#note('warning', text, `the old file is ${putAside.file}; remove it if you do not need it`)
     } else if (message.kind === 'unavailable') {
+      if (this.#isKept) this.#notedMs.clear()
+      this.#isKept = false
       const text = `the history of measurements is not kept: ${message.reason}`
-      this.#note('warning', text, `make ${this.#options.file} writable; it is tried again every 10 s`)
+      const todo = /full/.test(message.reason) ? 'make room on the disk' : `make ${this.#options.file} writable`
+      this.#note('warning', text, `${todo}; it is tried again every 10 s`)
     } else {
       const pending = this.#pending.get(message.id)
       this.#pending.delete(message.id)
       this.#weightWaiting -= pending?.weight ?? 0
+      if (message.kind === 'done' && pending?.isWrite === true && !this.#isKept) {
+        this.#isKept = true
+        this.#notedMs.clear()
+        this.#note('info', 'the history of measurements is kept again')
+      }
       if (message.kind === 'done') pending?.resolve(message.result)
       else pending?.reject(errorOf(message))
     }
@@ -204,7 +215,7 @@ class ThreadedHistory implements History {
     if (nowMs - (this.#notedMs.get(message) ?? Number.NEGATIVE_INFINITY) < NOTICE_PAUSE_MS) return
     if (this.#notedMs.size > 100) this.#notedMs.clear()
     this.#notedMs.set(message, nowMs)
-    this.#options.onNotice?.({ level, message, ...(hint === undefined ? {} : { hint }) })
+    this.#options.onNotice?.({ level, message, about: 'history', ...(hint === undefined ? {} : { hint }) })
   }
 
   async #close(deadlineMs: number): Promise<void> {

@@ -38,6 +38,20 @@ describe('the audit log', () => {
     expect((await readFile(file, 'utf8')).split('\n')).toEqual(['{"n":1}', '{"n":2,"tor', '{"n":3}', ''])
   })
 
+  test('starts wherever a power cut has torn its last line, and loses no other', async () => {
+    const log = createAuditLog({ file })
+    for (const n of [1, 2, 3]) await log.append({ n, text: 'é' })
+    const whole = await readFile(file)
+    for (let length = 0; length < whole.length; length++) {
+      await writeFile(file, whole.subarray(0, length))
+      await createAuditLog({ file }).append({ n: 'after' })
+      const lines = (await readFile(file)).toString('latin1').split('\n')
+      expect(lines.slice(-2)).toEqual(['{"n":"after"}', ''])
+      const linesBefore = whole.subarray(0, length).toString('latin1').split('\n').length - 1
+      expect(lines.filter((line) => /^\{.*\}$/.test(line)).length).toBeGreaterThanOrEqual(linesBefore + 1)
+    }
+  })
+
   test('is put aside at its size, whole lines each, and the oldest go', async () => {
     const log = createAuditLog({ file, rotateBytes: 100, keepFiles: 2 })
     for (let n = 10; n < 60; n++) await log.append({ n, filler: 'x'.repeat(20) })

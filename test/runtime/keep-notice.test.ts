@@ -25,3 +25,9 @@ test('only the latest twenty are kept', () => {
   for (let i = 0; i < 30; i++) notices = keepNotice(notices, said(`${i}`, i))
   expect(notices.map(({ message }) => message)).toEqual(Array.from({ length: 20 }, (_, i) => `${i + 10}`))
 })
+
+test('what is about the same takes the place of what was said before', () => {
+  const full = { ...said('the disk is full', 0), about: 'disk' }
+  const room = { ...said('the disk has room again', 1), about: 'disk' }
+  expect(keepNotice([full, said('other', 0)], room)).toEqual([said('other', 0), room])
+})
