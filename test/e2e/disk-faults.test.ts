@@ -69,7 +69,8 @@ test.skipIf(!isRoot)(
     })
     expect(await on.end(['apply'])).toMatchObject({ code: 0 })
     const audit = readFileSync(join(on.state(), 'audit.log'), 'utf8').trimEnd().split('\n')
-    expect(audit.map((line) => (JSON.parse(line) as { command: string }).command)).toContain('apply')
+    // Every line is whole, and the refused one is not among them.
+    expect(audit.map((line) => (JSON.parse(line) as { event: string }).event)).toEqual(['asked', 'done'])
     expect(await on.end(['down'])).toMatchObject({ code: 0 })
     expect(on.leftovers()).toEqual([])
   },
