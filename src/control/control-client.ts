@@ -9,7 +9,7 @@ import type { MetricFrame } from './metric-frame.ts'
 import { ourUid } from './own-directory.ts'
 import { requireRunning } from './running-system.ts'
 import type { Series, SeriesQuery } from './series-query.ts'
-import type { Span } from './span.ts'
+import type { Span, TraceQuery, TraceSummary } from './span.ts'
 import type { SystemSnapshot } from './snapshot.ts'
 
 /** Talks to a running system. Every call connects anew, so a system that was started again is found. */
@@ -46,6 +46,8 @@ export interface ControlClient {
   }): AsyncGenerator<MetricFrame, void, undefined>
   /** The spans that are kept of a trace, in the order of their start. @throws TF_HISTORY_UNAVAILABLE */
   trace(traceId: string, signal?: AbortSignal): Promise<readonly Span[]>
+  /** The traces that are kept, slowest first. @throws TF_HISTORY_UNAVAILABLE */
+  traces(query: TraceQuery, signal?: AbortSignal): Promise<readonly TraceSummary[]>
   /** The history of a metric, kept across restarts. @throws TF_HISTORY_UNAVAILABLE */
   series(query: SeriesQuery, signal?: AbortSignal): Promise<readonly Series[]>
   /**
@@ -173,6 +175,17 @@ class SocketControlClient implements ControlClient {
   trace(traceId: string, signal?: AbortSignal): Promise<readonly Span[]> {
     return this.#connect((socket) =>
       jsonSocketRequest<readonly Span[]>(socket, 'GET', `/v1/trace?id=${encodeURIComponent(traceId)}`, undefined, {
+        signal,
+        clock: this.#clock,
+      }),
+    )
+  }
+
+  traces(query: TraceQuery, signal?: AbortSignal): Promise<readonly TraceSummary[]> {
+    const fields = new URLSearchParams()
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) fields.set(name, String(value))
+    return this.#connect((socket) =>
+      jsonSocketRequest<readonly TraceSummary[]>(socket, 'GET', `/v1/traces?${fields}`, undefined, {
         signal,
         clock: this.#clock,
       }),

@@ -13,7 +13,8 @@ import type { LineFilter, LogLine, LogSource } from './log-source.ts'
 import { followLines, isLineWanted } from './log-source.ts'
 import type { SeriesQuery, SeriesSource } from './series-query.ts'
 import { seriesInput } from './series-input.ts'
-import type { TraceSource } from './span.ts'
+import type { TraceQuery, TraceSource } from './span.ts'
+import { spellingsOf } from './trace-id.ts'
 import type { SnapshotStore } from './snapshot-store.ts'
 
 /** @see createControlServer */
@@ -38,6 +39,9 @@ export const SNAPSHOT_WAIT_MS_MAX = 60_000
 
 /** Lines of one instance that a request for logs reads back at most. */
 export const LOG_TAIL_MAX = 10_000
+
+/** Traces that a request lists at most. */
+export const TRACES_MAX = 1_000
 
 /** Length of a text that lines are searched for. */
 const LOG_TEXT_MAX = 1_000
@@ -66,6 +70,7 @@ export function createControlServer(options: ControlServerOptions): Component {
         handle: ({ input }) => options.series.series(input),
       }),
       'GET /v1/trace': traceRoute(options.series),
+      'GET /v1/traces': tracesRoute(options.series),
       'GET /v1/logs': logsRoute(options.logs, () => Object.keys(snapshots.current().services)),
     },
   })
@@ -136,6 +141,17 @@ function traceRoute(traces: TraceSource): JsonRoute {
   })
 }
 
+function tracesRoute(traces: TraceSource): JsonRoute {
+  return jsonRoute<TraceQuery>({
+    input: z.strictObject({
+      sinceEpochMs: z.coerce.number(),
+      service: z.string().optional(),
+      limit: count.max(TRACES_MAX).default(20),
+    }),
+    handle: ({ input }) => traces.traces(input),
+  })
+}
+
 function logsRoute(logs: LogSource, services: () => readonly string[]): JsonRoute {
   return jsonRoute({
     input: z.strictObject({
@@ -150,7 +166,8 @@ function logsRoute(logs: LogSource, services: () => readonly string[]): JsonRout
     async handle({ input: { service, instance, tail, follow, since, grep, trace }, signal }) {
       const filter: LineFilter = {
         sinceEpochMs: since,
-        contains: [grep, trace].filter((text) => text !== undefined),
+        contains: grep === undefined ? [] : [grep],
+        containsAny: trace === undefined ? undefined : spellingsOf(trace),
       }
       const isWanted = (line: LogLine): boolean =>
         (service === undefined || line.service === service) &&

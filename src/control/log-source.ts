@@ -18,12 +18,15 @@ export interface LineFilter {
   readonly sinceEpochMs?: number | undefined
   /** Texts that a line must hold, all of them, as they are. */
   readonly contains?: readonly string[] | undefined
+  /** Texts of which a line must hold one. */
+  readonly containsAny?: readonly string[] | undefined
 }
 
 /** Whether a filter wants a line; of one whose time nobody knows only the text counts. */
 export function isLineWanted(line: string, atEpochMs: number | undefined, filter: LineFilter): boolean {
-  const { sinceEpochMs, contains = [] } = filter
+  const { sinceEpochMs, contains = [], containsAny } = filter
   if (sinceEpochMs !== undefined && atEpochMs !== undefined && atEpochMs < sinceEpochMs) return false
+  if (containsAny?.some((text) => line.includes(text)) === false) return false
   return contains.every((text) => line.includes(text))
 }
 

@@ -57,8 +57,30 @@ function isHex(value: unknown, digits: number): value is string {
   return typeof value === 'string' && value.length === digits && /^[0-9a-f]+$/.test(value)
 }
 
+/** Which traces are asked for. */
+export interface TraceQuery {
+  /** Those with a span that began then or later. */
+  readonly sinceEpochMs: number
+  /** Only those that this service took part in. @default any */
+  readonly service?: string | undefined
+  /** How many at most. */
+  readonly limit: number
+}
+
+/** A trace at a glance. */
+export interface TraceSummary {
+  readonly traceId: string
+  /** The longest of its spans: as a rule the request as the gateway saw it. */
+  readonly longest: Span
+  readonly spans: number
+  /** How many of its spans failed. */
+  readonly errors: number
+}
+
 /** Where spans are read back. */
 export interface TraceSource {
   /** The spans of a trace in the order of their start; none when nothing is known of it. */
   trace(traceId: string): Promise<readonly Span[]>
+  /** The traces that are kept, slowest first. */
+  traces(query: TraceQuery): Promise<readonly TraceSummary[]>
 }

@@ -16,10 +16,46 @@ export const READ_VARIABLES: readonly EnvironmentVariable[] = [
     example: 'TENFOLD_METRICS_PORT=9500',
   },
   {
-    name: 'TENFOLD_OTLP_ENDPOINT',
+    name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     byDefault: 'nothing is sent',
     meaning: 'Base URL of an OpenTelemetry collector that takes traces as OTLP/HTTP JSON.',
-    example: 'TENFOLD_OTLP_ENDPOINT=http://localhost:4318',
+    example: 'OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318',
+  },
+  {
+    name: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT',
+    byDefault: '`/v1/traces` below the one above',
+    meaning: 'The whole URL for traces, as it is. The following three have such a form as well.',
+    example: 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=https://collector.example/v1/traces',
+  },
+  {
+    name: 'OTEL_EXPORTER_OTLP_HEADERS',
+    byDefault: 'none',
+    meaning: 'Headers for the collector, values as in a URL.',
+    example: 'OTEL_EXPORTER_OTLP_HEADERS=api-key=k123',
+  },
+  {
+    name: 'OTEL_EXPORTER_OTLP_TIMEOUT',
+    byDefault: '10000',
+    meaning: 'Milliseconds for one request to the collector, 60000 at most.',
+    example: 'OTEL_EXPORTER_OTLP_TIMEOUT=2000',
+  },
+  {
+    name: 'OTEL_EXPORTER_OTLP_PROTOCOL',
+    byDefault: '`http/json`',
+    meaning: 'JSON over HTTP is spoken whatever it says, but `grpc` sends nothing, with a notice.',
+    example: 'OTEL_EXPORTER_OTLP_PROTOCOL=http/json',
+  },
+  {
+    name: 'OTEL_RESOURCE_ATTRIBUTES',
+    byDefault: 'only `service.namespace`, the name of the system',
+    meaning: 'What is said of every span that is sent.',
+    example: 'OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=staging',
+  },
+  {
+    name: 'OTEL_TRACES_EXPORTER',
+    byDefault: '`otlp`',
+    meaning: '`none` sends nothing; so does `OTEL_SDK_DISABLED=true`.',
+    example: 'OTEL_TRACES_EXPORTER=none',
   },
   {
     name: 'XDG_RUNTIME_DIR',

@@ -25,6 +25,12 @@ export function formatTraceparent({ traceId, spanId, isSampled }: TraceContext):
   return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`
 }
 
+/** Work that takes this long is kept though its trace is not: as far as there is room. */
+export const SLOW_WORK_MS = 1_000
+
+/** What is kept of traces that are not: this many spans a second of a process, so that a bad hour does not push out all others. */
+export const OTHER_SPANS_PER_SECOND_MAX = 10
+
 /** A new trace of which this is the first span. */
 export function newTrace(isSampled: boolean): TraceContext {
   const traceId = uniqueId().replaceAll('-', '')

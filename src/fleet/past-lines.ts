@@ -30,10 +30,14 @@ export async function pastLines(file: string, count: number, filter: LineFilter)
     lines.push({ line, ...(atEpochMs === undefined ? {} : { atEpochMs }) })
     if (lines.length > 2 * count) lines.splice(0, lines.length - count)
   }
-  if (filter.sinceEpochMs === undefined && (filter.contains ?? []).length === 0) {
+  if (!isFilter(filter)) {
     for (const line of await lastLines(file, count)) take(line, 0)
   } else if (count > 0) await eachLine(file, filter.sinceEpochMs ?? 0, take)
   return lines.slice(-count)
+}
+
+function isFilter({ sinceEpochMs, contains = [], containsAny }: LineFilter): boolean {
+  return sinceEpochMs !== undefined || contains.length > 0 || containsAny !== undefined
 }
 
 /** Calls `take` with each line of a file that was written since then, and the time when it was written last. */

@@ -277,7 +277,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
 
   #trace(status: number, durationMs: number): void {
     const { head, target, request, service } = this.#input
-    if (!isTraced(head.trace, status)) return
+    if (!isTraced(head.trace, status, durationMs)) return
     const method = request.method as string
     const [trace, instance] = [head.trace, this.#instance]
     this.#context.spans.add({ trace, method, target, service: service.name, instance, status, durationMs })

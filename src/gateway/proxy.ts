@@ -25,6 +25,8 @@ import type { SpanFeed } from './span-feed.ts'
 import { createSpanFeed } from './span-feed.ts'
 import type { StaticServices } from './static-services.ts'
 import { createStaticServices } from './static-services.ts'
+import type { TraceSampler } from './trace-sampler.ts'
+import { createTraceSampler } from './trace-sampler.ts'
 import { startUpgrade } from './upgrade.ts'
 
 /** Which listener a request came in on. */
@@ -66,6 +68,7 @@ class BalancingProxy implements Proxy {
   readonly services = new Map<string, ServiceUpstreams>()
   readonly refused = new Map<GatewayErrorCode, number>()
   readonly spans: SpanFeed
+  readonly #sampler: TraceSampler
   readonly #upgraded = new Set<Duplex>()
   readonly #context: ExchangeContext
   readonly #clock: Clock
@@ -80,6 +83,7 @@ class BalancingProxy implements Proxy {
     this.#random = random
     this.#statics = createStaticServices(clock)
     this.spans = createSpanFeed(clock)
+    this.#sampler = createTraceSampler(clock)
     this.#context = {
       clock,
       idleDeadlines: createDeadlineList(ANSWER_IDLE_MS),
@@ -153,7 +157,8 @@ class BalancingProxy implements Proxy {
   /** Where a request goes, or the error that it is answered with. */
   #locate(routeOf: Router, request: IncomingMessage): Place | GatewayError {
     const { httpVersion, rawHeaders, socket } = request
-    const head = forwardHead(rawHeaders, { httpVersion, remoteAddress: plainAddress(socket.remoteAddress) })
+    const remoteAddress = plainAddress(socket.remoteAddress)
+    const head = forwardHead(rawHeaders, { httpVersion, remoteAddress, isKept: this.#sampler.isKept })
     if (isRefused(head)) {
       const { status, reason: message } = head
       return { status, code: status === 431 ? 'too_many_headers' : 'bad_request', message, requestId: uniqueId() }
@@ -193,6 +198,7 @@ class BalancingProxy implements Proxy {
   async destroy(): Promise<void> {
     this.#stopSweeping()
     this.spans.end()
+    this.#sampler.end()
     await Promise.all([...this.services.values()].map((service) => service.destroy()))
   }
 

@@ -10,6 +10,8 @@ export interface RequestOrigin {
   readonly httpVersion: string
   /** Address of the peer. */
   readonly remoteAddress: string
+  /** Whether a trace that begins with it is kept. */
+  readonly isKept: (traceId: string) => boolean
 }
 
 /** The head of a request as it goes to an instance. */
@@ -82,7 +84,7 @@ export function forwardHead(rawHeaders: readonly string[], origin: RequestOrigin
   if (host === undefined && origin.httpVersion !== '1.0') return refuse('expected a Host header, got none')
   const ownRequestId = requestId === undefined ? uniqueId() : undefined
   requestId ??= ownRequestId as string
-  const trace = requestTrace(traceparent, ownRequestId)
+  const trace = requestTrace(traceparent, ownRequestId, origin.isKept)
   if (host !== undefined && host !== '') headers.push('host', host, 'x-forwarded-host', host)
   headers.push('x-forwarded-for', origin.remoteAddress, 'x-forwarded-proto', 'http', 'x-request-id', requestId)
   // What other tools say of a trace holds only for the trace that they know.

@@ -1,5 +1,5 @@
 import type { TraceContext } from '../core/trace-context.ts'
-import { childContext, isTraceSampled, newTrace, parseTraceparent } from '../core/trace-context.ts'
+import { childContext, newTrace, parseTraceparent } from '../core/trace-context.ts'
 
 /** The gateway's own span in the trace of a request. */
 export interface RequestTrace extends TraceContext {
@@ -7,23 +7,24 @@ export interface RequestTrace extends TraceContext {
   readonly parentSpanId: string | undefined
 }
 
-/** Of the traces that begin here, this share is kept. */
-export const TRACE_SHARE = 0.01
-
 /**
  * Goes on with the sender's trace, and keeps it if the sender does; else begins one. Of a request whose id we made
  * ourselves the trace has the same digits, which costs nothing and makes either find the other.
  *
  * @param ownRequestId undefined where the sender has given one
+ * @param isKept decides of a trace that begins here
  */
-export function requestTrace(traceparent: string | undefined, ownRequestId: string | undefined): RequestTrace {
+export function requestTrace(
+  traceparent: string | undefined,
+  ownRequestId: string | undefined,
+  isKept: (traceId: string) => boolean,
+): RequestTrace {
   const parent = traceparent === undefined ? undefined : parseTraceparent(traceparent)
   if (parent !== undefined) return { ...childContext(parent), parentSpanId: parent.spanId }
   if (ownRequestId === undefined) {
     const trace = newTrace(false)
-    return { ...trace, isSampled: isTraceSampled(trace.traceId, TRACE_SHARE), parentSpanId: undefined }
+    return { ...trace, isSampled: isKept(trace.traceId), parentSpanId: undefined }
   }
   const traceId = ownRequestId.replaceAll('-', '')
-  const isSampled = isTraceSampled(traceId, TRACE_SHARE)
-  return { traceId, spanId: traceId.slice(0, 16), isSampled, parentSpanId: undefined }
+  return { traceId, spanId: traceId.slice(0, 16), isSampled: isKept(traceId), parentSpanId: undefined }
 }

@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from '../core/clock.ts'
+import { OTHER_SPANS_PER_SECOND_MAX, SLOW_WORK_MS } from '../core/trace-context.ts'
 import type { Span } from '../control/span.ts'
 import type { RequestTrace } from './request-trace.ts'
 
@@ -28,17 +29,25 @@ const WAITING_MAX = 1_000
 const BATCH_MS = 1_000
 const PATH_MAX = 500
 
-/** Whether a request has a span: its trace is kept, or it was answered with 5xx. */
-export function isTraced(trace: RequestTrace, status: number): boolean {
-  return trace.isSampled || status >= 500
+/** Whether a request has a span: its trace is kept, or it was slow, or answered with 5xx. */
+export function isTraced(trace: RequestTrace, status: number, durationMs: number): boolean {
+  return trace.isSampled || status >= 500 || durationMs >= SLOW_WORK_MS
 }
 
 export function createSpanFeed(clock: Clock): SpanFeed {
   const waiting: Span[] = []
   let hasEnded = false
+  let others = 0
   let reader = 0
   let wake = (): void => undefined
-  const cancel: Cancel = clock.every(BATCH_MS, () => wake(), { unref: true })
+  const cancel: Cancel = clock.every(
+    BATCH_MS,
+    () => {
+      others = 0
+      wake()
+    },
+    { unref: true },
+  )
 
   async function* batches(): AsyncGenerator<readonly Span[], void, undefined> {
     const ours = ++reader
@@ -55,7 +64,7 @@ export function createSpanFeed(clock: Clock): SpanFeed {
 
   return {
     add({ trace, method, target, service, instance, status, durationMs }) {
-      if (waiting.length >= WAITING_MAX) return
+      if (waiting.length >= WAITING_MAX || (!trace.isSampled && ++others > OTHER_SPANS_PER_SECOND_MAX)) return
       const { traceId, spanId, parentSpanId } = trace
       const query = target.indexOf('?')
       waiting.push({

@@ -1,8 +1,10 @@
 import { join } from 'node:path'
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Component } from '../core/component.ts'
-import { TenfoldError } from '../core/errors.ts'
+import { messageOf, TenfoldError } from '../core/errors.ts'
 import { createHostIoMetrics } from '../telemetry/host-io.ts'
+import type { OtlpSettings } from '../telemetry/otlp-settings.ts'
+import { otlpSettings } from '../telemetry/otlp-settings.ts'
 import { createPostgresMetrics } from '../telemetry/postgres-metrics.ts'
 import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
@@ -22,7 +24,7 @@ export function createSystemTelemetry(context: PartsContext): Telemetry {
     frames,
     historyFile: join(state.directory, 'telemetry', 'history.sqlite'),
     listener: metricsListener(environment['TENFOLD_METRICS_PORT']),
-    otlpEndpoint: otlpEndpoint(environment['TENFOLD_OTLP_ENDPOINT']),
+    otlp: collector(context),
     onNotice: (notice) => context.notice(notice),
     clock,
   })
@@ -55,15 +57,18 @@ export function createCollectors(
   ]
 }
 
-/** Where spans are sent, by `TENFOLD_OTLP_ENDPOINT`: the base URL of a collector, or nothing. */
-function otlpEndpoint(text: string | undefined): string | undefined {
-  if (text === undefined || text === '') return undefined
-  if (/^https?:\/\//.test(text) && URL.canParse(text)) return text
-  throw new TenfoldError(
-    'TF_OPTION_INVALID',
-    `expected TENFOLD_OTLP_ENDPOINT to be a URL such as http://localhost:4318, got ${JSON.stringify(text)}`,
-    { hint: 'correct it, or unset it to send nothing' },
-  )
+/** Where spans are sent. A variable that is meant for other programs keeps nothing from starting. */
+function collector(context: PartsContext): OtlpSettings | undefined {
+  try {
+    const settings = otlpSettings(context.environment)
+    if (settings === undefined) return undefined
+    return { ...settings, resource: { 'service.namespace': context.blueprint.name, ...settings.resource } }
+  } catch (error) {
+    const hint = error instanceof TenfoldError ? error.hint : undefined
+    const message = `traces are not sent: ${messageOf(error)}`
+    context.notice({ level: 'warning', message, ...(hint === undefined ? {} : { hint }) })
+    return undefined
+  }
 }
 
 /** Where the metrics are served, by `TENFOLD_METRICS_PORT`: a port, `off`, or nothing for 9464 or the next free one. */

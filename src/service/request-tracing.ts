@@ -3,7 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Span } from '../control/span.ts'
 import type { Clock } from '../core/clock.ts'
 import type { TraceContext } from '../core/trace-context.ts'
-import { childContext, formatTraceparent, newTrace, parseTraceparent } from '../core/trace-context.ts'
+import {
+  childContext,
+  formatTraceparent,
+  newTrace,
+  OTHER_SPANS_PER_SECOND_MAX,
+  parseTraceparent,
+  SLOW_WORK_MS,
+} from '../core/trace-context.ts'
 import type { StatementEvent } from '../sql/statement-event.ts'
 import { STATEMENT_CHANNEL } from '../sql/statement-event.ts'
 import { traceStorage } from './current-trace.ts'
@@ -38,8 +45,9 @@ interface OutgoingRequest {
 
 /**
  * Follows each request that this process serves through what it causes: outgoing `fetch` calls and statements of
- * `databases.X`. Makes spans of those whose trace is kept, and of requests that were answered with 5xx. Never throws,
- * and changes nothing but the `traceparent` of calls to services of the system.
+ * `databases.X`. Makes spans of those whose trace is kept, and of a bounded number of others: what took a second, and
+ * requests and calls that failed or were answered with 5xx. Never throws, and changes nothing but the `traceparent` of
+ * calls to services of the system.
  */
 export function installRequestTracing(options: RequestTracingOptions): void {
   const { clock, add, service, instance } = options
@@ -48,6 +56,19 @@ export function installRequestTracing(options: RequestTracingOptions): void {
   const called = new WeakMap<object, Work>()
   const origins = new Set(options.urls.filter((url) => URL.canParse(url)).map((url) => new URL(url).origin))
 
+  let second = 0
+  let others = 0
+
+  /** Whether a span is made of work that has ended. */
+  function isWanted({ isSampled }: TraceContext, durationMs: number, hasFailed: boolean): boolean {
+    if (isSampled) return true
+    if (!hasFailed && durationMs < SLOW_WORK_MS) return false
+    const now = Math.floor(clock.nowMs() / 1_000)
+    if (now !== second) others = 0
+    second = now
+    return ++others <= OTHER_SPANS_PER_SECOND_MAX
+  }
+
   function begin(context: TraceContext, parentSpanId: string | undefined): Work {
     return { context, parentSpanId, startEpochMs: clock.epochMs(), startMs: clock.nowMs() }
   }
@@ -55,7 +76,10 @@ export function installRequestTracing(options: RequestTracingOptions): void {
   function end(
     { context, parentSpanId, startEpochMs, startMs }: Work,
     what: Pick<Span, 'name' | 'kind' | 'isError' | 'attributes'>,
+    hasFailed: boolean,
   ): void {
+    const durationMs = clock.nowMs() - startMs
+    if (!isWanted(context, durationMs, hasFailed)) return
     add({
       traceId: context.traceId,
       spanId: context.spanId,
@@ -63,7 +87,7 @@ export function installRequestTracing(options: RequestTracingOptions): void {
       service,
       instance,
       startEpochMs,
-      durationMs: clock.nowMs() - startMs,
+      durationMs,
       ...what,
     })
   }
@@ -80,21 +104,21 @@ export function installRequestTracing(options: RequestTracingOptions): void {
     const work = served.get(request)
     served.delete(request)
     const isError = response.statusCode >= 500
-    if (work === undefined || !(work.context.isSampled || isError)) return
+    if (work === undefined) return
     const method = request.method ?? ''
     const attributes = {
       'http.request.method': method,
       'url.path': pathOf(request.url ?? ''),
       'http.response.status_code': response.statusCode,
     }
-    end(work, { name: method, kind: 'server', isError, attributes })
+    end(work, { name: method, kind: 'server', isError, attributes }, isError)
   })
 
   on<{ request: OutgoingRequest }>('undici:request:create', ({ request }) => {
     const parent = storage.getStore()
     if (parent === undefined) return
     const context = childContext(parent)
-    if (parent.isSampled) called.set(request, begin(context, parent.spanId))
+    called.set(request, begin(context, parent.spanId))
     if (!origins.has(String(request.origin)) || hasTraceparent(request.headers)) return
     request.addHeader('traceparent', formatTraceparent(context))
   })
@@ -102,15 +126,16 @@ export function installRequestTracing(options: RequestTracingOptions): void {
   on<{ request: OutgoingRequest; response: { statusCode: number } }>(
     'undici:request:headers',
     ({ request, response }) => {
-      finishCall(request, { 'http.response.status_code': response.statusCode }, response.statusCode >= 400)
+      finishCall(request, { 'http.response.status_code': response.statusCode }, response.statusCode)
     },
   )
 
   on<{ request: OutgoingRequest; error: Error }>('undici:request:error', ({ request, error }) => {
-    finishCall(request, { 'error.type': error.name }, true)
+    finishCall(request, { 'error.type': error.name }, 599)
   })
 
-  function finishCall(request: OutgoingRequest, more: Span['attributes'], isError: boolean): void {
+  /** @param status 599 for no answer */
+  function finishCall(request: OutgoingRequest, more: Span['attributes'], status: number): void {
     const work = called.get(request)
     called.delete(request)
     if (work === undefined) return
@@ -121,13 +146,15 @@ export function installRequestTracing(options: RequestTracingOptions): void {
       'server.address': new URL(String(origin)).host,
       ...more,
     }
-    end(work, { name: method, kind: 'client', isError, attributes })
+    end(work, { name: method, kind: 'client', isError: status >= 400, attributes }, status >= 500)
   }
 
   on<StatementEvent>(STATEMENT_CHANNEL, ({ database, text, durationMs, error }) => {
     const parent = storage.getStore()
-    if (parent?.isSampled !== true) return
-    const name = /^\s*([a-z]+)/i.exec(text)?.[1]?.toUpperCase() ?? 'SQL'
+    // A statement that failed may be how the program works: a key that is there already.
+    if (parent === undefined || !isWanted(parent, durationMs, false)) return
+    // The empty statement is the pool's: does the connection live?
+    const name = text === '' ? 'PING' : (/^\s*([a-z]+)/i.exec(text)?.[1]?.toUpperCase() ?? 'SQL')
     const attributes = {
       'db.system.name': 'postgresql',
       'db.namespace': database,

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { messageOf } from '../core/errors.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
-import type { Span } from '../control/span.ts'
+import type { Span, TraceQuery, TraceSummary } from '../control/span.ts'
 import type { Series, SeriesQuery } from '../control/series-query.ts'
 import type { HistoryStep, OpenedHistory } from './history-schema.ts'
 import { HISTORY_STEPS, isDamage, openHistory } from './history-schema.ts'
@@ -10,6 +10,8 @@ import type { StoredSamples, StoredValue } from './sample-codec.ts'
 import { decodeSamples, encodeSamples } from './sample-codec.ts'
 import type { SeriesRegistry } from './series-registry.ts'
 import { openSeriesRegistry } from './series-registry.ts'
+import type { SpanTable } from './span-table.ts'
+import { openSpanTable } from './span-table.ts'
 import { collectSeries, planQuery } from './collect-series.ts'
 
 /** How much is kept. */
@@ -46,6 +48,8 @@ export interface HistoryDatabase {
   addSpans(spans: readonly Span[]): void
   /** The spans of a trace in the order of their start. */
   trace(traceId: string): readonly Span[]
+  /** The traces that are kept, slowest first. */
+  traces(query: TraceQuery): readonly TraceSummary[]
   stats(): HistoryStats
   /** Writes what waits, and closes the file. */
   close(): void
@@ -81,6 +85,7 @@ class SqliteHistory implements HistoryDatabase {
   readonly #db: DatabaseSync
   readonly #limits: HistoryLimits
   #registry: SeriesRegistry
+  readonly #spans: SpanTable
   readonly #waiting = new Map<number, Map<number, StoredValue>>()
   #newest = 0
   #samples = 0
@@ -90,6 +95,7 @@ class SqliteHistory implements HistoryDatabase {
     this.#db = db
     this.#limits = limits
     this.#registry = openSeriesRegistry(db)
+    this.#spans = openSpanTable(db)
   }
 
   write(frames: readonly MetricFrame[]): void {
@@ -106,8 +112,7 @@ class SqliteHistory implements HistoryDatabase {
       if (longer !== undefined) this.#inTransaction(() => this.#rollUp(step, longer))
       this.#db.prepare(`delete from history_${step} where at < ?`).run(now - this.#limits.keepSeconds[step])
     }
-    this.#db.prepare('delete from span where at < ?').run(now - SPAN_SECONDS)
-    this.#db.prepare('delete from span where id <= (select max(id) from span) - ?').run(this.#limits.spansMax)
+    this.#spans.prune(now - SPAN_SECONDS, this.#limits.spansMax)
     this.#registry.prune(now - Math.max(...Object.values(this.#limits.keepSeconds)) - 86_400)
     for (let round = 0; round < 20 && this.#bytes() > this.#limits.bytesMax * BYTES_TO_SPARE; round++) this.#shrink()
   }
@@ -121,15 +126,15 @@ class SqliteHistory implements HistoryDatabase {
   }
 
   addSpans(spans: readonly Span[]): void {
-    this.#inTransaction(() => {
-      const insert = this.#db.prepare('insert into span (trace, at, body) values (?, ?, ?)')
-      for (const span of spans) insert.run(span.traceId, Math.floor(span.startEpochMs / 1_000), JSON.stringify(span))
-    })
+    this.#inTransaction(() => this.#spans.add(spans))
   }
 
   trace(traceId: string): readonly Span[] {
-    const rows = this.#db.prepare('select body from span where trace = ? limit 5000').all(traceId)
-    return rows.map((row) => JSON.parse(String(row['body'])) as Span).sort((a, b) => a.startEpochMs - b.startEpochMs)
+    return this.#spans.trace(traceId)
+  }
+
+  traces(query: TraceQuery): readonly TraceSummary[] {
+    return this.#spans.traces(query)
   }
 
   stats(): HistoryStats {

@@ -55,6 +55,7 @@ export function createHistoryKeeper(
     const opened = open()
     if (request.kind === 'series') return { kind: 'done', id, result: opened.series(request.query) }
     if (request.kind === 'trace') return { kind: 'done', id, result: opened.trace(request.traceId) }
+    if (request.kind === 'traces') return { kind: 'done', id, result: opened.traces(request.query) }
     if (request.kind === 'stats') return { kind: 'done', id, result: opened.stats() }
     if (request.kind === 'spans') opened.addSpans(request.spans)
     else opened.write(request.frames)

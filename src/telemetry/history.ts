@@ -4,7 +4,7 @@ import { withTimeout } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { TenfoldError, messageOf } from '../core/errors.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
-import type { Span, TraceSource } from '../control/span.ts'
+import type { Span, TraceQuery, TraceSource, TraceSummary } from '../control/span.ts'
 import type { Series, SeriesSource } from '../control/series-query.ts'
 import type { HistoryLimits, HistoryStats } from './history-database.ts'
 import type { HistoryMessage, HistoryRequest, HistoryWorkerData } from './history-protocol.ts'
@@ -135,6 +135,10 @@ class ThreadedHistory implements History {
 
   async trace(traceId: string): Promise<readonly Span[]> {
     return (await this.#ask({ kind: 'trace', traceId })) as readonly Span[]
+  }
+
+  async traces(query: TraceQuery): Promise<readonly TraceSummary[]> {
+    return (await this.#ask({ kind: 'traces', query })) as readonly TraceSummary[]
   }
 
   async stats(): Promise<HistoryStats> {

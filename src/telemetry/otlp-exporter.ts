@@ -1,20 +1,21 @@
 import type { Cancel, Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Span } from '../control/span.ts'
+import { otlpRequest } from './otlp-request.ts'
+import type { OtlpSettings } from './otlp-settings.ts'
 
 /** Sends spans to a collector. */
 export interface OtlpExporter {
   start(): void
-  /** Takes spans; of more than 5,000 that wait, the later are left out. */
+  /** Takes spans, never blocks; of more than 5,000 that wait, the oldest are left out. */
   add(spans: readonly Span[]): void
-  /** Sends what waits, once, and ends. */
+  /** Sends what waits as long as the collector takes it, two seconds at most, and ends. */
   stop(): Promise<void>
 }
 
 /** @see createOtlpExporter */
 export interface OtlpExporterOptions {
-  /** Base URL of the collector: `http://localhost:4318`. */
-  readonly endpoint: string
+  readonly settings: OtlpSettings
   readonly clock: Clock
   readonly onNotice: (notice: { level: 'info' | 'warning'; message: string; hint?: string }) => void
   /** @default the global one */
@@ -22,119 +23,130 @@ export interface OtlpExporterOptions {
 }
 
 const INTERVAL_MS = 2_000
+const RETRY_MS_MAX = 30_000
 const WAITING_MAX = 5_000
 const BATCH_MAX = 500
-const TIMEOUT_MS = 5_000
+const STOP_MS = 2_000
 const NOTICE_PAUSE_MS = 60_000
+/** What the protocol says is worth another try. */
+const TEMPORARY = new Set([429, 502, 503, 504])
+
+/** How the sending of a batch ended. */
+type Outcome =
+  | { readonly kind: 'taken' }
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** @param afterMs what the collector asks for, if it does */
+  | { readonly kind: 'later'; readonly reason: string; readonly afterMs: number }
 
 /**
- * Sends spans every two seconds as OTLP/HTTP JSON (https://opentelemetry.io/docs/specs/otlp/), one request at a time. A
- * batch that the collector does not take within 5 s is given up, with a notice once a minute: nothing waits for it.
+ * Sends spans every two seconds as OTLP/HTTP JSON (https://opentelemetry.io/docs/specs/otlp/), one request at a time.
+ * While the collector does not answer, or says that it can't, spans wait and it is tried again after 2, 4, 8 … 30 s, or
+ * when it says; what it refuses for good is given up. A notice once a minute says either.
  */
 export function createOtlpExporter(options: OtlpExporterOptions): OtlpExporter {
-  const { endpoint, clock, onNotice, fetch: send = fetch } = options
-  const url = `${endpoint.replace(/\/$/, '')}/v1/traces`
-  const waiting: Span[] = []
+  const { settings, clock, onNotice, fetch: send = fetch } = options
+  const leaving = new AbortController()
+  let waiting: Span[] = []
+  let dropped = 0
   let sending: Promise<void> | undefined
   let cancel: Cancel | undefined
   let notedMs = Number.NEGATIVE_INFINITY
+  let retryAtMs = Number.NEGATIVE_INFINITY
+  let pauseMs = INTERVAL_MS
 
-  async function sendBatch(): Promise<void> {
-    const batch = waiting.splice(0, BATCH_MAX)
+  async function post(batch: readonly Span[]): Promise<Outcome> {
     const late = new AbortController()
-    const cancelLate = clock.schedule(TIMEOUT_MS, () => late.abort(new Error(`no answer within ${TIMEOUT_MS} ms`)), {
-      unref: true,
-    })
+    const cancelLate = clock.schedule(
+      settings.timeoutMs,
+      () => late.abort(new Error(`no answer within ${settings.timeoutMs} ms`)),
+      { unref: true },
+    )
     try {
-      const response = await send(url, {
+      const response = await send(settings.url, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(otlpRequest(batch)),
-        signal: late.signal,
+        headers: { ...settings.headers, 'content-type': 'application/json' },
+        body: JSON.stringify(otlpRequest(batch, settings.resource)),
+        signal: AbortSignal.any([late.signal, leaving.signal]),
       })
       await response.body?.cancel()
-      if (!response.ok) throw new Error(`status ${response.status}`)
+      const { status } = response
+      if (response.ok) return { kind: 'taken' }
+      if (!TEMPORARY.has(status)) return { kind: 'refused', reason: `status ${status}` }
+      const afterMs = 1_000 * Number(response.headers.get('retry-after') ?? 0)
+      return { kind: 'later', reason: `status ${status}`, afterMs: afterMs > 0 ? afterMs : 0 }
     } catch (error) {
-      note(batch.length, error)
+      return { kind: 'later', reason: reasonOf(error), afterMs: 0 }
     } finally {
       cancelLate()
     }
   }
 
-  function note(spans: number, error: unknown): void {
-    if (clock.nowMs() - notedMs < NOTICE_PAUSE_MS) return
-    notedMs = clock.nowMs()
-    const hint = 'start the collector, or unset TENFOLD_OTLP_ENDPOINT'
-    onNotice({ level: 'warning', message: `${spans} spans were not taken by ${url}: ${messageOf(error)}`, hint })
+  async function sendBatch(): Promise<boolean> {
+    const batch = waiting.splice(0, BATCH_MAX)
+    const outcome = await post(batch)
+    if (outcome.kind === 'taken') {
+      pauseMs = INTERVAL_MS
+      return true
+    }
+    if (outcome.kind === 'later') {
+      waiting = [...batch, ...waiting]
+      trim()
+      retryAtMs = clock.nowMs() + Math.min(RETRY_MS_MAX, Math.max(pauseMs, outcome.afterMs))
+      pauseMs = Math.min(RETRY_MS_MAX, 2 * pauseMs)
+    } else dropped += batch.length
+    note(outcome.reason)
+    return outcome.kind === 'refused'
   }
 
-  function flush(): Promise<void> {
-    if (waiting.length === 0) return sending ?? Promise.resolve()
+  function trim(): void {
+    const tooMany = waiting.length - WAITING_MAX
+    if (tooMany <= 0) return
+    waiting.splice(0, tooMany)
+    dropped += tooMany
+  }
+
+  function note(reason: string): void {
+    if (leaving.signal.aborted || clock.nowMs() - notedMs < NOTICE_PAUSE_MS) return
+    notedMs = clock.nowMs()
+    const message = `traces are not taken by ${settings.url} (${reason}): ${waiting.length} spans wait, ${dropped} were given up`
+    onNotice({ level: 'warning', message, hint: 'start the collector, or unset OTEL_EXPORTER_OTLP_ENDPOINT' })
+  }
+
+  async function sendAll(): Promise<void> {
+    while (waiting.length > 0 && (await sendBatch())) if (leaving.signal.aborted) return
+  }
+
+  function flush(): void {
+    if (waiting.length === 0 || clock.nowMs() < retryAtMs) return
     // A slow collector makes sending rarer, not more at once.
-    sending ??= sendBatch().finally(() => {
+    sending ??= sendAll().finally(() => {
       sending = undefined
     })
-    return sending
   }
 
   return {
     start() {
-      cancel ??= clock.every(INTERVAL_MS, () => void flush(), { unref: true })
+      cancel ??= clock.every(INTERVAL_MS, flush, { unref: true })
     },
     add(spans) {
-      waiting.push(...spans.slice(0, WAITING_MAX - waiting.length))
-      if (waiting.length >= BATCH_MAX) void flush()
+      for (const span of spans) waiting.push(span)
+      trim()
+      if (waiting.length >= BATCH_MAX) flush()
     },
     async stop() {
       cancel?.()
       cancel = undefined
+      const cancelLast = clock.schedule(STOP_MS, () => leaving.abort(new Error('the system stops')), { unref: true })
       await sending
-      await flush()
+      flush()
+      await sending
+      cancelLast()
     },
   }
 }
 
-const KINDS = { server: 2, client: 3 } as const
-const STATUS_ERROR = 2
-
-/** An `ExportTraceServiceRequest`, spans grouped by who made them. */
-export function otlpRequest(spans: readonly Span[]): unknown {
-  const resources = Map.groupBy(spans, ({ service, instance = '' }) => `${service}\n${instance}`)
-  return {
-    resourceSpans: [...resources.values()].map((group) => ({
-      resource: {
-        attributes: attributesOf({
-          'service.name': group[0]!.service,
-          ...(group[0]!.instance === undefined ? {} : { 'service.instance.id': group[0]!.instance }),
-        }),
-      },
-      scopeSpans: [{ scope: { name: 'tenfold' }, spans: group.map(otlpSpan) }],
-    })),
-  }
-}
-
-function otlpSpan({ traceId, spanId, parentSpanId, name, kind, isError, ...span }: Span): unknown {
-  return {
-    traceId,
-    spanId,
-    ...(parentSpanId === undefined ? {} : { parentSpanId }),
-    name,
-    kind: KINDS[kind],
-    startTimeUnixNano: nanoseconds(span.startEpochMs),
-    endTimeUnixNano: nanoseconds(span.startEpochMs + span.durationMs),
-    attributes: attributesOf(span.attributes),
-    status: isError ? { code: STATUS_ERROR } : {},
-  }
-}
-
-/** As text: a number of JavaScript does not hold so many digits. */
-function nanoseconds(epochMs: number): string {
-  return String(BigInt(Math.round(epochMs * 1_000)) * 1_000n)
-}
-
-function attributesOf(attributes: Readonly<Record<string, string | number>>): unknown {
-  return Object.entries(attributes).map(([key, value]) => {
-    if (typeof value === 'string') return { key, value: { stringValue: value } }
-    return { key, value: Number.isInteger(value) ? { intValue: String(value) } : { doubleValue: value } }
-  })
+/** `fetch` says why in the cause of its error. */
+function reasonOf(error: unknown): string {
+  const { cause } = error as { readonly cause?: { readonly code?: unknown } | null }
+  return typeof cause?.code === 'string' ? cause.code : messageOf(error)
 }

@@ -5,6 +5,7 @@ import type { FrameStore } from '../control/frame-store.ts'
 import type { Span, TraceSource } from '../control/span.ts'
 import type { SeriesSource } from '../control/series-query.ts'
 import { createOtlpExporter } from './otlp-exporter.ts'
+import type { OtlpSettings } from './otlp-settings.ts'
 import { createHistory } from './history.ts'
 import type { HistoryLimits } from './history-database.ts'
 import { createMetricsListener } from './metrics-listener.ts'
@@ -28,8 +29,8 @@ export interface TelemetryOptions {
   readonly historyLimits?: HistoryLimits
   /** Of the metrics page; undefined: it is not served. */
   readonly listener: { readonly port: number; readonly isPortGiven: boolean } | undefined
-  /** Where spans are sent as OTLP/HTTP JSON: `http://localhost:4318`; undefined: nowhere. */
-  readonly otlpEndpoint?: string | undefined
+  /** Where spans are sent as OTLP/HTTP JSON; undefined: nowhere. */
+  readonly otlp?: OtlpSettings | undefined
   readonly onNotice: (notice: { level: 'info' | 'warning'; message: string; hint?: string }) => void
   readonly clock: Clock
 }
@@ -68,9 +69,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
           contentType: PROMETHEUS_CONTENT_TYPE,
         })
   const exporter =
-    options.otlpEndpoint === undefined
-      ? undefined
-      : createOtlpExporter({ endpoint: options.otlpEndpoint, clock, onNotice })
+    options.otlp === undefined ? undefined : createOtlpExporter({ settings: options.otlp, clock, onNotice })
   let following: AbortController | undefined
   let followed: Promise<void> = Promise.resolve()
 
@@ -121,6 +120,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     metricsUrl: () => page?.url(),
     series: (query) => history.series(query),
     trace: (traceId) => history.trace(traceId),
+    traces: (query) => history.traces(query),
     addSpans(spans) {
       history.appendSpans(spans)
       exporter?.add(spans)

@@ -11,6 +11,7 @@ import { createFrameStore } from '../../src/control/frame-store.ts'
 import { jsonSocketRequest } from '../../src/control/json-socket.ts'
 import type { MetricFrame } from '../../src/control/metric-frame.ts'
 import type { SeriesQuery } from '../../src/control/series-query.ts'
+import type { TraceQuery } from '../../src/control/span.ts'
 import type { SnapshotStore } from '../../src/control/snapshot-store.ts'
 import { createSnapshotStore } from '../../src/control/snapshot-store.ts'
 import type { SystemSnapshot } from '../../src/control/snapshot.ts'
@@ -25,6 +26,7 @@ let frames: FrameStore
 let server: Component
 const clock = virtualClock()
 const asked: SeriesQuery[] = []
+const askedTraces: TraceQuery[] = []
 
 function create(initial: Partial<SystemSnapshot> = {}): Component {
   snapshots = createSnapshotStore(snapshotForTests(initial))
@@ -32,6 +34,10 @@ function create(initial: Partial<SystemSnapshot> = {}): Component {
   return createControlServer({
     series: {
       trace: () => Promise.resolve([]),
+      traces: (query) => {
+        askedTraces.push(query)
+        return Promise.resolve([])
+      },
       series: (query) => {
         asked.push(query)
         return Promise.resolve([{ labels: { service: 'api' }, points: [{ atEpochMs: 1_000, value: 2 }] }])
@@ -226,6 +232,14 @@ describe('a trace', () => {
   test('is asked for by its id, and by nothing else', async () => {
     expect(await connectControl(socket).trace('4bf92f3577b34da6a3ce929d0e0e4736')).toEqual([])
     await expect(connectControl(socket).trace('x')).rejects.toMatchObject({ code: 'TF_INPUT_INVALID' })
+  })
+
+  test('is listed as it was asked for', async () => {
+    expect(await connectControl(socket).traces({ sinceEpochMs: 5, service: undefined, limit: 7 })).toEqual([])
+    expect(askedTraces).toEqual([{ sinceEpochMs: 5, limit: 7 }])
+    await expect(connectControl(socket).traces({ sinceEpochMs: 5, limit: 1e6 })).rejects.toMatchObject({
+      code: 'TF_INPUT_INVALID',
+    })
   })
 })
 

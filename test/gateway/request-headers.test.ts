@@ -3,7 +3,7 @@ import type { ForwardedHead } from '../../src/gateway/request-headers.ts'
 import { forwardHead, HEADERS_MAX, isRefused, originForm } from '../../src/gateway/request-headers.ts'
 import { responseHeaders } from '../../src/gateway/response-headers.ts'
 
-const origin = { httpVersion: '1.1', remoteAddress: '10.0.0.7' }
+const origin = { httpVersion: '1.1', remoteAddress: '10.0.0.7', isKept: () => false }
 
 function forwarded(rawHeaders: readonly string[], httpVersion = '1.1'): ForwardedHead {
   const head = forwardHead(rawHeaders, { ...origin, httpVersion })

@@ -3,15 +3,22 @@ import type { Span } from '../../src/control/span.ts'
 import { asSpan } from '../../src/control/span.ts'
 import { uniqueId } from '../../src/core/random.ts'
 import { forwardHead, isRefused } from '../../src/gateway/request-headers.ts'
-import { requestTrace, TRACE_SHARE } from '../../src/gateway/request-trace.ts'
+import { requestTrace } from '../../src/gateway/request-trace.ts'
 import { createSpanFeed, isTraced } from '../../src/gateway/span-feed.ts'
+import { createTraceSampler, TRACE_SHARE } from '../../src/gateway/trace-sampler.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 
 const ID = '4bf92f3577b34da6a3ce929d0e0e4736'
 const PARENT = '00f067aa0ba902b7'
 
+const never = (): boolean => false
+
 function headersOf(...rawHeaders: readonly string[]): Map<string, string[]> {
-  const head = forwardHead(['Host', 'a', ...rawHeaders], { httpVersion: '1.1', remoteAddress: '10.0.0.7' })
+  const head = forwardHead(['Host', 'a', ...rawHeaders], {
+    httpVersion: '1.1',
+    remoteAddress: '10.0.0.7',
+    isKept: never,
+  })
   if (isRefused(head)) throw new Error(head.reason)
   const headers = new Map<string, string[]>()
   for (let at = 0; at < head.headers.length; at += 2) {
@@ -46,18 +53,28 @@ describe('the trace of a request', () => {
     expect(headers.has('tracestate')).toBe(false)
   })
 
-  test('is kept for one request in a hundred, and always where the sender keeps it', () => {
-    const traces = Array.from({ length: 20_000 }, () => requestTrace(undefined, uniqueId()))
+  test('is kept for the first of each second, one in a hundred of the others, and as the sender says', async () => {
+    const clock = virtualClock()
+    const sampler = createTraceSampler(clock)
+    const traces = Array.from({ length: 20_000 }, () => requestTrace(undefined, uniqueId(), sampler.isKept))
+    expect(traces[0]?.isSampled).toBe(true)
     const share = traces.filter(({ isSampled }) => isSampled).length / traces.length
     expect(share).toBeGreaterThan(TRACE_SHARE / 2)
     expect(share).toBeLessThan(TRACE_SHARE * 2)
-    expect(requestTrace(`00-${ID}-${PARENT}-01`, uniqueId()).isSampled).toBe(true)
-    expect(requestTrace(`00-${ID}-${PARENT}-00`, uniqueId()).isSampled).toBe(false)
+    const unlucky = 'f'.repeat(32)
+    expect(sampler.isKept(unlucky)).toBe(false)
+    await clock.advance('1s')
+    expect([sampler.isKept(unlucky), sampler.isKept(unlucky)]).toEqual([true, false])
+    sampler.end()
+    expect(clock.pending).toBe(0)
+    expect(requestTrace(`00-${ID}-${PARENT}-01`, uniqueId(), never).isSampled).toBe(true)
+    expect(requestTrace(`00-${ID}-${PARENT}-00`, uniqueId(), () => true).isSampled).toBe(false)
   })
 })
 
 describe('the spans of the gateway', () => {
-  const trace = requestTrace(`00-${ID}-${PARENT}-01`, undefined)
+  const trace = requestTrace(`00-${ID}-${PARENT}-01`, undefined, never)
+  const other = requestTrace(`00-${ID}-${PARENT}-00`, undefined, never)
   const request = {
     trace,
     method: 'GET',
@@ -101,13 +118,25 @@ describe('the spans of the gateway', () => {
     feed.end()
   })
 
-  test('are made of what is kept, and of what failed', () => {
-    const other = requestTrace(`00-${ID}-${PARENT}-00`, undefined)
-    expect([isTraced(trace, 200), isTraced(other, 200), isTraced(other, 404), isTraced(other, 503)]).toEqual([
-      true,
-      false,
-      false,
-      true,
-    ])
+  test('are made of what is kept, and of what failed or took a second', () => {
+    expect(isTraced(trace, 200, 1)).toBe(true)
+    expect(isTraced(other, 200, 999)).toBe(false)
+    expect(isTraced(other, 404, 1)).toBe(false)
+    expect(isTraced(other, 503, 1)).toBe(true)
+    expect(isTraced(other, 200, 1_000)).toBe(true)
+  })
+
+  test('leave room for those that are kept while everything fails', async () => {
+    const clock = virtualClock()
+    const feed = createSpanFeed(clock)
+    const reading = feed.batches()
+    for (let second = 0; second < 2; second++) {
+      for (let at = 0; at < 5_000; at++) feed.add({ ...request, trace: other, status: 503 })
+      feed.add(request)
+      const next = reading.next()
+      await clock.advance('1s')
+      expect((await next).value).toHaveLength(11)
+    }
+    feed.end()
   })
 })

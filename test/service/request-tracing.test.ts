@@ -20,6 +20,7 @@ const portOf = (server: Server): number => (server.address() as AddressInfo).por
 beforeAll(async () => {
   other = createServer((request, response) => {
     received.push(request.headers)
+    if (request.url === '/cut') return void response.destroy()
     response.end()
   })
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
@@ -33,6 +34,10 @@ beforeAll(async () => {
   service = createServer(async (request, response) => {
     await Promise.resolve()
     if (request.url?.startsWith('/call') === true) await fetch(`http://127.0.0.1:${portOf(other)}/other/x?secret=1`)
+    if (request.url === '/cut') await fetch(`http://127.0.0.1:${portOf(other)}/cut`).catch(() => undefined)
+    if (request.url === '/slow-sql') {
+      channel(STATEMENT_CHANNEL).publish({ database: 'orders', text: 'select 1', durationMs: 1_000 })
+    }
     if (request.url === '/sql') {
       channel(STATEMENT_CHANNEL).publish({
         database: 'orders',
@@ -118,5 +123,22 @@ describe('a request whose trace is not kept', () => {
     await ask('/fail')
     await expect.poll(() => spans.length).toBe(1)
     expect(spans[0]).toMatchObject({ isError: true, attributes: { 'http.response.status_code': 500 } })
+  })
+
+  test('keeps its slow statements and its calls that got no answer', async () => {
+    await ask('/slow-sql')
+    await ask('/cut')
+    await expect
+      .poll(() => spans.map(({ name, isError }) => [name, isError]))
+      .toEqual([
+        ['SELECT', false],
+        ['GET', true],
+      ])
+  })
+
+  test('keeps a bounded number of them in a second', async () => {
+    for (let at = 0; at < 100; at++) await ask('/fail')
+    // The hundred may lie in two seconds, or, where everything is slow, in a few more.
+    expect(spans.length).toBeLessThan(80)
   })
 })

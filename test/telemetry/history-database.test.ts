@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import type { Histogram } from '../../src/core/histogram.ts'
 import { deserialiseHistogram } from '../../src/core/histogram.ts'
-import type { Span } from '../../src/control/span.ts'
+import type { Span, TraceQuery } from '../../src/control/span.ts'
 import type { SeriesPoint, SeriesQuery } from '../../src/control/series-query.ts'
 import type { HistoryDatabase, HistoryLimits } from '../../src/telemetry/history-database.ts'
 import { openHistoryDatabase } from '../../src/telemetry/history-database.ts'
@@ -184,6 +184,44 @@ describe('a history', () => {
     expect(history.trace('c')).toHaveLength(100)
     history.maintain((T0 + 100_000) * 1_000)
     expect(history.trace('c')).toEqual([])
+    history.close()
+  })
+
+  test('lists traces, slowest first, with their longest span', () => {
+    const history = openHistoryDatabase(place(), LIMITS)
+    const span = (traceId: string, durationMs: number, changes: Partial<Span> = {}): Span => ({
+      traceId,
+      spanId: '00f067aa0ba902b7',
+      name: 'GET',
+      kind: 'server',
+      service: 'api',
+      startEpochMs: T0 * 1_000,
+      durationMs,
+      isError: false,
+      attributes: {},
+      ...changes,
+    })
+    const gateway = { service: 'gateway', attributes: { 'tenfold.service': 'web' } }
+    history.addSpans([
+      span('a', 5),
+      span('a', 9.5, gateway),
+      span('b', 40, { isError: true }),
+      span('b', 20, { isError: true, startEpochMs: (T0 - 100) * 1_000 }),
+      span('c', 100, { startEpochMs: (T0 - 100) * 1_000 }),
+    ])
+    const listed = (query: Partial<TraceQuery>): readonly unknown[] =>
+      history
+        .traces({ sinceEpochMs: 0, limit: 10, ...query })
+        .map(({ traceId, longest, spans, errors }) => [traceId, longest.durationMs, spans, errors])
+    expect(listed({})).toEqual([
+      ['c', 100, 1, 0],
+      ['b', 40, 2, 2],
+      ['a', 9.5, 2, 0],
+    ])
+    expect(listed({ sinceEpochMs: T0 * 1_000, limit: 1 })).toEqual([['b', 40, 1, 1]])
+    expect(listed({ service: 'web' })).toEqual([['a', 9.5, 2, 0]])
+    expect(listed({ service: 'gateway' })).toHaveLength(1)
+    expect(listed({ service: 'nobody' })).toEqual([])
     history.close()
   })
 

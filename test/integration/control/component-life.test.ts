@@ -22,7 +22,11 @@ describe('the control server', () => {
   const harness = {
     create: () =>
       createControlServer({
-        series: { series: () => Promise.resolve([]), trace: () => Promise.resolve([]) },
+        series: {
+          series: () => Promise.resolve([]),
+          trace: () => Promise.resolve([]),
+          traces: () => Promise.resolve([]),
+        },
         socket: join(directory, 'control.sock'),
         auditFile: join(directory, 'audit.log'),
         snapshots: createSnapshotStore(snapshotForTests()),

@@ -28,7 +28,7 @@ try {
   const snapshots = createSnapshotStore(snapshotForTests({ pid: process.pid, run: String(process.pid) }))
   let added = 0
   const server = createControlServer({
-    series: { series: () => Promise.resolve([]), trace: () => Promise.resolve([]) },
+    series: { series: () => Promise.resolve([]), trace: () => Promise.resolve([]), traces: () => Promise.resolve([]) },
     socket: state.controlSocket,
     auditFile: state.auditFile,
     snapshots,
