@@ -31,7 +31,8 @@ import { initialiseData, inspectData, makeClusterDirectory } from './initialise-
 import { endOrphanServers } from './orphan-servers.ts'
 import { keepRunning } from './keep-running.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
-import { startPostmaster, stopPostmaster } from './postmaster.ts'
+import type { PostmasterOptions } from './postmaster.ts'
+import { adoptPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts'
 import { prepareForServices, serviceRoleOf, setServiceLogins } from './service-roles.ts'
 
 /** What a cluster is made of. */
@@ -279,11 +280,20 @@ class EmbeddedCluster implements Cluster {
   async #startServer(signal: AbortSignal): Promise<Subprocess> {
     const record = this.#startedRecord()
     await inspectData(this.#paths, record, this.#options.binaries)
-    await endOrphanServers(this.#paths.data, this.#clock)
-    const control = await readControlFile(this.#paths.data)
-    this.#become({ kind: control?.wasShutDown === false ? 'recovering' : 'starting' })
-    this.#server = undefined
-    this.#server = await startPostmaster({
+    const options = this.#postmasterOptions(record, signal)
+    this.#server = await adoptPostmaster(options)
+    if (this.#server === undefined) {
+      await endOrphanServers(this.#paths.data, this.#clock)
+      const control = await readControlFile(this.#paths.data)
+      this.#become({ kind: control?.wasShutDown === false ? 'recovering' : 'starting' })
+      this.#server = await startPostmaster(options)
+    }
+    if (this.#isHeld) this.#server.limitCpu(true)
+    return this.#server
+  }
+
+  #postmasterOptions(record: ClusterRecord & { port: number }, signal: AbortSignal): PostmasterOptions {
+    return {
       name: this.name,
       settings: {
         dataDirectory: this.#paths.data,
@@ -301,14 +311,15 @@ class EmbeddedCluster implements Cluster {
       adminUrl: this.#superuserUrl(record, 'postgres'),
       startTimeoutMs: parseDuration(this.#options.startTimeout ?? '10m'),
       signal,
-    })
-    if (this.#isHeld) this.#server.limitCpu(true)
-    return this.#server
+    }
   }
 
   async #choosePort(last: number | undefined): Promise<number> {
     if (this.#options.port !== undefined) return this.#options.port
-    return last !== undefined && (await isPortFree(last)) ? last : findFreePort()
+    if (last === undefined) return findFreePort()
+    // Whoever an earlier run left there is adopted or ended.
+    const isOurs = this.#options.subprocesses.leftover(this.name) !== undefined
+    return isOurs || (await isPortFree(last)) ? last : findFreePort()
   }
 
   async #remember(record: ClusterRecord, port: number): Promise<void> {

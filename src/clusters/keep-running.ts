@@ -59,7 +59,6 @@ export async function keepRunning(options: KeepRunningOptions): Promise<void> {
 }
 
 function describeExit(exit: ExitStatus): string {
-  return exit.signal === undefined
-    ? `the server ended with code ${exit.code}`
-    : `the server was ended by ${exit.signal}`
+  if (exit.signal !== undefined) return `the server was ended by ${exit.signal}`
+  return exit.code === undefined ? 'the server ended' : `the server ended with code ${exit.code}`
 }

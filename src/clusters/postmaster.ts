@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { ResourceLimits } from '../core/resource-limits.ts'
-import type { Subprocess, Subprocesses } from '../core/subprocess.ts'
+import type { Subprocess, Subprocesses, SubprocessOptions } from '../core/subprocess.ts'
 import { openSession } from '../sql/session.ts'
 import { sizeOf } from './initialise-data.ts'
 import { readPostmasterFile } from './postmaster-file.ts'
@@ -30,6 +30,8 @@ export interface PostmasterOptions {
 
 const POLL_MS = 10
 const QUIT_MS = 2_000
+/** For a server that runs to answer a query, however busy it is. */
+const ANSWER_MS = 30_000
 
 /**
  * Starts a server and waits until it answers a query.
@@ -40,17 +42,7 @@ const QUIT_MS = 2_000
  */
 export async function startPostmaster(options: PostmasterOptions): Promise<Subprocess> {
   const logStart = await sizeOf(options.logFile)
-  const server = await options.subprocesses.spawn({
-    name: options.name,
-    command: options.binaries.postgres,
-    args: serverArguments(options.settings),
-    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
-    cwd: '/',
-    user: options.user,
-    limits: options.limits,
-    outputFile: options.logFile,
-    stopSignal: 'SIGINT',
-  })
+  const server = await options.subprocesses.spawn(subprocessOf(options))
   server.limitCpu(false)
   try {
     await untilReady(server, options, logStart)
@@ -58,6 +50,44 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Subpr
   } catch (error) {
     await stopPostmaster(server, options.clock, 0)
     throw error
+  }
+}
+
+/**
+ * Takes over the server of an earlier run if it is the one that `startPostmaster` would start, and answers. Undefined
+ * when there is none; then whatever runs there has to be ended first.
+ */
+export async function adoptPostmaster(options: PostmasterOptions): Promise<Subprocess | undefined> {
+  const server = await options.subprocesses.adopt(subprocessOf(options))
+  if (server === undefined) return undefined
+  try {
+    const file = await readPostmasterFile(options.settings.dataDirectory)
+    // One that was ready before and does not answer now hangs; any other may still be recovering.
+    const patienceMs = file?.status === 'ready' ? ANSWER_MS : Infinity
+    const startTimeoutMs = Math.min(options.startTimeoutMs, patienceMs)
+    await untilReady(server, { ...options, startTimeoutMs }, await sizeOf(options.logFile))
+    return server
+  } catch {
+    await stopPostmaster(server, options.clock, 0)
+    options.signal.throwIfAborted()
+    return undefined
+  }
+}
+
+function subprocessOf(options: PostmasterOptions): SubprocessOptions {
+  const { name, binaries, settings, user, limits, logFile } = options
+  const args = serverArguments(settings)
+  return {
+    name,
+    command: binaries.postgres,
+    args,
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
+    cwd: '/',
+    user,
+    limits,
+    outputFile: logFile,
+    stopSignal: 'SIGINT',
+    handover: { sameness: JSON.stringify([binaries.postgres, args, user, limits]), notes: {} },
   }
 }
 

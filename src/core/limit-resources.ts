@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { ControlGroup } from './control-group.ts'
 import { noControlGroup, readGroupFile, removeGroups } from './control-group.ts'
-import { createVersion1Group } from './control-groups/version-1.ts'
-import { createVersion2Group } from './control-groups/version-2.ts'
+import { adoptVersion1Groups, createVersion1Group } from './control-groups/version-1.ts'
+import { createVersion2Group, version2Group } from './control-groups/version-2.ts'
 import { identifyProcess, isRunning } from './process-identity.ts'
 import type { ResourceLimits } from './resource-limits.ts'
 
@@ -32,6 +32,14 @@ export function limitResources(limits: ResourceLimits | undefined): ControlGroup
   return places.version === 1
     ? createVersion1Group(places.parents, name, limits)
     : createVersion2Group(places.parents, name, limits)
+}
+
+/** Goes on with the groups that an earlier run made for a child. */
+export function adoptGroups(directories: readonly string[], limits: ResourceLimits = {}): ControlGroup {
+  const [first] = directories
+  if (first === undefined) return noControlGroup('it was started without limits')
+  const isVersion2 = readGroupFile(first, 'cgroup.controllers') !== undefined
+  return isVersion2 ? version2Group(first, limits) : adoptVersion1Groups(directories, limits)
 }
 
 function findPlaces(): ControlGroupPlaces {

@@ -6,29 +6,36 @@ import { STOP_DEADLINE_MS_DEFAULT } from './component.ts'
 import type { ControlGroup } from './control-group.ts'
 import { processesInside, removeGroups } from './control-group.ts'
 import { hasCode } from './errors.ts'
-import { limitResources } from './limit-resources.ts'
+import { adoptGroups, limitResources } from './limit-resources.ts'
 import { findFamily, keyOf } from './process-family.ts'
 import type { ProcessIdentity } from './process-identity.ts'
-import { identifyProcess } from './process-identity.ts'
+import { identifyProcess, isRunning, signalProcess } from './process-identity.ts'
 import { CHILD_VARIABLE, environmentOf, readProcessTable, RUN_VARIABLE } from './process-table.ts'
 import { processUsage } from './process-usage.ts'
-import type { CpuThrottling } from './resource-limits.ts'
+import type { CpuThrottling, ResourceLimits } from './resource-limits.ts'
 import { spawnBehindGate, spawnFailed } from './spawn.ts'
 import { closeGate, openGate } from './spawn-gate.ts'
 import type { ExitStatus, Subprocess, SubprocessOptions } from './subprocess.ts'
 import type { RecordedChild } from './subprocess-record.ts'
+import { recordedHandover } from './subprocess-record.ts'
 import { GRACE_MS_DEFAULT, takeDown } from './take-down.ts'
 
 /** What a child needs from whoever keeps the record. */
 export interface ChildContext {
   readonly clock: Clock
+  /** Its row has changed. */
+  onChanged(): void
+  /** The child and everything it started is gone. */
+  onGone(child: ManagedChild): Promise<void>
+}
+
+/** As `ChildContext`, of a child that is started. */
+export interface StartContext extends ChildContext {
   readonly runToken: string
   /** Marks this child and all that it starts, among those of the run. */
   readonly childToken: string
   /** The process exists, but has run nothing yet; the program starts when this resolves. */
   onCreated(child: ManagedChild): Promise<void>
-  /** The child and everything it started is gone. */
-  onGone(child: ManagedChild): Promise<void>
 }
 
 /** A child as its owner within this folder sees it. */
@@ -43,13 +50,15 @@ export interface ManagedChild extends Subprocess {
 const START_TIMEOUT_MS = 30_000
 
 const REMOVE_ATTEMPTS_MAX = 25
+/** Nobody is told of the end of a process that is not their child. A look is a read of one file in /proc. */
+const LOOK_INTERVAL_MS = 100
 
 /**
  * Starts one child.
  *
  * @throws TF_SPAWN_FAILED
  */
-export async function startChild(options: SubprocessOptions, context: ChildContext): Promise<ManagedChild> {
+export async function startChild(options: SubprocessOptions, context: StartContext): Promise<ManagedChild> {
   const group = limitResources(options.limits)
   const env = { ...options.env, [RUN_VARIABLE]: context.runToken, [CHILD_VARIABLE]: context.childToken }
   let child: ChildProcess
@@ -62,7 +71,7 @@ export async function startChild(options: SubprocessOptions, context: ChildConte
   const gate = child.stdio[3] as Duplex
   let managed: Child | undefined
   try {
-    managed = new Child(child, options, context, group)
+    managed = new Child({ hold: holdOn(child), row: rowOf(child, options, context, group), context, group })
     await context.onCreated(managed)
     const answer = await withTimeout(context.clock, START_TIMEOUT_MS, 'the start', openGate(gate))
     if (answer?.isFound !== true) throw spawnFailed(options, answer === undefined ? 'LEFT' : 'ENOENT')
@@ -76,6 +85,73 @@ export async function startChild(options: SubprocessOptions, context: ChildConte
   }
 }
 
+/** Goes on with the child of an earlier run, which has to be running. */
+export function adoptChild(
+  row: RecordedChild,
+  limits: ResourceLimits | undefined,
+  context: ChildContext,
+): ManagedChild {
+  const group = adoptGroups(row.controlGroups, limits)
+  const hold: Hold = {
+    exited: endOf(row, context.clock).then(() => ({ code: undefined, signal: undefined })),
+    signal: (signal) => void signalProcess(row, signal),
+  }
+  return new Child({ hold, row, context, group })
+}
+
+/** Resolves when a process that is not our child runs no more. */
+async function endOf(row: RecordedChild, clock: Clock): Promise<void> {
+  while (isStillThere(row)) await sleep(clock, LOOK_INTERVAL_MS)
+}
+
+/** Not seen, for want of a descriptor, is not gone. */
+function isStillThere(row: RecordedChild): boolean {
+  try {
+    return isRunning(row)
+  } catch {
+    return true
+  }
+}
+
+/** Our hold on a process, child or not. */
+interface Hold {
+  readonly exited: Promise<ExitStatus>
+  signal(signal: NodeJS.Signals): void
+}
+
+function holdOn(child: ChildProcess): Hold {
+  return {
+    exited: new Promise((resolve) => {
+      child.once('exit', (code, signal) => resolve({ code: code ?? undefined, signal: signal ?? undefined }))
+    }),
+    signal: (signal) => void child.kill(signal),
+  }
+}
+
+function rowOf(
+  child: ChildProcess,
+  { name, stopSignal = 'SIGTERM', handover }: SubprocessOptions,
+  { runToken, childToken }: StartContext,
+  group: ControlGroup,
+): RecordedChild {
+  const pid = child.pid as number
+  return {
+    // A process that ended at once is a zombie until 'exit' is emitted, and nobody else can have its pid.
+    ...(identifyProcess(pid) ?? { pid, startTime: 'ended' }),
+    name,
+    stopSignal,
+    runToken,
+    childToken,
+    controlGroups: group.directories,
+    ...(handover === undefined ? {} : { handover: recordedHandover(handover) }),
+  }
+}
+
+/** A shell whose program was killed ends by itself, with 128 + 9; of an adopted child we don't know. */
+function isPerhapsKilled({ code, signal }: ExitStatus): boolean {
+  return signal === 'SIGKILL' || code === 137 || (signal === undefined && code === undefined)
+}
+
 /** A full disk under the record, a start that takes for ever. */
 function codeOf(error: unknown): string {
   return String((error as { code?: unknown }).code ?? '')
@@ -86,9 +162,9 @@ class Child implements ManagedChild {
   readonly identity: ProcessIdentity
   readonly exited: Promise<ExitStatus>
   readonly gone: Promise<void>
-  readonly row: RecordedChild
+  row: RecordedChild
   isRunning = true
-  readonly #child: ChildProcess
+  readonly #hold: Hold
   readonly #context: ChildContext
   readonly #group: ControlGroup
   readonly #known = new Set<string>()
@@ -96,31 +172,21 @@ class Child implements ManagedChild {
   #killAtMs = Number.POSITIVE_INFINITY
   #cancelKill: Cancel = () => {}
   #isAsked = false
-  #isCpuLimited = true
+  #isCpuLimited: boolean | undefined
   #limitsFailure: string | undefined
 
-  constructor(child: ChildProcess, options: SubprocessOptions, context: ChildContext, group: ControlGroup) {
-    const pid = child.pid as number
-    this.name = options.name
-    // A process that ended at once is a zombie until 'exit' is emitted, and nobody else can have its pid.
-    this.identity = identifyProcess(pid) ?? { pid, startTime: 'ended' }
-    this.#child = child
+  constructor(parts: { hold: Hold; row: RecordedChild; context: ChildContext; group: ControlGroup }) {
+    const { hold, row, context, group } = parts
+    this.name = row.name
+    this.identity = { pid: row.pid, startTime: row.startTime }
+    this.row = row
+    this.#hold = hold
     this.#context = context
     this.#group = group
-    this.row = {
-      ...this.identity,
-      name: options.name,
-      stopSignal: options.stopSignal ?? 'SIGTERM',
-      runToken: context.runToken,
-      controlGroups: group.directories,
-    }
-    this.exited = new Promise((resolve) => {
-      child.once('exit', (code, signal) => {
-        this.isRunning = false
-        // A shell whose program was killed ends by itself, with 128 + 9.
-        const isOverMemory = (signal === 'SIGKILL' || code === 137) && group.memoryKills() > 0
-        resolve({ code: code ?? undefined, signal: signal ?? undefined, ...(isOverMemory ? { isOverMemory } : {}) })
-      })
+    const killsBefore = group.memoryKills()
+    this.exited = hold.exited.then((status) => {
+      this.isRunning = false
+      return group.memoryKills() > killsBefore && isPerhapsKilled(status) ? { ...status, isOverMemory: true } : status
     })
     this.gone = this.#windDown()
     // Whoever stops the child hears of it; a child that leaves by itself has nobody who listens.
@@ -157,13 +223,15 @@ class Child implements ManagedChild {
 
   signal(signal: NodeJS.Signals): void {
     // Until its end is reported to us nobody else can have its pid, so there is nothing to compare.
-    if (this.isRunning) this.#child.kill(signal)
+    if (this.isRunning) this.#hold.signal(signal)
   }
 
   async stop(deadlineMs: number = STOP_DEADLINE_MS_DEFAULT): Promise<ExitStatus> {
     this.#killWithin(deadlineMs)
     if (!this.#isAsked && this.isRunning) {
       this.#isAsked = true
+      this.row = { ...this.row, isLeaving: true }
+      this.#context.onChanged()
       this.#meetFamily()
       if (deadlineMs > 0) this.signal(this.row.stopSignal)
     }
@@ -216,7 +284,7 @@ class Child implements ManagedChild {
   /** Whoever is in our control group belongs, and whoever carries our token: a daemon leaves neither behind. */
   #mark(): (pid: number) => boolean {
     const inside = processesInside(this.#group.directories)
-    return (pid) => inside.has(pid) || environmentOf(pid, CHILD_VARIABLE) === this.#context.childToken
+    return (pid) => inside.has(pid) || environmentOf(pid, CHILD_VARIABLE) === this.row.childToken
   }
 
   /** The kernel may take a moment to forget the last process; what stays then is removed by a later start. */

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { writeFileDurably } from './durable-file.ts'
 import type { ProcessIdentity } from './process-identity.ts'
+import type { Handover, HandoverNotes } from './subprocess.ts'
 
 /** One child as the record keeps it. */
 export interface RecordedChild extends ProcessIdentity {
@@ -10,8 +12,21 @@ export interface RecordedChild extends ProcessIdentity {
   readonly stopSignal: 'SIGTERM' | 'SIGINT'
   /** Of the run that started it. */
   readonly runToken: string
+  /** What it carries in `TENFOLD_CHILD`, and whatever it starts. */
+  readonly childToken: string
   /** Control groups made for it, to be removed when it is gone. */
   readonly controlGroups: readonly string[]
+  /** A later run may take it over; see `Handover`. Undefined: it is ended. */
+  readonly handover?: RecordedHandover | undefined
+  /** It has been asked to leave. */
+  readonly isLeaving?: boolean
+}
+
+/** What a later run needs to tell whether this is what it would start, and to go on with it. */
+export interface RecordedHandover {
+  /** SHA-256 of `Handover.sameness`, in hexadecimal. */
+  readonly sameness: string
+  readonly notes: HandoverNotes
 }
 
 /** What is on disk: enough for a later run to find, and tell apart, everything this one started. */
@@ -47,6 +62,11 @@ export async function writeRecord(
   const record: SubprocessRecord = { version: 1, bootId: bootId(), runToken, children }
   // After a power cut none of them runs, so only our own sudden death has to be survived.
   await writeFileDurably(recordFile, `${JSON.stringify(record, undefined, 1)}\n`, { isSynced: false })
+}
+
+/** A handover as the record keeps it: what it is the same by may hold secrets. */
+export function recordedHandover({ sameness, notes }: Handover): RecordedHandover {
+  return { sameness: createHash('sha256').update(sameness).digest('hex'), notes }
 }
 
 /** A file that does not parse was damaged by something else than us: writes are atomic. It names nobody, then. */

@@ -2,6 +2,16 @@ import type { ChildUser } from './child-user.ts'
 import type { ProcessIdentity } from './process-identity.ts'
 import type { CpuThrottling, ResourceLimits } from './resource-limits.ts'
 
+/** Lets a later run take a child over where it would start the same one. */
+export interface Handover {
+  /** Everything that the child depends on: it is taken over only by who would say exactly this. Kept as a hash. */
+  readonly sameness: string
+  /** What its owner must know to go on with it. Kept where only we can read it. */
+  readonly notes: HandoverNotes
+}
+
+export type HandoverNotes = Readonly<Record<string, string | number>>
+
 /** What to run, and how. Nothing is inherited that is not written here. */
 export interface SubprocessOptions {
   /** Who this is in errors and records: `'api-2'`, `'orders-primary'`. */
@@ -23,9 +33,11 @@ export interface SubprocessOptions {
   isAttached?: boolean
   /** What asks the child to leave. @default 'SIGTERM' */
   stopSignal?: 'SIGTERM' | 'SIGINT'
+  /** @default a later run ends the child before it starts anything */
+  handover?: Handover | undefined
 }
 
-/** How a child ended: exactly one of `code` and `signal` is set. */
+/** How a child ended: `code` or `signal` is set; neither, if it was adopted, since only its parent is told. */
 export interface ExitStatus {
   code: number | undefined
   signal: NodeJS.Signals | undefined
@@ -71,6 +83,19 @@ export interface Subprocesses {
    * @throws TF_ABORTED after `stopAll`
    */
   spawn(options: SubprocessOptions): Promise<Subprocess>
+  /** What was noted of a child of an earlier run that can still be adopted; undefined when there is none of that name. */
+  leftover(name: string): HandoverNotes | undefined
+  /**
+   * Takes over the child of an earlier run that has the name of these options and was started with the same
+   * `handover.sameness`: it goes on as if we had started it, and is stopped as such. Undefined when there is none.
+   */
+  adopt(options: SubprocessOptions): Promise<Subprocess | undefined>
+  /**
+   * Ends what an earlier run left and nobody has adopted, all of it or the child of that name.
+   *
+   * @returns the names of those that still ran
+   */
+  endLeftovers(name?: string): Promise<readonly string[]>
   /** The children that run now. */
   list(): readonly Subprocess[]
   /**

@@ -4,11 +4,12 @@ import { TenfoldError } from './errors.ts'
 import type { Guardian } from './guardian-link.ts'
 import { createGuardian } from './guardian-link.ts'
 import { isRunning } from './process-identity.ts'
-import type { Subprocess, Subprocesses, SubprocessOptions } from './subprocess.ts'
-import type { ManagedChild } from './subprocess-child.ts'
-import { startChild } from './subprocess-child.ts'
+import type { ResourceLimits } from './resource-limits.ts'
+import type { HandoverNotes, Subprocess, Subprocesses, SubprocessOptions } from './subprocess.ts'
+import type { ChildContext, ManagedChild } from './subprocess-child.ts'
+import { adoptChild, startChild } from './subprocess-child.ts'
 import type { RecordedChild } from './subprocess-record.ts'
-import { readRecord, writeRecord } from './subprocess-record.ts'
+import { readRecord, recordedHandover, writeRecord } from './subprocess-record.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from './component.ts'
 
 /** Where the children of a run are written down, and what becomes of them when we die. */
@@ -26,7 +27,7 @@ export interface SubprocessesOptions {
 /**
  * Starts children that never leak: each one leads a process group of its own, is recorded before its first
  * instruction, and is stopped with everything that it started. What an earlier run left in the record stays there
- * until `reapLeftovers` has dealt with it.
+ * until it is adopted or ended, here or by `reapLeftovers`.
  *
  * @example
  * const subprocesses = await createSubprocesses({ recordFile: 'state/children.json', runToken: uniqueId(), isEphemeral: true })
@@ -69,6 +70,26 @@ class RecordedSubprocesses implements Subprocesses {
     }
   }
 
+  leftover(name: string): HandoverNotes | undefined {
+    return this.#adoptable(name)?.handover?.notes
+  }
+
+  async adopt({ name, handover, limits }: SubprocessOptions): Promise<Subprocess | undefined> {
+    if (this.#isStopping) throw refused(name)
+    const row = this.#adoptable(name)
+    if (row === undefined || handover === undefined) return undefined
+    if (row.handover?.sameness !== recordedHandover(handover).sameness) return undefined
+    const child = this.#takeOver(row, limits)
+    await this.#enter(child)
+    return child
+  }
+
+  async endLeftovers(name?: string): Promise<readonly string[]> {
+    const rows = this.#leftovers.filter((row) => (name === undefined || row.name === name) && isRunning(row))
+    await Promise.all(rows.map((row) => this.#takeOver(row, undefined).stop()))
+    return rows.map((row) => row.name)
+  }
+
   list(): readonly Subprocess[] {
     return [...this.#children.values()].filter((child) => child.isRunning)
   }
@@ -95,15 +116,34 @@ class RecordedSubprocesses implements Subprocesses {
     return this.#lastSave
   }
 
+  #adoptable(name: string): RecordedChild | undefined {
+    return this.#leftovers.find((row) => row.name === name && isAdoptable(row) && isRunning(row))
+  }
+
+  /** From here on it is one of ours; the record says so all the time. */
+  #takeOver(row: RecordedChild, limits: ResourceLimits | undefined): ManagedChild {
+    const child = adoptChild(row, limits, this.#context())
+    this.#leftovers = this.#leftovers.filter((other) => other !== row)
+    this.#children.set(row.pid, child)
+    return child
+  }
+
+  #context(): ChildContext {
+    return {
+      clock: this.#clock,
+      onChanged: () => void this.save().catch(() => {}),
+      onGone: (gone) => this.#leave(gone),
+    }
+  }
+
   async #start(options: SubprocessOptions): Promise<Subprocess> {
     const { runToken } = this.#options
     try {
       const child = await startChild(options, {
-        clock: this.#clock,
+        ...this.#context(),
         runToken,
         childToken: `${runToken}/${++this.#started}`,
         onCreated: (created) => this.#enter(created),
-        onGone: (gone) => this.#leave(gone),
       })
       if (!this.#isStopping) return child
       await child.stop(0)
@@ -125,6 +165,11 @@ class RecordedSubprocesses implements Subprocesses {
     // A full disk, say: the record names a process that is gone, which harms nobody; the next write corrects it.
     await this.save().catch(() => {})
   }
+}
+
+/** Whether a later run may go on with a child of an earlier one. */
+export function isAdoptable({ handover, isLeaving }: RecordedChild): boolean {
+  return handover !== undefined && isLeaving !== true
 }
 
 function refused(name: string): TenfoldError {

@@ -19,6 +19,8 @@ export interface GatewayClient {
   /** True once nothing is in flight to an instance, false if something still is when `deadlineMs` has passed. */
   drained(service: string, id: string, deadlineMs: number): Promise<boolean>
   state(): Promise<GatewayState>
+  /** What it serves now. */
+  config(): Promise<GatewayConfig>
 }
 
 /** Longer than a busy event loop of the gateway; one that takes longer is not well. */
@@ -39,6 +41,7 @@ export function createGatewayClient(socketPath: string): GatewayClient {
       })
       return answer.isDrained
     },
+    config: () => jsonSocketRequest<GatewayConfig>(socketPath, 'GET', '/v1/config', undefined, options),
     state: () => jsonSocketRequest<GatewayState>(socketPath, 'GET', '/v1/state', undefined, options),
   }
 }

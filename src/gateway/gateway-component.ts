@@ -6,7 +6,7 @@ import { sleep, withTimeout } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import { messageOf, TenfoldError } from '../core/errors.ts'
-import type { ExitStatus, Subprocess, Subprocesses } from '../core/subprocess.ts'
+import type { ExitStatus, Subprocess, Subprocesses, SubprocessOptions } from '../core/subprocess.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Span } from '../control/span.ts'
 import type { GatewayStatus } from '../control/snapshot.ts'
@@ -72,6 +72,8 @@ export interface Gateway extends Component {
   spans(signal?: AbortSignal): AsyncGenerator<readonly Span[], void, undefined>
 }
 
+/** Of the process. */
+const NAME = 'gateway'
 const READY_TIMEOUT_MS = 15_000
 const READY_POLL_MS = 20
 const RESTART_MS_MIN = 100
@@ -82,7 +84,8 @@ const RESUBSCRIBE_MS = 250
 
 /**
  * Runs the gateway as a process of its own, restarts it when it crashes, and tells it where the instances are. It
- * outlives the control plane; `stop` lets it finish what is under way.
+ * outlives the control plane, and a later one that would start the same adopts it; `stop` lets it finish what is under
+ * way.
  *
  * `start` throws TF_PORT_TAKEN with the holder if it can be known, TF_PORT_FORBIDDEN, TF_SPAWN_FAILED, TF_TIMEOUT.
  */
@@ -186,18 +189,58 @@ class SupervisedGateway implements Gateway {
     }
   }
 
-  /** Starts a process and waits until it listens and holds the configuration. */
+  /** Adopts the process of an earlier run, or starts one, and waits until it listens and holds the configuration. */
   async #spawn(signal: AbortSignal): Promise<Subprocess> {
-    const { subprocesses, user, clock, logFile, nodePath = process.execPath } = this.#options
+    const { subprocesses } = this.#options
+    const adopted = await this.#adopt(signal)
+    if (adopted !== undefined) return adopted
+    // One that can't be adopted holds the ports.
+    await subprocesses.endLeftovers(NAME)
+    const child = await subprocesses.spawn(this.#subprocess(JSON.stringify(this.#processOptions())))
+    await this.#takeCharge(child, signal)
+    return child
+  }
+
+  /** The endpoints that it has stay until the services say otherwise, so requests go on meanwhile. */
+  async #adopt(signal: AbortSignal): Promise<Subprocess | undefined> {
+    const { subprocesses } = this.#options
+    const notes = subprocesses.leftover(NAME)
+    const child = notes && (await subprocesses.adopt(this.#subprocess(String(notes['options']))))
+    if (child === undefined) return undefined
+    try {
+      const { services } = await this.#client.config()
+      for (const [name, { endpoints }] of Object.entries(services)) {
+        if (Object.hasOwn(this.#table.services, name)) this.#endpoints.set(name, endpoints)
+      }
+      await this.#takeCharge(child, signal)
+      return child
+    } catch {
+      await child.stop(0)
+      signal.throwIfAborted()
+      return undefined
+    }
+  }
+
+  #subprocess(processOptions: string): SubprocessOptions {
+    const { user, logFile, host, port, isPortGiven, adminSocketPath, nodePath = process.execPath } = this.#options
     const entryFile = this.#options.entryFile ?? besideUs()
-    const child = await subprocesses.spawn({
-      name: 'gateway',
+    return {
+      name: NAME,
       command: nodePath,
       args: ['--disable-warning=ExperimentalWarning', entryFile],
-      env: { [GATEWAY_OPTIONS_VARIABLE]: JSON.stringify(this.#processOptions()) },
+      env: { [GATEWAY_OPTIONS_VARIABLE]: processOptions },
       user,
       outputFile: logFile,
-    })
+      handover: {
+        // What was asked for; the ports that it has got are among what it says itself.
+        sameness: JSON.stringify([nodePath, entryFile, host, port, isPortGiven, adminSocketPath, user]),
+        notes: { options: processOptions },
+      },
+    }
+  }
+
+  async #takeCharge(child: Subprocess, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
     try {
       const state = await withTimeout(clock, READY_TIMEOUT_MS, 'the gateway to listen', this.#ready(child, signal))
       this.#version = Math.max(this.#version, state.configVersion) + 1
@@ -210,7 +253,6 @@ class SupervisedGateway implements Gateway {
       throw error
     }
     this.#tell('running')
-    return child
   }
 
   async #ready(child: Subprocess, signal: AbortSignal): Promise<GatewayState> {
@@ -323,5 +365,6 @@ function portOf(url: string): number {
 }
 
 function describe(exit: ExitStatus): string {
-  return exit.signal === undefined ? `exit code ${exit.code}` : `signal ${exit.signal}`
+  if (exit.signal !== undefined) return `signal ${exit.signal}`
+  return exit.code === undefined ? 'an unknown exit code' : `exit code ${exit.code}`
 }

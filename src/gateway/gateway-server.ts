@@ -68,10 +68,11 @@ class HttpGatewayServer implements GatewayServer {
           'GET /v1/state': jsonRoute({ handle: () => this.state() }),
           'GET /v1/frames': jsonRoute({ handle: () => jsonStream(feed.frames()) }),
           'GET /v1/spans': jsonRoute({ handle: () => jsonStream(proxy.spans.batches()) }),
+          'GET /v1/config': jsonRoute({ handle: () => proxy.config }),
           'PUT /v1/config': jsonRoute({
             handle: ({ input }) => {
               const isApplied = proxy.apply(parseGatewayConfig(input))
-              return { isApplied, version: proxy.configVersion }
+              return { isApplied, version: proxy.config.version }
             },
           }),
           'POST /v1/drained': jsonRoute({

@@ -32,7 +32,7 @@ export function gatewayState(
   return {
     pid: process.pid,
     run: process.env['TENFOLD_RUN'],
-    configVersion: proxy?.configVersion ?? 0,
+    configVersion: proxy?.config.version ?? 0,
     url: publicPort === undefined ? '' : `http://${reachableHost(host)}:${publicPort}`,
     internalUrl: internalPort === undefined ? '' : `http://127.0.0.1:${internalPort}`,
     services: Object.fromEntries(

@@ -42,7 +42,8 @@ export interface Proxy extends AccessSource {
   readonly spans: SpanFeed
   /** Takes over a configuration; false when it is older than the one that is served. */
   apply(config: GatewayConfig): boolean
-  readonly configVersion: number
+  /** What it serves now; version 0 before the first. */
+  readonly config: GatewayConfig
   /** What serves the requests of a listener. */
   entrance(entrance: Entrance): ListenerHandlers
   /** Resolves true when nothing is in flight to an instance, false at the deadline. */
@@ -75,8 +76,8 @@ class BalancingProxy implements Proxy {
   readonly #random: Random
   readonly #stopSweeping: () => void
   readonly #statics: StaticServices
+  config: GatewayConfig = { version: 0, routes: [], services: {} }
   #routePublic: Router = () => undefined
-  #version = 0
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock
@@ -94,13 +95,9 @@ class BalancingProxy implements Proxy {
     this.#stopSweeping = clock.every(SWEEP_MS, () => this.#sweep(), { unref: true })
   }
 
-  get configVersion(): number {
-    return this.#version
-  }
-
   apply(config: GatewayConfig): boolean {
-    if (config.version < this.#version) return false
-    this.#version = config.version
+    if (config.version < this.config.version) return false
+    this.config = config
     for (const [name, service] of Object.entries(config.services)) this.#service(name).configure(service)
     for (const [name, service] of this.services) {
       // Kept, with nobody in it, until its last request has ended: its metrics say so.

@@ -19,6 +19,7 @@ const child: RecordedChild = {
   name: 'api-1',
   stopSignal: 'SIGTERM',
   runToken: 'run',
+  childToken: 'run/1',
   controlGroups: [],
 }
 

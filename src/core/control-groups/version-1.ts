@@ -62,6 +62,32 @@ export function createVersion1Group(parents: Version1Hierarchies, name: string, 
     removeGroups(directories)
     return noControlGroup(problems.join('; '))
   }
+  return version1Group(directories, { cpu, cpuacct, memory }, limits, problems)
+}
+
+/** Goes on with groups that `createVersion1Group` made. */
+export function adoptVersion1Groups(directories: readonly string[], limits: ResourceLimits): ControlGroup {
+  const holding = (file: string): string | undefined =>
+    directories.find((directory) => readGroupFile(directory, file) !== undefined)
+  const groups = {
+    cpu: holding('cpu.cfs_quota_us'),
+    cpuacct: holding('cpuacct.usage'),
+    memory: holding('memory.limit_in_bytes'),
+  }
+  const missing = [
+    ...(limits.cpu !== undefined && groups.cpu === undefined ? ['cpu'] : []),
+    ...(limits.memoryBytes !== undefined && groups.memory === undefined ? ['memory'] : []),
+  ]
+  const problems = missing.map((controller) => `${controller}: it was started without`)
+  return version1Group(directories, groups, limits, problems)
+}
+
+function version1Group(
+  directories: readonly string[],
+  { cpu, cpuacct, memory }: Version1Hierarchies,
+  limits: ResourceLimits,
+  problems: readonly string[],
+): ControlGroup {
   return {
     state: problems.length === 0 ? { enforced: true } : { enforced: false, reason: problems.join('; ') },
     joinFiles: directories.map((directory) => join(directory, 'cgroup.procs')),

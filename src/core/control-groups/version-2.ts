@@ -58,7 +58,8 @@ function words(directory: string, file: string): ReadonlySet<string> {
   return new Set((readGroupFile(directory, file) ?? '').split(/\s+/))
 }
 
-function version2Group(directory: string, limits: ResourceLimits): ControlGroup {
+/** A group that is there. */
+export function version2Group(directory: string, limits: ResourceLimits): ControlGroup {
   const microseconds = (name: string): number | undefined => readGroupTable(directory, 'cpu.stat')?.get(name)
   return {
     state: { enforced: true },

@@ -273,7 +273,8 @@ export function describeExit(
   if (isOverMemory === true && memoryBytes !== undefined) {
     return `was killed: over its memory limit ${formatSize(memoryBytes)}`
   }
-  const how = signal === undefined ? `exited with code ${code ?? '?'}` : `was ended by ${signal}`
+  const how =
+    signal !== undefined ? `was ended by ${signal}` : code !== undefined ? `exited with code ${code}` : 'ended'
   const isTelling = (line: string): boolean => /^\s*(?:[A-Za-z]*(?:Error|Exception)\b|fatal\b|error\b)/i.test(line)
   const telling = lines.findLast(isTelling)
   // Who was killed from outside has not said why.

@@ -4,7 +4,10 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { identifyProcess, isRunning } from '../../../src/core/process-identity.ts'
+import type { ProcessIdentity } from '../../../src/core/process-identity.ts'
+import { identifyProcess, isRunning, signalProcess } from '../../../src/core/process-identity.ts'
+import { uniqueId } from '../../../src/core/random.ts'
+import { createSubprocesses } from '../../../src/core/subprocesses.ts'
 import type { TestBed } from './test-bed.ts'
 import { createTestBed, stateLog, until } from './test-bed.ts'
 
@@ -216,7 +219,8 @@ describe('initdb', () => {
 })
 
 describe('a server whose control plane was killed', () => {
-  test('is shut down before the next start, which finds all that was committed', async () => {
+  /** A directory with a server in it that nobody looks after, and a row in its database. */
+  async function abandoned(): Promise<{ directory: string; dataDirectory: string; server: ProcessIdentity }> {
     const directory = await mkdtemp(join(bed.directory, 'abandoned-'))
     await chmod(directory, 0o711)
     const script = fileURLToPath(new URL('./abandon-cluster.ts', import.meta.url))
@@ -232,12 +236,48 @@ describe('a server whose control plane was killed', () => {
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text))
     await new Promise((resolve) => child.once('close', resolve))
     const [pid = 0, url = ''] = output.trim().split(' ')
-    const orphan = identifyProcess(Number(pid))
-    expect(orphan).toBeDefined()
+    const server = identifyProcess(Number(pid))
+    expect(server).toBeDefined()
     await addRow(url)
-    const cluster = bed.cluster('orders', { dataDirectory: join(directory, 'orders') })
+    return { directory, dataDirectory: join(directory, 'orders'), server: server! }
+  }
+
+  test('is shut down before a start that knows nothing of it, which finds all that was committed', async () => {
+    const { dataDirectory, server } = await abandoned()
+    const cluster = bed.cluster('orders', { dataDirectory })
     await cluster.start()
-    expect(orphan === undefined || isRunning(orphan)).toBe(false)
+    expect(isRunning(server)).toBe(false)
+    expect(await countRows(cluster.url())).toBe(1)
+    await cluster.stop()
+  })
+
+  test('is adopted by a start that has its record: sessions go on, and it is watched and stopped as ever', async () => {
+    const { directory, dataDirectory, server } = await abandoned()
+    const subprocesses = await createSubprocesses({
+      recordFile: join(directory, 'abandoned.json'),
+      runToken: uniqueId(),
+      isEphemeral: false,
+    })
+    const { kinds, onState } = stateLog()
+    const cluster = bed.cluster('orders', { dataDirectory, subprocesses, onState })
+    await cluster.start()
+    expect(cluster.process?.identity).toEqual(server)
+    expect(await countRows(cluster.url())).toBe(1)
+    signalProcess(server, 'SIGKILL')
+    await until('a restart', () => cluster.state.kind === 'ready' && cluster.process?.identity.pid !== server.pid)
+    expect(kinds).toEqual(expect.arrayContaining(['backing-off', 'recovering', 'ready']))
+    expect(await countRows(cluster.url())).toBe(1)
+    await cluster.stop()
+    expect(await subprocesses.endLeftovers()).toEqual([])
+  })
+
+  test('is ended where other settings are wanted', async () => {
+    const { directory, dataDirectory, server } = await abandoned()
+    const recordFile = join(directory, 'abandoned.json')
+    const subprocesses = await createSubprocesses({ recordFile, runToken: uniqueId(), isEphemeral: false })
+    const cluster = bed.cluster('orders', { dataDirectory, subprocesses, connectionsMax: 50 })
+    await cluster.start()
+    expect(isRunning(server)).toBe(false)
     expect(await countRows(cluster.url())).toBe(1)
     await cluster.stop()
   })
