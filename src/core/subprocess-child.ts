@@ -71,7 +71,13 @@ export async function startChild(options: SubprocessOptions, context: StartConte
   const gate = child.stdio[3] as Duplex
   let managed: Child | undefined
   try {
-    managed = new Child({ hold: holdOn(child), row: rowOf(child, options, context, group), context, group })
+    managed = new Child({
+      hold: holdOn(child),
+      row: rowOf(child, options, context, group),
+      context,
+      group,
+      isAdopted: false,
+    })
     await context.onCreated(managed)
     const answer = await withTimeout(context.clock, START_TIMEOUT_MS, 'the start', openGate(gate))
     if (answer?.isFound !== true) throw spawnFailed(options, answer === undefined ? 'LEFT' : 'ENOENT')
@@ -96,7 +102,7 @@ export function adoptChild(
     exited: endOf(row, context.clock).then(() => ({ code: undefined, signal: undefined })),
     signal: (signal) => void signalProcess(row, signal),
   }
-  return new Child({ hold, row, context, group })
+  return new Child({ hold, row, context, group, isAdopted: true })
 }
 
 /** Resolves when a process that is not our child runs no more. */
@@ -157,7 +163,16 @@ function codeOf(error: unknown): string {
   return String((error as { code?: unknown }).code ?? '')
 }
 
+interface ChildParts {
+  readonly hold: Hold
+  readonly row: RecordedChild
+  readonly context: ChildContext
+  readonly group: ControlGroup
+  readonly isAdopted: boolean
+}
+
 class Child implements ManagedChild {
+  readonly isAdopted: boolean
   readonly name: string
   readonly identity: ProcessIdentity
   readonly exited: Promise<ExitStatus>
@@ -175,8 +190,9 @@ class Child implements ManagedChild {
   #isCpuLimited: boolean | undefined
   #limitsFailure: string | undefined
 
-  constructor(parts: { hold: Hold; row: RecordedChild; context: ChildContext; group: ControlGroup }) {
+  constructor(parts: ChildParts) {
     const { hold, row, context, group } = parts
+    this.isAdopted = parts.isAdopted
     this.name = row.name
     this.identity = { pid: row.pid, startTime: row.startTime }
     this.row = row

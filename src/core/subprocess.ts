@@ -50,6 +50,8 @@ export interface Subprocess {
   readonly name: string
   /** Pid and start time: together they never name another process. */
   readonly identity: ProcessIdentity
+  /** Whether an earlier run had started it. */
+  readonly isAdopted: boolean
   /** What of the limits is enforced, and why the rest is not. */
   readonly limits: { enforced: boolean; reason?: string }
   /** Resolves when the child has ended and been reaped. Never rejects. */
@@ -95,7 +97,7 @@ export interface Subprocesses {
    *
    * @returns the names of those that still ran
    */
-  endLeftovers(name?: string): Promise<readonly string[]>
+  endLeftovers(name?: string, deadlineMs?: number): Promise<readonly string[]>
   /** The children that run now. */
   list(): readonly Subprocess[]
   /**

@@ -84,9 +84,9 @@ class RecordedSubprocesses implements Subprocesses {
     return child
   }
 
-  async endLeftovers(name?: string): Promise<readonly string[]> {
+  async endLeftovers(name?: string, deadlineMs: number = STOP_DEADLINE_MS_DEFAULT): Promise<readonly string[]> {
     const rows = this.#leftovers.filter((row) => (name === undefined || row.name === name) && isRunning(row))
-    await Promise.all(rows.map((row) => this.#takeOver(row, undefined).stop()))
+    await Promise.all(rows.map((row) => this.#takeOver(row, undefined).stop(deadlineMs)))
     return rows.map((row) => row.name)
   }
 

@@ -30,6 +30,9 @@ export interface InstanceEnvironmentParts {
 const PATH_DEFAULT = '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin'
 const PASSED_ON = ['LANG', 'LC_ALL', 'TZ', 'NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR'] as const
 
+/** What depends on where `tenfold` was called: no reason to replace an instance. */
+export const OF_THE_TERMINAL: ReadonlySet<string> = new Set(['PATH', 'HOME', ...PASSED_ON])
+
 /**
  * The whole environment of an instance: what it is told of its place, then its own `env` from the blueprint, which wins.
  * Nothing else of ours gets there, least of all other services' secrets.

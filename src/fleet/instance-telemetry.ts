@@ -17,6 +17,8 @@ export interface InstanceTelemetry extends Component {
   readonly socket: string
   /** What an instance says to prove which one it is; the same for every process in its place. */
   tokenFor(service: string, instance: string): string
+  /** An instance of an earlier run goes on with the token that it has. */
+  acceptToken(service: string, instance: string, token: string): void
 }
 
 /** Where to listen, and who gets the frames. */
@@ -62,11 +64,14 @@ class TelemetryServer implements InstanceTelemetry {
   }
 
   tokenFor(service: string, instance: string): string {
-    const key = `${service}/${instance}`
-    const token = this.#tokens.get(key) ?? secretToken()
-    this.#tokens.set(key, token)
-    this.#instances.set(token, { service, instance })
+    const token = this.#tokens.get(`${service}/${instance}`) ?? secretToken()
+    this.acceptToken(service, instance, token)
     return token
+  }
+
+  acceptToken(service: string, instance: string, token: string): void {
+    this.#tokens.set(`${service}/${instance}`, token)
+    this.#instances.set(token, { service, instance })
   }
 
   async start(signal?: AbortSignal): Promise<void> {

@@ -18,6 +18,7 @@ import type { Revision } from './revision.ts'
 import type { RolloutOptions } from './rollout.ts'
 import { aborted, Rollout } from './rollout.ts'
 import type { InstanceContext, InstanceFailure } from './supervised-instance.ts'
+import { StopLimit } from './stop-limit.ts'
 import { SupervisedInstance } from './supervised-instance.ts'
 
 /** Keeps the wanted number of instances of one service running, ready, and known to the balancer. */
@@ -62,6 +63,11 @@ export interface ServiceSupervisorOptions {
   readonly desired?: number
   /** How long requests in flight may take to end when an instance leaves. @default 30,000 */
   readonly drainTimeoutMs?: number
+  /**
+   * Whether the balancer has endpoints of an earlier run: it keeps them until all instances are ready for the first
+   * time, so that requests go on meanwhile. @default false
+   */
+  readonly isSuccessor?: boolean
   /** So many failed health checks in a row restart an instance; Infinity: never. @default 10 */
   readonly restartAfterProbes?: number
   /** Between two health checks of a ready instance. @default 1,000 */
@@ -98,14 +104,12 @@ class Supervisor implements ServiceSupervisor {
   readonly #rollout: Rollout
   #stops = 0
   #stopped: Promise<void> = Promise.resolve()
-  /** While stopping: when it must be over. */
-  #stopByMs = Infinity
-  #noMoreDraining = Promise.withResolvers<void>()
-  #cancelDraining: Cancel = () => undefined
+  #stopLimit: StopLimit
   #cancelWake: Cancel = () => undefined
   #publisher: EndpointPublisher | undefined
   #isDeciding = false
   #isDue = false
+  #isHoldingBack: boolean
   #published = '[]'
   #reported = ''
 
@@ -114,6 +118,8 @@ class Supervisor implements ServiceSupervisor {
     this.#options = options
     this.#name = service.name
     this.#clock = options.clock ?? systemClock
+    this.#stopLimit = new StopLimit(this.#clock)
+    this.#isHoldingBack = options.isSuccessor ?? false
     this.#desired = options.desired ?? service.instances.desired
     this.#rollout = new Rollout(service.name, { service, release: options.release })
     this.#context = {
@@ -141,6 +147,7 @@ class Supervisor implements ServiceSupervisor {
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
       await this.#rollout.arrived
+      await this.#publisher?.settled(DRAIN_TIMEOUT_MS_DEFAULT)
     } catch (error) {
       await this.stop()
       throw error
@@ -214,7 +221,7 @@ class Supervisor implements ServiceSupervisor {
   #begin(): void {
     this.#state = 'running'
     this.#rollout.begin()
-    this.#noMoreDraining = Promise.withResolvers()
+    this.#stopLimit = new StopLimit(this.#clock)
     this.#published = '[]'
     this.#publisher = createEndpointPublisher({
       service: this.#name,
@@ -232,21 +239,15 @@ class Supervisor implements ServiceSupervisor {
       if (!instance.isLeaving) this.#remove(instance, 'the service stops')
     this.#publish()
     while (this.#work.size > 0) await Promise.allSettled(this.#work)
-    this.#cancelDraining()
+    this.#stopLimit.close()
     await this.#publisher?.close()
-    this.#stopByMs = Infinity
     this.#state = 'idle'
     this.#report()
   }
 
   /** Bounds a stop; a shorter deadline hastens one that is under way. */
   #endWithin(deadlineMs: number): void {
-    const stopByMs = this.#clock.nowMs() + deadlineMs
-    if (stopByMs >= this.#stopByMs) return
-    this.#stopByMs = stopByMs
-    this.#cancelDraining()
-    // Half of the time is for the requests in flight, the rest for the programs.
-    this.#cancelDraining = this.#clock.schedule(deadlineMs / 2, () => this.#noMoreDraining.resolve())
+    if (!this.#stopLimit.shorten(deadlineMs)) return
     for (const instance of this.#instances.values()) this.#track(instance.hasten(deadlineMs))
   }
 
@@ -287,7 +288,7 @@ class Supervisor implements ServiceSupervisor {
     return new SupervisedInstance(id, {
       ...this.#context,
       revision,
-      stopTimeoutMs: () => Math.min(stopTimeoutMs, this.#remainingMs()),
+      stopTimeoutMs: () => Math.min(stopTimeoutMs, this.#stopLimit.remainingMs()),
     })
   }
 
@@ -331,7 +332,7 @@ class Supervisor implements ServiceSupervisor {
       if ((await this.#publisher?.settled(drainMs)) !== true) return false
       return this.#options.balancer.drained(this.#name, id, Math.max(0, endMs - this.#clock.nowMs()))
     }
-    const left = Promise.race([leave(), this.#noMoreDraining.promise.then(() => false)])
+    const left = Promise.race([leave(), this.#stopLimit.drainingOver.then(() => false)])
     const isDrained = await withTimeout(this.#clock, drainMs, 'requests to end', left).catch(() => false)
     if (!isDrained) this.#notice('warning', `${id} was stopped with requests in flight: they took too long to end`)
   }
@@ -355,6 +356,8 @@ class Supervisor implements ServiceSupervisor {
   }
 
   #publish(): void {
+    if (this.#isHoldingBack && this.#state === 'running' && !this.#rollout.isDone) return
+    this.#isHoldingBack = false
     const ids = this.#state === 'running' ? balanced([...this.#instances.values()], this.#desired, this.#policy()) : []
     const endpoints = ids.flatMap((id) => {
       const running = this.#instances.get(id)?.running
@@ -364,10 +367,6 @@ class Supervisor implements ServiceSupervisor {
     if (text === this.#published) return
     this.#published = text
     this.#publisher?.publish(endpoints)
-  }
-
-  #remainingMs(): number {
-    return Math.max(0, this.#stopByMs - this.#clock.nowMs())
   }
 
   #track(work: Promise<void>): void {

@@ -60,6 +60,8 @@ export interface Gateway extends Component {
    * @throws TF_CONTROL_UNREACHABLE when the process does not answer; call again
    */
   reconfigure(table: Pick<GatewayComponentOptions, 'routes' | 'services'>): Promise<void>
+  /** Whether it has endpoints of a service now, be they from an earlier run. */
+  serves(service: string): boolean
   /** True once nothing is in flight to the instance, false if something still is when `deadlineMs` has passed. */
   drained(service: string, id: string, deadlineMs: number): Promise<boolean>
   /** Base URL of the public listener; undefined before the first start. */
@@ -151,6 +153,10 @@ class SupervisedGateway implements Gateway {
     for (const name of this.#endpoints.keys()) if (!Object.hasOwn(services, name)) this.#endpoints.delete(name)
     this.#version += 1
     if (this.#child !== undefined) await this.#configure()
+  }
+
+  serves(service: string): boolean {
+    return (this.#endpoints.get(service)?.length ?? 0) > 0
   }
 
   async drained(service: string, id: string, deadlineMs: number): Promise<boolean> {

@@ -18,7 +18,7 @@ export interface SystemCode {
   readonly tenfoldRoot: string
 }
 
-/** Takes the release of the blueprint's package and makes everything readable; old releases leave. */
+/** Takes the release of the blueprint's package and makes everything readable. */
 export async function prepareCode(context: PartsContext): Promise<SystemCode> {
   const { blueprint } = context
   const place = placeOf(context)
@@ -28,7 +28,6 @@ export async function prepareCode(context: PartsContext): Promise<SystemCode> {
     materialisePackage(tenfoldPackageRoot(), place),
     releases.take(blueprint.directory),
   ])
-  await releases.prune(new Set([release.id]))
   // TypeScript in a checkout, JavaScript where it was built.
   const isCheckout = import.meta.url.endsWith('.ts')
   return {

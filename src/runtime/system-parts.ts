@@ -21,7 +21,7 @@ import type { ProcessOwner } from './process-metrics.ts'
 import { createProcessMetrics } from './process-metrics.ts'
 import { startTogether } from './start-together.ts'
 import type { SystemCode } from './system-code.ts'
-import { prepareCode } from './system-code.ts'
+import { prepareCode, pruneReleases } from './system-code.ts'
 import type { SystemDatabases } from './system-databases.ts'
 import { createSystemDatabases } from './system-databases.ts'
 import { createSystemGateway, keepGatewayFrames, keepGatewaySpans } from './system-gateway.ts'
@@ -129,6 +129,7 @@ class WiredParts implements SystemParts {
     })
     await this.#services.start(signal)
     const [services, code] = [this.#services, await this.#code.promise]
+    await this.#endSuccession(code)
     this.#applier = createApplier(this.#context, {
       gateway: this.#gateway!,
       databases: this.#databases,
@@ -150,6 +151,7 @@ class WiredParts implements SystemParts {
     await this.#services?.stop(deadlineMs)
     await this.#databases.stop(deadlineMs)
     for (const component of [this.#telemetry, ...this.#metrics, this.#history]) await component.stop(deadlineMs)
+    await this.#context.subprocesses.endLeftovers(undefined, deadlineMs)
     await this.#context.subprocesses.stopAll(deadlineMs)
   }
 
@@ -160,6 +162,22 @@ class WiredParts implements SystemParts {
   async closeControl(): Promise<void> {
     await this.#logs.close()
     await this.#control.stop()
+  }
+
+  /** What an earlier run left has been adopted, or has a successor that serves. */
+  async #endSuccession({ release }: SystemCode): Promise<void> {
+    const { subprocesses, notice } = this.#context
+    const say = (what: string, names: readonly string[]): void => {
+      if (names.length > 0) notice({ level: 'info', message: `${what}: ${names.toSorted().join(', ')}` })
+    }
+    const adopted = subprocesses.list().filter(({ isAdopted }) => isAdopted)
+    say(
+      'adopted from an earlier run',
+      adopted.map(({ name }) => name),
+    )
+    say('replaced or not wanted any more, from an earlier run', await subprocesses.endLeftovers())
+    // Only now does nothing of an old release run.
+    await pruneReleases(this.#context, new Set([release.id]))
   }
 
   async #prepareCode(): Promise<void> {

@@ -63,6 +63,7 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
       release,
       host: host!,
       balancer: gateway,
+      isSuccessor: gateway.serves(service.name),
       clock,
       onStatus: (status) =>
         context.change((snapshot) => ({ ...snapshot, services: { ...snapshot.services, [status.name]: status } })),

@@ -14,7 +14,7 @@ import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import { messageOf, TenfoldError } from '../core/errors.ts'
 import { uniqueId } from '../core/random.ts'
 import { reapLeftovers } from '../core/reap-leftovers.ts'
-import { createSubprocesses } from '../core/subprocesses.ts'
+import { createSubprocesses, isAdoptable } from '../core/subprocesses.ts'
 import { packageRootOf } from '../fleet/release.ts'
 import { initialSnapshot } from './initial-snapshot.ts'
 import { keepNotice } from './keep-notice.ts'
@@ -152,7 +152,9 @@ class BlueprintSystem implements System {
     if (state.outside !== undefined) {
       this.#notice({ level: 'info', message: `data is in ${state.outside.path}: ${state.outside.reason}` })
     }
-    const reaped = await reapLeftovers(state.processesFile, { clock: this.#clock })
+    // With a guardian nothing outlives us, so nothing of others is mixed into what it guards.
+    const isSpared = isEphemeral ? () => false : isAdoptable
+    const reaped = await reapLeftovers(state.processesFile, { clock: this.#clock, isSpared })
     if (reaped.length > 0) {
       this.#notice({ level: 'info', message: `ended ${reaped.length} processes that an earlier run had left` })
     }

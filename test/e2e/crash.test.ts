@@ -32,21 +32,6 @@ async function names(url: string): Promise<readonly unknown[]> {
   }
 }
 
-test('after kill -9 of the control plane everything goes on, the next start ends it and finds the data', async () => {
-  const on = stage(shopWithDatabase())
-  const before = await started(on)
-  expect(await names(before.url)).toEqual(['bread', 'milk', 'tea'])
-  process.kill(before.pid, 'SIGKILL')
-  await eventually('the control plane to be gone', async () => (await snapshotOf(on)) === undefined)
-  expect(await names(before.url)).toEqual(['bread', 'milk', 'tea'])
-
-  const after = await started(on)
-  expect(after.notices.map(({ message }) => message).join()).toMatch(/ended \d+ processes that an earlier run had left/)
-  expect(await names(after.url)).toEqual(['bread', 'milk', 'tea'])
-  expect((await on.end(['down'])).code).toBe(0)
-  expect(on.leftovers()).toEqual([])
-})
-
 test('down ends what a killed control plane has left', async () => {
   const on = stage(shopWithDatabase())
   const { pid } = await started(on)

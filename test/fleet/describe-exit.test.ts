@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { describeExit } from '../../src/fleet/instance-hosts/local.ts'
+import { describeExit } from '../../src/fleet/describe-exit.ts'
 
 const exited = { code: 1, signal: undefined }
 

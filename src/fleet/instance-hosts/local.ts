@@ -7,14 +7,14 @@ import { writeFileDurably } from '../../core/durable-file.ts'
 import { TenfoldError } from '../../core/errors.ts'
 import { findFreePort, isPortFree } from '../../core/free-port.ts'
 import { ensureOwnedDirectory } from '../../core/owned-directory.ts'
-import { formatSize } from '../../core/size.ts'
-import type { ExitStatus, Subprocess, Subprocesses } from '../../core/subprocess.ts'
+import type { Subprocess, Subprocesses, SubprocessOptions } from '../../core/subprocess.ts'
 import type { BindingsDocument } from '../../service/bindings-document.ts'
-import { instanceEnvironment } from '../instance-environment.ts'
-import type { InstanceExit, InstanceHost, InstanceRequest, RunningInstance } from '../instance-host.ts'
-import { lastLines } from '../last-lines.ts'
-import { probe } from '../readiness-probe.ts'
+import { instanceEnvironment, OF_THE_TERMINAL } from '../instance-environment.ts'
+import type { InstanceHost, InstanceRequest, RunningInstance } from '../instance-host.ts'
+import type { InstanceTelemetry } from '../instance-telemetry.ts'
 import { pathInRelease } from '../release.ts'
+import type { LocalInstanceFacts } from './local-instance.ts'
+import { LocalInstance, LOOPBACK } from './local-instance.ts'
 
 /** A host that runs instances as processes of this machine. */
 export interface LocalInstanceHost extends InstanceHost {
@@ -53,7 +53,7 @@ export interface LocalInstanceHostOptions {
   /** What a service may reach, asked anew for every start. */
   readonly bindings: (service: string) => BindingsDocument
   /** Where instances send their measurements; `instance-telemetry.ts` has it. */
-  readonly telemetry?: { readonly socket: string; tokenFor(service: string, instance: string): string }
+  readonly telemetry?: Pick<InstanceTelemetry, 'socket' | 'tokenFor' | 'acceptToken'>
   /** One instance at a time of this service, an `entry`, listens for a debugger; `onPort` is told where. */
   readonly inspect?: { readonly service: string; onPort(instance: string, port: number): void } | undefined
   /** Where instances may keep compiled code, see `compile-cache.ts`. @default nowhere */
@@ -62,14 +62,7 @@ export interface LocalInstanceHostOptions {
   readonly surroundings?: Readonly<Record<string, string | undefined>>
 }
 
-const LOOPBACK = '127.0.0.1'
-const LAST_LINES = 20
 const INSPECT_PORT = 9229
-/** The line that says why may be far above the end: a trace of calls comes after it. */
-const LINES_READ = 100
-/** What Node prints below every uncaught error. */
-const NODE_VERSION = /^Node\.js v\d/
-const PORT_TAKEN = /EADDRINUSE|address already in use/i
 
 /**
  * Runs instances as processes of this machine: an `entry` with our Node, a `command` by the shell, both from the
@@ -99,35 +92,79 @@ class LocalHost implements LocalInstanceHost {
   }
 
   async start(request: InstanceRequest): Promise<RunningInstance> {
+    return (await this.#adopt(request)) ?? this.#launch(request)
+  }
+
+  /** Goes on with what an earlier run has started in this place, if it is what would be started now. */
+  async #adopt(request: InstanceRequest): Promise<RunningInstance | undefined> {
+    const { service, id } = request
+    const { subprocesses, telemetry, inspect } = this.#options
+    const notes = subprocesses.leftover(id)
+    if (notes === undefined) return undefined
+    const { port, token } = notes as Notes
+    const env = await this.#environment(request, port, token)
+    const options = this.#subprocess(request, env, { port, token })
+    const child = inspect?.service === service.name ? undefined : await subprocesses.adopt(options)
+    if (child === undefined) {
+      // Any other goes on serving until its successor does; but this one has the only port.
+      if (service.listensOn?.isMoved === false) await subprocesses.endLeftovers(id)
+      return undefined
+    }
+    telemetry?.acceptToken(service.name, id, token)
+    const { outputFile } = options
+    return this.#instance({ ...request, port, outputFile, outputStart: await sizeOf(outputFile) }, child, undefined)
+  }
+
+  async #launch(request: InstanceRequest): Promise<RunningInstance> {
     const { service, id } = request
     const port = await this.#portFor(service)
     this.#ports.add(port)
     let inspected: string | undefined
     try {
-      const env = await this.#environment(request, port)
+      const token = this.#options.telemetry?.tokenFor(service.name, id) ?? ''
+      const env = await this.#environment(request, port, token)
       inspected = await this.#inspect(request, env)
-      const outputFile = outputFileOf(this.#options.logsDirectory, service.name, id)
-      await ensureOwnedDirectory(dirname(outputFile))
-      const outputStart = (await stat(outputFile).catch(() => undefined))?.size ?? 0
-      const child = await this.#options.subprocesses.spawn({
-        name: id,
-        ...this.#program(request),
-        env,
-        user: this.#options.user,
-        limits: service.resources,
-        outputFile,
-      })
+      const options = this.#subprocess(request, env, { port, token })
+      await ensureOwnedDirectory(dirname(options.outputFile))
+      const outputStart = await sizeOf(options.outputFile)
+      const child = await this.#options.subprocesses.spawn(options)
       child.limitCpu(false)
-      void child.exited.then(() => this.#forget(port, inspected))
-      return new LocalInstance(child, { ...request, port, outputFile, outputStart })
+      return this.#instance({ ...request, port, outputFile: options.outputFile, outputStart }, child, inspected)
     } catch (error) {
       this.#forget(port, inspected)
       throw error
     }
   }
 
+  #instance(facts: LocalInstanceFacts, child: Subprocess, inspected: string | undefined): RunningInstance {
+    this.#ports.add(facts.port)
+    void child.exited.then(() => this.#forget(facts.port, inspected))
+    return new LocalInstance(child, facts)
+  }
+
+  #subprocess(request: InstanceRequest, env: Readonly<Record<string, string>>, notes: Notes): SubprocessOptions {
+    const { user, logsDirectory } = this.#options
+    const { service, id } = request
+    const program = this.#program(request)
+    const own = Object.entries(env).filter(([name]) => !OF_THE_TERMINAL.has(name))
+    return {
+      name: id,
+      ...program,
+      env,
+      user,
+      limits: service.resources,
+      outputFile: outputFileOf(logsDirectory, service.name, id),
+      handover: { sameness: JSON.stringify([program, own, service.env, user, service.resources]), notes },
+    }
+  }
+
   async surroundingsOf(request: InstanceRequest): Promise<JobSurroundings> {
-    const { PORT: _port, HOST: _host, TENFOLD_LISTENS_ON: _own, ...env } = await this.#environment(request, 0)
+    const {
+      PORT: _port,
+      HOST: _host,
+      TENFOLD_LISTENS_ON: _own,
+      ...env
+    } = await this.#environment(request, 0, this.#options.telemetry?.tokenFor(request.service.name, request.id) ?? '')
     return { env, cwd: pathInRelease(request.release, this.#options.blueprintDirectory) }
   }
 
@@ -168,7 +205,7 @@ class LocalHost implements LocalInstanceHost {
     )
   }
 
-  async #environment({ service, id }: InstanceRequest, port: number): Promise<Record<string, string>> {
+  async #environment({ service, id }: InstanceRequest, port: number, token: string): Promise<Record<string, string>> {
     const { node, telemetry, compileCache, surroundings = process.env } = this.#options
     const document = this.#options.bindings(service.name)
     const env = instanceEnvironment({
@@ -180,8 +217,7 @@ class LocalHost implements LocalInstanceHost {
       bindingsFile: this.#bindingsFile(service.name),
       node,
       ...this.#code,
-      telemetry:
-        telemetry === undefined ? undefined : { socket: telemetry.socket, token: telemetry.tokenFor(service.name, id) },
+      telemetry: telemetry === undefined ? undefined : { socket: telemetry.socket, token },
       home: tmpdir(),
       compileCache,
       surroundings,
@@ -211,78 +247,11 @@ class LocalHost implements LocalInstanceHost {
   }
 }
 
-interface LocalInstanceFacts extends InstanceRequest {
-  readonly port: number
-  readonly outputFile: string
-  /** Where in the file the output of this process begins. */
-  readonly outputStart: number
-}
+/** What a later run has to know of an instance. */
+type Notes = { readonly port: number; readonly token: string }
 
-class LocalInstance implements RunningInstance {
-  readonly id: string
-  readonly pid: number
-  readonly host = LOOPBACK
-  readonly port: number
-  readonly limitsNotEnforced: string | undefined
-  readonly exited: Promise<InstanceExit>
-  readonly #child: Subprocess
-  readonly #health: string | undefined
-
-  constructor(child: Subprocess, facts: LocalInstanceFacts) {
-    this.id = facts.id
-    this.pid = child.identity.pid
-    this.port = facts.port
-    this.#child = child
-    this.#health = facts.service.health
-    const { cpu, memoryBytes } = facts.service.resources
-    const isLimited = cpu !== undefined || memoryBytes !== undefined
-    this.limitsNotEnforced =
-      isLimited && !child.limits.enforced ? (child.limits.reason ?? 'limits are not enforced') : undefined
-    this.exited = child.exited.then(async (status) => {
-      const lines = await lastLines(facts.outputFile, LINES_READ, facts.outputStart).catch(() => [])
-      return {
-        reason: describeExit(status, lines, memoryBytes),
-        lastLines: lines.slice(-LAST_LINES),
-        isPortTaken: lines.some((line) => PORT_TAKEN.test(line)),
-      }
-    })
-  }
-
-  async probe(timeoutMs: number): ReturnType<RunningInstance['probe']> {
-    const result = await probe({ host: this.host, port: this.port, health: this.#health }, timeoutMs)
-    // Until it is ready it may use the whole machine: a start is not what the limit is for.
-    if (result.isReady) this.#child.limitCpu(true)
-    return result
-  }
-
-  async stop(deadlineMs: number): Promise<void> {
-    await this.#child.stop(deadlineMs)
-  }
-}
-
-/**
- * How a process ended, with the line of its output that says most.
- *
- * @example describeExit({ code: 1, signal: undefined }, ['Error: no menu']) // 'exited with code 1: Error: no menu'
- */
-export function describeExit(
-  { code, signal, isOverMemory }: ExitStatus,
-  lines: readonly string[],
-  memoryBytes?: number,
-): string {
-  if (isOverMemory === true && memoryBytes !== undefined) {
-    return `was killed: over its memory limit ${formatSize(memoryBytes)}`
-  }
-  const how =
-    signal !== undefined ? `was ended by ${signal}` : code !== undefined ? `exited with code ${code}` : 'ended'
-  const isTelling = (line: string): boolean => /^\s*(?:[A-Za-z]*(?:Error|Exception)\b|fatal\b|error\b)/i.test(line)
-  const telling = lines.findLast(isTelling)
-  // Who was killed from outside has not said why.
-  const line =
-    signal === undefined
-      ? (telling ?? lines.findLast((text) => text.trim() !== '' && !NODE_VERSION.test(text)))
-      : telling
-  return line === undefined ? how : `${how}: ${line.trim().slice(0, 300)}`
+async function sizeOf(file: string): Promise<number> {
+  return (await stat(file).catch(() => undefined))?.size ?? 0
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,0 +1,114 @@
+import { expect, test, vi } from 'vitest'
+import type { SystemSnapshot } from '../../src/control/snapshot.ts'
+import { sleep, systemClock } from '../../src/core/clock.ts'
+import { shopWithDatabase } from './shop.ts'
+import type { Stage } from './stage.ts'
+import { ask, eventually, snapshotOf, stage, TEST_TIMEOUT_MS } from './stage.ts'
+
+vi.setConfig({ testTimeout: TEST_TIMEOUT_MS })
+
+/** Starts in the background; the snapshot says where. */
+async function started(on: Stage): Promise<SystemSnapshot & { url: string }> {
+  const { code, out, err } = await on.end(['up', '--port', '0', '--detach', '--json'])
+  if (code !== 0) throw new Error(`expected it to start, got ${err}`)
+  const snapshot = JSON.parse(out) as SystemSnapshot
+  return { ...snapshot, url: snapshot.gateway.url! }
+}
+
+async function killed(on: Stage, pid: number): Promise<void> {
+  process.kill(pid, 'SIGKILL')
+  await eventually('the control plane to be gone', async () => (await snapshotOf(on)) === undefined)
+}
+
+/** One request after the other until it is ended; what went wrong. */
+function traffic(url: string): { end(): Promise<{ requests: number; failures: readonly string[] }> } {
+  const over = new AbortController()
+  let requests = 0
+  const failures: string[] = []
+  const running = (async () => {
+    for (; !over.signal.aborted; requests++) {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(20_000) }).catch((error: unknown) => error)
+      if (!(answer instanceof Response)) failures.push(String(answer))
+      else if (!answer.ok) failures.push(`${answer.status} ${await answer.text()}`)
+      else await answer.text()
+      await sleep(systemClock, 5)
+    }
+  })()
+  return {
+    async end() {
+      over.abort()
+      await running
+      return { requests, failures }
+    },
+  }
+}
+
+const notices = ({ notices: all }: SystemSnapshot): string => all.map(({ message }) => message).join('\n')
+const instancePids = ({ services }: SystemSnapshot): readonly unknown[] =>
+  services['web']!.instances.map(({ id, pid }) => ({ id, pid }))
+const nodePid = ({ databases }: SystemSnapshot): number | undefined => databases['orders']!.nodes[0]!.pid
+
+test('after kill -9 the next start adopts everything, no request fails, and it is watched and stopped as ever', async () => {
+  const on = stage(shopWithDatabase())
+  const before = await started(on)
+  const { end } = traffic(before.url)
+  await killed(on, before.pid)
+  const after = await started(on)
+  const { requests, failures } = await end()
+  expect(failures).toEqual([])
+  expect(requests).toBeGreaterThan(10)
+  expect(after.pid).not.toBe(before.pid)
+  expect([after.url, after.gateway.pid]).toEqual([before.url, before.gateway.pid])
+  expect(nodePid(after)).toBe(nodePid(before))
+  expect(instancePids(after)).toEqual(instancePids(before))
+  expect(notices(after)).toBe('adopted from an earlier run: gateway, orders, web-1, web-2')
+
+  // The end of a process that is not its child is seen all the same.
+  for (const pid of [after.services['web']!.instances[0]!.pid!, nodePid(after)!]) process.kill(pid, 'SIGKILL')
+  await eventually('both to come back', async () => {
+    const status = (await snapshotOf(on))!
+    const isBack = status.services['web']!.instances[0]!.restarts === 1 && nodePid(status) !== nodePid(after)
+    return isBack && status.phase === 'running'
+  })
+  expect(await ask(after.url)).toMatchObject({ pid: expect.any(Number) })
+  expect((await on.end(['down'])).code).toBe(0)
+  expect(on.leftovers()).toEqual([])
+})
+
+test('a start that was edited meanwhile keeps what is the same, and replaces the rest without a failed request', async () => {
+  const files = shopWithDatabase()
+  const on = stage(files)
+  const before = await started(on)
+  const { end } = traffic(before.url)
+  await killed(on, before.pid)
+  on.write({ 'server.js': `${files['server.js']}\n// Edited.\n` })
+  const after = await started(on)
+  const { failures } = await end()
+  expect(failures).toEqual([])
+  expect([after.url, after.gateway.pid, nodePid(after)]).toEqual([before.url, before.gateway.pid, nodePid(before)])
+  expect(notices(after)).toContain('adopted from an earlier run: gateway, orders')
+  expect(notices(after)).toContain('replaced or not wanted any more, from an earlier run: web-1, web-2')
+  const pids = new Set(before.services['web']!.instances.map(({ pid }) => pid))
+  for (const { pid } of after.services['web']!.instances) expect(pids).not.toContain(pid)
+  expect((await on.end(['down'])).code).toBe(0)
+  expect(on.leftovers()).toEqual([])
+})
+
+test('a start that is killed as well, at any moment, leaves the next one no less to adopt', async () => {
+  const on = stage(shopWithDatabase())
+  let last = await started(on)
+  const { end } = traffic(last.url)
+  await killed(on, last.pid)
+  for (const afterMs of [150, 300, 450, 600, 750, 900, 1_100, 1_400]) {
+    const up = on.tenfold(['up', '--port', '0'])
+    await sleep(systemClock, afterMs)
+    up.signal('SIGKILL')
+    await up.ended
+  }
+  last = await started(on)
+  const { failures } = await end()
+  expect(failures).toEqual([])
+  expect(notices(last)).toContain('adopted from an earlier run: gateway, orders, web-1, web-2')
+  expect((await on.end(['down'])).code).toBe(0)
+  expect(on.leftovers()).toEqual([])
+})
