@@ -42,6 +42,7 @@ const listener = await openListener({
   host: '127.0.0.1',
   port: 0,
   clock: systemClock,
+  connectionsMax: 10_000,
   handlers: proxy.entrance('public'),
 })
 

@@ -183,6 +183,10 @@ export const ERROR_CODES = {
     meaning: 'A command needs a running system, and none runs on this state.',
     remedy: 'Start it with `tenfold up`.',
   },
+  TF_OPEN_FILES_TOO_FEW: {
+    meaning: 'A process may not have as many files and connections open as a system needs.',
+    remedy: 'Raise the limit of the shell or service that starts it: `ulimit -n 65536`.',
+  },
   TF_OPTION_INVALID: {
     meaning: 'An option of a function has a value outside its range.',
     remedy: 'Give it a value of the kind the message names.',

@@ -13,6 +13,7 @@ import { canAccess, findChildUser } from '../core/child-user.ts'
 import type { Clock } from '../core/clock.ts'
 import { removeGroups } from '../core/control-group.ts'
 import { limitResources } from '../core/limit-resources.ts'
+import { openFilesMax } from '../core/open-files.ts'
 import type { Probes } from './probes.ts'
 
 const WRITES = 15
@@ -42,10 +43,7 @@ export function machineProbes(options: {
     },
     postgresVersion: async () => (await findPostgresBinaries({ user: findChildUser() })).version,
     isPortFree,
-    openFilesMax() {
-      const count = /^Max open files\s+(\d+)/m.exec(read('/proc/self/limits') ?? '')?.[1]
-      return count === undefined ? undefined : Number(count)
-    },
+    openFilesMax,
     async diskFreeBytes(directory) {
       const { bavail, bsize } = await statfs(directory)
       return bavail * bsize

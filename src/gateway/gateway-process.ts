@@ -20,7 +20,11 @@ process.on('uncaughtException', (error) => {
 
 try {
   const options = readGatewayOptions(process.env)
-  const server = createGatewayServer({ ...options, clock: systemClock })
+  const server = createGatewayServer({
+    ...options,
+    clock: systemClock,
+    onProblem: (message) => log('warning', message),
+  })
   const leave = (): void => {
     log('info', 'leaving')
     void server.stop(options.stopDeadlineMs).then(() => process.exit(0))
@@ -37,6 +41,6 @@ try {
   )
 }
 
-function log(level: 'info' | 'error', message: string): void {
+function log(level: 'info' | 'warning' | 'error', message: string): void {
   process.stdout.write(`${new Date(systemClock.epochMs()).toISOString()} ${level} ${message}\n`)
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
+import { openFilesMax as systemOpenFilesMax } from '../core/open-files.ts'
 import { freshSeed, seededRandom } from '../core/random.ts'
 import type { JsonSocket } from '../control/json-socket.ts'
 import { createJsonSocket, jsonRoute, jsonStream } from '../control/json-socket.ts'
@@ -16,17 +17,31 @@ import { createProxy } from './proxy.ts'
 
 /** Ports tried after the one asked for, where it need not be that one. */
 const PORTS_TRIED = 100
+/** Open client connections where there are descriptors for more. */
+const CLIENT_CONNECTIONS_MAX = 10_000
+/** What the process needs for itself: Node, the log, listeners, the admin socket. */
+const OWN_FILES = 64
+const REFUSED_PAUSE_MS = 60_000
 
 /** The whole gateway in this process: both listeners and the admin socket. */
 export interface GatewayServer extends Component {
   state(): GatewayState
 }
 
+/** @see createGatewayServer */
+export interface GatewayServerOptions extends GatewayOptions {
+  readonly clock: Clock
+  /** Files that this process may have open. @default asks the system */
+  readonly openFilesMax?: number | undefined
+  /** Gets what a person should know, for the log. */
+  readonly onProblem?: (message: string) => void
+}
+
 /**
  * A gateway. `start` throws TF_PORT_TAKEN when a port that was given is in use, TF_PORT_FORBIDDEN when we may not
  * listen there.
  */
-export function createGatewayServer(options: GatewayOptions & { clock: Clock }): GatewayServer {
+export function createGatewayServer(options: GatewayServerOptions): GatewayServer {
   return new HttpGatewayServer(options)
 }
 
@@ -38,11 +53,13 @@ interface Run {
 }
 
 class HttpGatewayServer implements GatewayServer {
-  readonly #options: GatewayOptions & { clock: Clock }
+  readonly #options: GatewayServerOptions
   #run: Run | undefined
   #stopping: Promise<void> | undefined
+  #refusals = 0
+  #refusedSaidMs = Number.NEGATIVE_INFINITY
 
-  constructor(options: GatewayOptions & { clock: Clock }) {
+  constructor(options: GatewayServerOptions) {
     this.#options = options
   }
 
@@ -118,18 +135,41 @@ class HttpGatewayServer implements GatewayServer {
     })
   }
 
+  /** Once a minute at most: a flood of connections must not become one of lines. */
+  #refused(entrance: Entrance, connectionsMax: number): void {
+    this.#refusals++
+    const nowMs = this.#options.clock.nowMs()
+    if (nowMs - this.#refusedSaidMs < REFUSED_PAUSE_MS) return
+    this.#refusedSaidMs = nowMs
+    const which = entrance === 'public' ? 'clients' : 'services'
+    const message = `${connectionsMax} connections of ${which} are open, which is the most; so far ${this.#refusals} were closed`
+    this.#options.onProblem?.(`${message}; "ulimit -n" says how many files a process may open`)
+  }
+
   async #open(run: Run, entrance: Entrance, host: string, port: number, tries: number): Promise<Listener> {
-    const { clock } = this.#options
+    const { clock, openFilesMax = systemOpenFilesMax() } = this.#options
     const handlers = run.proxy.entrance(entrance)
+    const connectionsMax = clientConnectionsMax(entrance, openFilesMax)
+    const onRefused = (): void => this.#refused(entrance, connectionsMax)
     for (let tried = 1; ; tried++) {
       try {
-        return await openListener({ host, port: port === 0 ? 0 : port + tried - 1, clock, handlers })
+        const at = { host, port: port === 0 ? 0 : port + tried - 1 }
+        return await openListener({ ...at, clock, handlers, connectionsMax, onRefused })
       } catch (error) {
         const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
         if (!isTaken || tried >= tries || port + tried > 65_535) throw listenFailed(error, host, port)
       }
     }
   }
+}
+
+/**
+ * Client connections that an entrance takes. Each may need one to an instance as well, so that clients never have all
+ * the descriptors: with none left, nobody would be answered any more.
+ */
+export function clientConnectionsMax(entrance: Entrance, openFilesMax: number | undefined): number {
+  const share = (openFilesMax ?? Number.POSITIVE_INFINITY) - OWN_FILES
+  return Math.min(CLIENT_CONNECTIONS_MAX, Math.max(16, Math.floor(share * (entrance === 'public' ? 0.5 : 0.2))))
 }
 
 function listenFailed(error: unknown, host: string, port: number): unknown {

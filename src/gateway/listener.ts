@@ -8,8 +8,6 @@ import type { GatewayErrorCode } from './gateway-response.ts'
 import { GatewayResponse, rawError } from './gateway-response.ts'
 import { isWebSocket } from './upgrade.ts'
 
-/** Open client connections at most; one more is closed at once. */
-const CLIENT_CONNECTIONS_MAX = 10_000
 /** Above what load balancers in front idle at (60 s), so that they leave first. */
 const KEEP_ALIVE_MS = 75_000
 const HEADERS_TIMEOUT_MS = 10_000
@@ -41,8 +39,12 @@ export async function openListener(options: {
   port: number
   clock: Clock
   handlers: ListenerHandlers
+  /** Open client connections; one more is closed at once. */
+  connectionsMax: number
+  /** Is told of each that was closed for that. */
+  onRefused?: () => void
 }): Promise<Listener> {
-  const { host, port, clock, handlers } = options
+  const { host, port, clock, handlers, connectionsMax, onRefused } = options
   const server = createServer(
     {
       ServerResponse: GatewayResponse,
@@ -68,7 +70,8 @@ export async function openListener(options: {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
-  server.maxConnections = CLIENT_CONNECTIONS_MAX
+  server.maxConnections = connectionsMax
+  server.on('drop', () => onRefused?.())
   // All headers are looked at: Node would drop those beyond its limit without a word.
   server.maxHeadersCount = 0
   server.on('checkContinue', (request, response) => handlers.onRequest(request, response, true))
@@ -82,6 +85,8 @@ export async function openListener(options: {
     refuse(socket as Socket, 501, 'Not Implemented', 'upgrade_refused', 'expected a request, got CONNECT')
   })
   await listen(server, host, port)
+  // A connection that could not be taken, for want of a descriptor, is that client's loss and not the listener's end.
+  server.on('error', () => onRefused?.())
   return {
     port: (server.address() as AddressInfo).port,
     close: (deadlineMs) => close(server, sockets, clock, deadlineMs),

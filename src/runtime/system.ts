@@ -12,6 +12,7 @@ import { systemClock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import { messageOf, TenfoldError } from '../core/errors.ts'
+import { requireOpenFiles } from '../core/open-files.ts'
 import { uniqueId } from '../core/random.ts'
 import { reapLeftovers } from '../core/reap-leftovers.ts'
 import { createSubprocesses, isAdoptable } from '../core/subprocesses.ts'
@@ -146,6 +147,7 @@ class BlueprintSystem implements System {
   async #start(signal: AbortSignal): Promise<void> {
     throwIfAborted(signal)
     const { blueprint, isEphemeral } = this.#options
+    requireOpenFiles()
     const user = findChildUser()
     this.#state = await openStateDirectory({ blueprint, user, clock: this.#clock })
     const state = this.#state

@@ -98,7 +98,7 @@ const AILMENTS: readonly (readonly [string, Partial<Probes>, string, Finding['ve
   ['no control groups', { limitsNotEnforced: () => 'read-only file system' }, 'limits', 'warning'],
   ['half of them', { limitsNotEnforced: (limit) => (limit === 'cpu' ? 'no' : undefined) }, 'limits', 'warning'],
   ['few open files', { openFilesMax: () => 1_024 }, 'open files', 'warning'],
-  ['very few open files', { openFilesMax: () => 256 }, 'open files', 'problem'],
+  ['very few open files', { openFilesMax: () => 255 }, 'open files', 'problem'],
   ['no place for sockets', { tryRuntimeDirectory: throws('TF_SOCKET_UNUSABLE') }, 'sockets', 'problem'],
   ['Latin-1', { environment: { ...environment, LC_ALL: 'de_DE.ISO-8859-1' } }, 'locale', 'warning'],
   ['a full disk', { diskFreeBytes: async () => 1024 ** 2 }, 'disk', 'problem'],

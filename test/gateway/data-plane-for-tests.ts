@@ -49,7 +49,7 @@ export async function startDataPlane(
   const clock = systemClock
   const proxy = createProxy({ clock, random: seededRandom(1) })
   const open = (entrance: 'public' | 'internal') =>
-    openListener({ host: '127.0.0.1', port: 0, clock, handlers: proxy.entrance(entrance) })
+    openListener({ host: '127.0.0.1', port: 0, clock, handlers: proxy.entrance(entrance), connectionsMax: 10_000 })
   const [outside, inside] = await Promise.all([open('public'), open('internal')])
   let version = 0
   const configure = (services: GatewayConfig['services']): void => {

@@ -1,12 +1,12 @@
 import type { Check } from '../check.ts'
 import { check } from '../check.ts'
+import { OPEN_FILES_MIN } from '../../core/open-files.ts'
 import { formatSize } from '../../core/size.ts'
 
 const NODE_MIN = [22, 19] as const
 const MEMORY_GOOD_BYTES = 1024 ** 3
 const MEMORY_MIN_BYTES = 256 * 1024 ** 2
 const FILES_GOOD = 4_096
-const FILES_MIN = 512
 
 /** What has to be true of any machine. */
 export const MACHINE_CHECKS: readonly Check[] = [
@@ -92,7 +92,7 @@ export const MACHINE_CHECKS: readonly Check[] = [
       const found = `${count} at most`
       if (count >= FILES_GOOD) return { verdict: 'ok', found }
       return {
-        verdict: count >= FILES_MIN ? 'warning' : 'problem',
+        verdict: count >= OPEN_FILES_MIN ? 'warning' : 'problem',
         found,
         todo: `raise the limit: ulimit -n ${FILES_GOOD}`,
       }
