@@ -85,7 +85,7 @@ function resolveService(name: string, service: ReadService, directory: string): 
     startTimeoutMs: service.startTimeout ?? DEFAULT_START_TIMEOUT_MS,
     stopTimeoutMs: service.stopTimeout ?? DEFAULT_STOP_TIMEOUT_MS,
     requestTimeoutMs: service.timeout ?? DEFAULT_REQUEST_TIMEOUT_MS,
-    traffic: resolveTraffic(service.traffic),
+    traffic: resolveTraffic(service.traffic, service.health),
   }
 }
 

@@ -7,6 +7,31 @@ export interface ResolvedTraffic {
   readonly inFlight: { readonly soft: number; readonly hard: number }
   /** `timeoutMs` undefined: a request waits as long as the service may take. */
   readonly queue: { readonly length: number; readonly timeoutMs: number | undefined }
+  /** The gateway's own health checks; undefined: it makes none. */
+  readonly probe: ResolvedProbe | undefined
+  /** When an instance that answers badly gets nothing for a while; undefined: never. */
+  readonly ejection: ResolvedEjection | undefined
+  /** With a smaller share of instances that are well, all get requests. */
+  readonly panicBelow: number
+}
+
+export interface ResolvedProbe {
+  readonly path: string
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** So many in a row take an instance out. */
+  readonly failures: number
+  /** So many in a row bring it back. */
+  readonly successes: number
+}
+
+export interface ResolvedEjection {
+  /** So many failures in a row eject an instance. */
+  readonly after: number
+  /** How long for, times the ejections in a row. */
+  readonly forMs: number
+  /** Share of the instances that may be out at the same time; one always may. */
+  readonly atMost: number
 }
 
 export type ResolvedBalance =
@@ -27,4 +52,7 @@ export const DEFAULT_TRAFFIC: ResolvedTraffic = {
   slowStartMs: 0,
   inFlight: { soft: 128, hard: 128 },
   queue: { length: 1_024, timeoutMs: undefined },
+  probe: undefined,
+  ejection: { after: 5, forMs: 30_000, atMost: 0.1 },
+  panicBelow: 0.5,
 }

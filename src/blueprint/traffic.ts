@@ -51,6 +51,56 @@ export interface Queue {
   timeout?: Duration
 }
 
+/** The gateway's own health checks of every instance, on the service's `health` path. */
+export interface Probe {
+  /**
+   * How often an instance is asked.
+   * @default '5s'
+   * @example interval: '2s'
+   */
+  interval?: Duration
+  /**
+   * An answer that takes longer is a failure.
+   * @default '1s'
+   * @example timeout: '500ms'
+   */
+  timeout?: Duration
+  /**
+   * So many failures in a row take an instance out.
+   * @default 3
+   * @example failures: 2
+   */
+  failures?: number
+  /**
+   * So many successes in a row bring it back.
+   * @default 2
+   * @example successes: 1
+   */
+  successes?: number
+}
+
+/** When an instance that answers badly gets no requests for a while. */
+export interface Ejection {
+  /**
+   * So many failures in a row: answers with 5xx, broken or refused connections, answers that do not begin in time.
+   * @default 5
+   * @example after: 10
+   */
+  after?: number
+  /**
+   * How long it gets no requests, times the ejections in a row; not longer than five minutes, or than this.
+   * @default '30s'
+   * @example for: '10s'
+   */
+  for?: Duration
+  /**
+   * Share of the instances that may be out at the same time; one always may.
+   * @default 0.1
+   * @example atMost: 0.3
+   */
+  atMost?: number
+}
+
 /** How the gateway treats the requests of a service. All of it can be changed while the system runs. */
 export interface Traffic {
   /**
@@ -77,4 +127,22 @@ export interface Traffic {
    * @example queue: { length: 100, timeout: '1s' }
    */
   queue?: Queue
+  /**
+   * Health checks by the gateway itself; it goes on with them when the control plane, which makes some anyway, does not run.
+   * @default none
+   * @example probe: { interval: '2s' }
+   */
+  probe?: Probe
+  /**
+   * When an instance that answers badly gets no requests for a while.
+   * @default { after: 5, for: '30s', atMost: 0.1 }
+   * @example ejection: { after: 10, for: '10s' }
+   */
+  ejection?: Ejection | 'off'
+  /**
+   * With a smaller share of instances that are well, all get requests: a few could not bear what all were made for.
+   * @default 0.5
+   * @example panicBelow: 0.3
+   */
+  panicBelow?: number
 }

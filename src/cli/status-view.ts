@@ -2,6 +2,9 @@ import type { InstanceStatus, ServiceStatus, SystemSnapshot } from '../control/s
 import { formatTable } from '../core/table.ts'
 import type { Terminal } from './terminal.ts'
 
+/** Instances that get no requests and are named; of more there is only the number. */
+const UNWELL_SHOWN = 3
+
 /** What a person sees of a running system: where it is, what runs, what is not well. */
 export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): string {
   const databases = Object.values(snapshot.databases).map(({ name, state, version, nodes, reason }) => [
@@ -23,7 +26,7 @@ export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): 
     'gateway',
     paintState(snapshot.gateway.state, style),
     snapshot.gateway.url === undefined ? '' : `:${new URL(snapshot.gateway.url).port}`,
-    '',
+    gatewayNote(snapshot.gateway),
   ]
   const heading = ['name', 'kind', 'state', 'ports', ''].map((text) => style('dim', text))
   return [
@@ -51,6 +54,17 @@ function serviceState({ instances, desired }: ServiceStatus): string {
   ]
   const worst = order.find((state) => instances.some((instance) => instance.state === state))
   return worst ?? (instances.length >= desired ? 'ready' : 'starting')
+}
+
+/** Who gets no requests and why; of many, the first ones. */
+function gatewayNote({ unwell = [] }: SystemSnapshot['gateway']): string {
+  const texts = unwell
+    .slice(0, UNWELL_SHOWN)
+    .map(({ instance, reason, isServedNonetheless }) =>
+      isServedNonetheless ? `${instance} unwell but needed (${reason})` : `nothing goes to ${instance} (${reason})`,
+    )
+  const rest = unwell.length - texts.length
+  return [...texts, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ')
 }
 
 function serviceNote({ instances, desired }: ServiceStatus): string {

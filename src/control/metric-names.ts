@@ -243,6 +243,25 @@ export const METRICS = {
     labels: ['service'],
     meaning: 'Requests whose client left before the last byte of the answer.',
   },
+  'tenfold.gateway.ejections': {
+    kind: 'counter',
+    unit: '{ejection}',
+    labels: ['service', 'instance', 'reason'],
+    meaning:
+      'Times that an instance was left without requests; `reason` is consecutive_failures, success_rate or probe.',
+  },
+  'tenfold.gateway.instances.out': {
+    kind: 'gauge',
+    unit: '{instance}',
+    labels: ['service'],
+    meaning: 'Instances that the gateway holds to be unwell, by their answers or by its probes.',
+  },
+  'tenfold.gateway.panic': {
+    kind: 'gauge',
+    unit: '1',
+    labels: ['service'],
+    meaning: '1 while so many instances are unwell that all get requests again, else 0.',
+  },
   'tenfold.gateway.queue.length': {
     kind: 'gauge',
     unit: '{request}',

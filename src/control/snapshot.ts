@@ -46,6 +46,18 @@ export interface GatewayStatus {
   readonly url?: string
   /** Base URL of the listener for calls between services. */
   readonly internalUrl?: string
+  /** Instances that the gateway sends nothing to, though they are ready; absent when there are none. */
+  readonly unwell?: readonly UnwellInstance[]
+}
+
+/** An instance that answers badly, as the gateway sees it. */
+export interface UnwellInstance {
+  readonly service: string
+  readonly instance: string
+  /** For people: `5 failures in a row: out for 30 s`. */
+  readonly reason: string
+  /** So many are unwell that all get requests again. */
+  readonly isServedNonetheless: boolean
 }
 
 export interface ServiceStatus {

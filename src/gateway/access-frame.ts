@@ -19,7 +19,7 @@ export function accessFrame(source: AccessSource, atEpochMs: number): MetricFram
   return { atEpochMs, source: 'gateway', samples }
 }
 
-function samplesOf({ name: service, metrics, endpoints }: ServiceUpstreams): MetricSample[] {
+function samplesOf({ name: service, metrics, endpoints, health }: ServiceUpstreams): MetricSample[] {
   const samples: MetricSample[] = [
     value('http.server.active_requests', metrics.inFlight, { service }),
     value('tenfold.gateway.queue.length', metrics.queued, { service }),
@@ -27,7 +27,12 @@ function samplesOf({ name: service, metrics, endpoints }: ServiceUpstreams): Met
     value('tenfold.gateway.retries', metrics.retries, { service }),
     value('tenfold.gateway.retries.refused', metrics.retriesRefused, { service }),
     value('tenfold.gateway.aborted', metrics.aborted, { service }),
+    value('tenfold.gateway.instances.out', health.out.length, { service }),
+    value('tenfold.gateway.panic', health.isPanic ? 1 : 0, { service }),
   ]
+  for (const { instance, reason, count } of metrics.outs.values()) {
+    samples.push(value('tenfold.gateway.ejections', count, { service, instance, reason }))
+  }
   for (const { id: instance, inFlight } of endpoints) {
     samples.push(value('http.server.active_requests', inFlight, { service, instance }))
   }

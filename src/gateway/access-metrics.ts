@@ -1,5 +1,6 @@
 import type { Histogram } from '../core/histogram.ts'
 import { createHistogram } from '../core/histogram.ts'
+import type { OutReason } from './service-health.ts'
 
 /** What is counted for one service. Counting is an addition or two for a request; frames are made once a second. */
 export interface ServiceMetrics {
@@ -19,6 +20,9 @@ export interface ServiceMetrics {
    * 299. Its count is the number of requests.
    */
   readonly latencyUs: readonly (Histogram | undefined)[]
+  /** Instances that went out, by id and reason. */
+  readonly outs: Map<string, { instance: string; reason: OutReason; count: number }>
+  countOut(instance: string, reason: OutReason): void
   /** One request has been answered to the last byte. */
   record(status: number, latencyMs: number): void
   /** Forgets what was added; levels stay. */
@@ -35,6 +39,13 @@ export function createServiceMetrics(): ServiceMetrics {
     upstreamFailures: 0,
     aborted: 0,
     latencyUs,
+    outs: new Map(),
+    countOut(instance, reason) {
+      const key = `${instance} ${reason}`
+      const known = this.outs.get(key)
+      if (known === undefined) this.outs.set(key, { instance, reason, count: 1 })
+      else known.count += 1
+    },
     record(status, latencyMs) {
       const histogram = (latencyUs[(status / 100) | 0] ??= createHistogram())
       histogram.record(Math.round(latencyMs * 1_000))
@@ -44,6 +55,7 @@ export function createServiceMetrics(): ServiceMetrics {
       this.retriesRefused = 0
       this.upstreamFailures = 0
       this.aborted = 0
+      this.outs.clear()
       for (const histogram of latencyUs) histogram?.reset()
     },
   }

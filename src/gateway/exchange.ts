@@ -161,7 +161,11 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
       return
     }
     const nowMs = this.#context.clock.nowMs()
-    this.#upstream?.observe(nowMs - this.#sentMs)
+    const upstream = this.#upstream
+    if (upstream !== undefined) {
+      upstream.observe(nowMs - this.#sentMs)
+      this.#input.service.report(upstream, status >= 500)
+    }
     if (this.#context.isStopping) response.shouldKeepAlive = false
     const length = Number(headers['content-length'])
     if (length <= WHOLE_BODY_MAX) this.#bodyLength = length
@@ -211,6 +215,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     if (failedIn === 'connecting') upstream?.penalise()
     service.metrics.upstreamFailures += 1
     if (failedIn === 'answering') {
+      if (upstream !== undefined) service.report(upstream, true)
       // Half an answer must never look like a whole one, not even to a client that reads until the end.
       request.socket.resetAndDestroy()
       return
@@ -223,6 +228,8 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
       method: request.method as string,
       error,
     })
+    // One that was closed as idle the moment it was used says nothing about its instance.
+    if (upstream !== undefined && (failedIn === 'connecting' || !isSafe)) service.report(upstream, true)
     const isRetry = isSafe && !this.#isRetried && service.retryBudget.take(this.#context.clock.nowMs())
     if (isRetry) {
       this.#isRetried = true
@@ -251,7 +258,11 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
       this.#failDeadline()
     } else {
       service.metrics.upstreamFailures += 1
-      this.#upstream?.observe(this.#context.clock.nowMs() - this.#sentMs)
+      const upstream = this.#upstream
+      if (upstream !== undefined) {
+        upstream.observe(this.#context.clock.nowMs() - this.#sentMs)
+        service.report(upstream, true)
+      }
       this.#fail(504, 'upstream_timeout', `expected ${service.name} to begin its answer in time, got nothing`)
     }
     this.#abandon('the deadline has passed')

@@ -9,7 +9,7 @@ import { messageOf, TenfoldError } from '../core/errors.ts'
 import type { ExitStatus, Subprocess, Subprocesses, SubprocessOptions } from '../core/subprocess.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Span } from '../control/span.ts'
-import type { GatewayStatus } from '../control/snapshot.ts'
+import type { GatewayStatus, UnwellInstance } from '../control/snapshot.ts'
 import type { GatewayClient } from './gateway-client.ts'
 import { createGatewayClient } from './gateway-client.ts'
 import type { Endpoint, GatewayConfig, GatewayRoute, GatewayService } from './gateway-config.ts'
@@ -17,6 +17,7 @@ import type { GatewayOptions } from './gateway-options.ts'
 import { EXIT_PORT_FORBIDDEN, EXIT_PORT_TAKEN, GATEWAY_OPTIONS_VARIABLE } from './gateway-options.ts'
 import type { GatewayState } from './gateway-state.ts'
 import { portForbidden, portTaken } from './port-errors.ts'
+import { watchHealth } from './watch-health.ts'
 
 /** @see createGateway */
 export interface GatewayComponentOptions {
@@ -106,6 +107,8 @@ class SupervisedGateway implements Gateway {
   #child: Subprocess | undefined
   #life: AbortController | undefined
   #supervision: Promise<void> = Promise.resolve()
+  #watch: Promise<void> = Promise.resolve()
+  #unwell: readonly UnwellInstance[] = []
 
   constructor(options: GatewayComponentOptions) {
     this.#options = options
@@ -123,6 +126,15 @@ class SupervisedGateway implements Gateway {
       (child) => this.#supervise(child, life.signal),
       () => undefined,
     )
+    this.#watch = watchHealth({
+      state: () => this.#client.state(),
+      clock: this.#options.clock,
+      signal: life.signal,
+      onChange: (unwell) => {
+        this.#unwell = unwell
+        if (this.#child !== undefined) this.#tell('running')
+      },
+    })
     try {
       await starting
     } catch (error) {
@@ -137,6 +149,8 @@ class SupervisedGateway implements Gateway {
     this.#life.abort()
     await this.#child?.stop(deadlineMs)
     await this.#supervision
+    await this.#watch
+    this.#unwell = []
     this.#child = undefined
     this.#tell('stopped')
   }
@@ -352,7 +366,12 @@ class SupervisedGateway implements Gateway {
 
   #tell(state: GatewayStatus['state']): void {
     const pid = this.#child?.identity.pid
-    this.#options.onState?.({ state, ...(pid === undefined ? {} : { pid }), ...this.#listening })
+    this.#options.onState?.({
+      state,
+      ...(pid === undefined ? {} : { pid }),
+      ...this.#listening,
+      ...(this.#unwell.length === 0 ? {} : { unwell: this.#unwell }),
+    })
   }
 
   #notify(level: 'warning' | 'error', message: string, hint?: string): void {

@@ -23,6 +23,7 @@ try {
   const server = createGatewayServer({
     ...options,
     clock: systemClock,
+    log: (message) => log('info', message),
     onProblem: (message) => log('warning', message),
   })
   const leave = (): void => {

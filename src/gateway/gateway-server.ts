@@ -35,6 +35,8 @@ export interface GatewayServerOptions extends GatewayOptions {
   readonly openFilesMax?: number | undefined
   /** Gets what a person should know, for the log. */
   readonly onProblem?: (message: string) => void
+  /** Gets what somebody who reads the log wants to know. */
+  readonly log?: (message: string) => void
 }
 
 /**
@@ -65,7 +67,7 @@ class HttpGatewayServer implements GatewayServer {
 
   async start(signal?: AbortSignal): Promise<void> {
     const { clock, host, port, isPortGiven, internalPort, adminSocketPath } = this.#options
-    const proxy = createProxy({ clock, random: seededRandom(freshSeed()) })
+    const proxy = createProxy({ clock, random: seededRandom(freshSeed()), log: this.#options.log })
     const feed = createFrameFeed(clock, proxy)
     const run: Run = {
       proxy,

@@ -19,6 +19,10 @@ export interface GatewayServiceState {
   readonly inFlight: number
   /** Requests that wait for an instance. */
   readonly queued: number
+  /** Instances that get no requests, and why. */
+  readonly out: readonly { readonly id: string; readonly reason: string }[]
+  /** So many are out that all get requests again. */
+  readonly isPanic: boolean
   readonly endpoints: readonly { readonly id: string; readonly inFlight: number; readonly latencyMs: number }[]
 }
 
@@ -36,11 +40,13 @@ export function gatewayState(
     url: publicPort === undefined ? '' : `http://${reachableHost(host)}:${publicPort}`,
     internalUrl: internalPort === undefined ? '' : `http://127.0.0.1:${internalPort}`,
     services: Object.fromEntries(
-      [...(proxy?.services ?? [])].map(([name, { metrics, endpoints }]) => [
+      [...(proxy?.services ?? [])].map(([name, { metrics, endpoints, health }]) => [
         name,
         {
           inFlight: metrics.inFlight,
           queued: metrics.queued,
+          out: health.out.map(({ instance, detail }) => ({ id: instance.id, reason: detail })),
+          isPanic: health.isPanic,
           endpoints: endpoints.map((upstream) => ({
             id: upstream.id,
             inFlight: upstream.inFlight,

@@ -1,4 +1,10 @@
-import type { ResolvedBalance, ResolvedBalanceKey, ResolvedTraffic } from '../blueprint/resolved-traffic.ts'
+import type {
+  ResolvedBalance,
+  ResolvedBalanceKey,
+  ResolvedEjection,
+  ResolvedProbe,
+  ResolvedTraffic,
+} from '../blueprint/resolved-traffic.ts'
 import { IN_FLIGHT_MAX, QUEUE_LENGTH_MAX } from '../blueprint/resolved-traffic.ts'
 import { invalid, number, record, text } from './json-checks.ts'
 
@@ -23,6 +29,29 @@ export function parseTraffic(value: unknown, path: string): ResolvedTraffic {
       timeoutMs:
         queue['timeoutMs'] === undefined ? undefined : number(queue['timeoutMs'], `${path}.queue.timeoutMs`, 1, DAY_MS),
     },
+    probe: traffic['probe'] === undefined ? undefined : parseProbe(traffic['probe'], `${path}.probe`),
+    ejection: traffic['ejection'] === undefined ? undefined : parseEjection(traffic['ejection'], `${path}.ejection`),
+    panicBelow: number(traffic['panicBelow'], `${path}.panicBelow`, 0, 1),
+  }
+}
+
+function parseProbe(value: unknown, path: string): ResolvedProbe {
+  const probe = record(value, path)
+  return {
+    path: text(probe['path'], `${path}.path`),
+    intervalMs: number(probe['intervalMs'], `${path}.intervalMs`, 1, DAY_MS),
+    timeoutMs: number(probe['timeoutMs'], `${path}.timeoutMs`, 1, DAY_MS),
+    failures: number(probe['failures'], `${path}.failures`, 1, 1_000),
+    successes: number(probe['successes'], `${path}.successes`, 1, 1_000),
+  }
+}
+
+function parseEjection(value: unknown, path: string): ResolvedEjection {
+  const ejection = record(value, path)
+  return {
+    after: number(ejection['after'], `${path}.after`, 1, 1_000),
+    forMs: number(ejection['forMs'], `${path}.forMs`, 1, DAY_MS),
+    atMost: number(ejection['atMost'], `${path}.atMost`, 0, 1),
   }
 }
 

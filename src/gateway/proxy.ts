@@ -14,6 +14,8 @@ import type { GatewayConfig } from './gateway-config.ts'
 import type { GatewayError, GatewayErrorCode } from './gateway-response.ts'
 import { answerError, rawError } from './gateway-response.ts'
 import type { ListenerHandlers } from './listener.ts'
+import type { ProbeInstance } from './probe-instance.ts'
+import { createProbe } from './probe-instance.ts'
 import type { ForwardedHead } from './request-headers.ts'
 import { forwardHead, isRefused, originForm } from './request-headers.ts'
 import { normalisePath } from './request-path.ts'
@@ -21,6 +23,7 @@ import type { Router } from './router.ts'
 import { createRouter, routeInternally } from './router.ts'
 import type { ServiceUpstreams } from './service-upstreams.ts'
 import { createServiceUpstreams } from './service-upstreams.ts'
+import type { HealthChange } from './service-health.ts'
 import type { SpanFeed } from './span-feed.ts'
 import { createSpanFeed } from './span-feed.ts'
 import type { StaticServices } from './static-services.ts'
@@ -28,6 +31,7 @@ import { createStaticServices } from './static-services.ts'
 import type { TraceSampler } from './trace-sampler.ts'
 import { createTraceSampler } from './trace-sampler.ts'
 import { startUpgrade } from './upgrade.ts'
+import type { Upstream } from './upstream.ts'
 
 /** Which listener a request came in on. */
 export type Entrance = 'public' | 'internal'
@@ -54,8 +58,16 @@ export interface Proxy extends AccessSource {
   destroy(): Promise<void>
 }
 
-export function createProxy(options: { clock: Clock; random: Random }): Proxy {
-  return new BalancingProxy(options.clock, options.random)
+/** @see createProxy */
+export interface ProxyOptions {
+  readonly clock: Clock
+  readonly random: Random
+  /** What somebody who reads the gateway's log wants to know. @default nothing is told */
+  readonly log?: ((message: string) => void) | undefined
+}
+
+export function createProxy(options: ProxyOptions): Proxy {
+  return new BalancingProxy(options)
 }
 
 interface Place {
@@ -74,12 +86,16 @@ class BalancingProxy implements Proxy {
   readonly #context: ExchangeContext
   readonly #clock: Clock
   readonly #random: Random
+  readonly #log: (message: string) => void
+  readonly #probe: ProbeInstance
   readonly #stopSweeping: () => void
   readonly #statics: StaticServices
   config: GatewayConfig = { version: 0, routes: [], services: {} }
   #routePublic: Router = () => undefined
 
-  constructor(clock: Clock, random: Random) {
+  constructor({ clock, random, log = () => undefined }: ProxyOptions) {
+    this.#log = log
+    this.#probe = createProbe(clock)
     this.#clock = clock
     this.#random = random
     this.#statics = createStaticServices(clock)
@@ -203,7 +219,13 @@ class BalancingProxy implements Proxy {
     const known = this.services.get(name)
     if (known !== undefined) return known
     const random = this.#random.fork(name)
-    const service = createServiceUpstreams(name, { clock: this.#clock, random, metrics: createServiceMetrics() })
+    const service = createServiceUpstreams(name, {
+      clock: this.#clock,
+      random,
+      metrics: createServiceMetrics(),
+      probe: this.#probe,
+      onHealth: (change) => this.#log(healthMessage(name, change)),
+    })
     this.services.set(name, service)
     return service
   }
@@ -217,6 +239,19 @@ class BalancingProxy implements Proxy {
     this.#context.idleDeadlines.sweep(nowMs)
     this.#context.callerDeadlines.sweep(nowMs)
     for (const service of this.services.values()) service.sweep(nowMs)
+  }
+}
+
+function healthMessage(service: string, change: HealthChange<Upstream>): string {
+  switch (change.kind) {
+    case 'out':
+      return `${change.instance.id} gets no requests: ${change.detail}`
+    case 'back':
+      return `${change.instance.id} gets requests again`
+    case 'panic':
+      return change.isPanic
+        ? `all instances of ${service} get requests, since only ${change.detail}`
+        : `instances of ${service} that are unwell get none again, since ${change.detail}`
   }
 }
 

@@ -13,6 +13,11 @@ import { createDeadlineList } from './deadline-list.ts'
 import type { ServiceMetrics } from './access-metrics.ts'
 import type { RetryBudget } from './retry-budget.ts'
 import { createRetryBudget } from './retry-budget.ts'
+import type { ProbeInstance } from './probe-instance.ts'
+import type { Prober } from './prober.ts'
+import { createProber } from './prober.ts'
+import type { HealthChange, ServiceHealth } from './service-health.ts'
+import { createServiceHealth } from './service-health.ts'
 import { slowStartShare } from './slow-start.ts'
 import type { Room, Upstream } from './upstream.ts'
 import { createUpstream } from './upstream.ts'
@@ -30,10 +35,14 @@ export interface ServiceUpstreams {
   /** How to find what a ring hash goes by; undefined with other balancers. */
   readonly keyOf: BalanceKeyOf | undefined
   readonly endpoints: readonly Upstream[]
+  /** Which of them get requests. */
+  readonly health: Omit<ServiceHealth<Upstream>, 'configure' | 'report' | 'probed' | 'sweep'>
   /** Takes over what the control plane says; an instance that stays keeps its connections and its memory. */
   configure(service: GatewayService): void
   /** An instance with a place taken in it, or undefined: all are full, or there are none. */
   take(avoid?: Upstream, key?: number): Upstream | undefined
+  /** An attempt has been answered, or has failed by no fault of the client's: it counts for the instance's health. */
+  report(upstream: Upstream, isFailure: boolean): void
   /** Gives a place back, to the request that has waited longest. */
   giveBack(upstream: Upstream): void
   /** False when the queue is full. */
@@ -46,10 +55,17 @@ export interface ServiceUpstreams {
   destroy(): Promise<void>
 }
 
-export function createServiceUpstreams(
-  name: string,
-  options: { clock: Clock; random: Random; metrics: ServiceMetrics },
-): ServiceUpstreams {
+/** @see createServiceUpstreams */
+export interface ServiceUpstreamsOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly metrics: ServiceMetrics
+  readonly probe: ProbeInstance
+  /** Called when an instance goes out or comes back. */
+  readonly onHealth?: ((change: HealthChange<Upstream>) => void) | undefined
+}
+
+export function createServiceUpstreams(name: string, options: ServiceUpstreamsOptions): ServiceUpstreams {
   return new BalancedService(name, options)
 }
 
@@ -60,6 +76,8 @@ class BalancedService implements ServiceUpstreams {
   readonly retryBudget: RetryBudget = createRetryBudget()
   readonly #clock: Clock
   readonly #random: Random
+  readonly health: ServiceHealth<Upstream>
+  readonly #prober: Prober<Upstream>
   readonly #queue: WaitingQueue = createWaitingQueue()
   readonly #room: Room = { inFlightMax: 0 }
   /** New instances and since when they are here. */
@@ -70,12 +88,26 @@ class BalancedService implements ServiceUpstreams {
   #balancer: Balancer
   keyOf: BalanceKeyOf | undefined
 
-  constructor(name: string, options: { clock: Clock; random: Random; metrics: ServiceMetrics }) {
+  constructor(name: string, options: ServiceUpstreamsOptions) {
+    const { clock, random, probe } = options
     this.name = name
     this.metrics = options.metrics
     this.#clock = options.clock
     this.#random = options.random
     this.#balancer = createBalancer(this.#traffic.balance, options.random)
+    this.health = createServiceHealth({
+      random: random.fork('health'),
+      onChange: (change) => {
+        this.#onHealth(change)
+        options.onHealth?.(change)
+      },
+    })
+    this.#prober = createProber({
+      clock,
+      random: random.fork('probes'),
+      probe,
+      onProbed: (upstream, failure) => this.health.probed(upstream, failure),
+    })
   }
 
   get isEmpty(): boolean {
@@ -109,6 +141,8 @@ class BalancedService implements ServiceUpstreams {
       if (upstream.inFlight > 0) this.#retired.add(upstream)
     }
     this.#warm(nowMs)
+    this.health.configure(this.#listed, this.#traffic)
+    this.#prober.configure(this.#listed, this.#traffic.probe)
     this.#serveQueue()
   }
 
@@ -118,13 +152,17 @@ class BalancedService implements ServiceUpstreams {
     let upstream: Upstream | undefined
     if (soft < hard) {
       this.#room.inFlightMax = soft
-      upstream = this.#balancer.pick(this.#listed, nowMs, avoid, key)
+      upstream = this.#balancer.pick(this.health.available, nowMs, avoid, key)
       this.#room.inFlightMax = hard
       if (upstream === avoid) upstream = undefined
     }
-    upstream ??= this.#balancer.pick(this.#listed, nowMs, avoid, key)
+    upstream ??= this.#balancer.pick(this.health.available, nowMs, avoid, key)
     upstream?.enter()
     return upstream
+  }
+
+  report(upstream: Upstream, isFailure: boolean): void {
+    this.health.report(upstream, isFailure, isFailure ? this.#clock.nowMs() : 0)
   }
 
   giveBack(upstream: Upstream): void {
@@ -151,6 +189,7 @@ class BalancedService implements ServiceUpstreams {
       this.metrics.queued = this.#queue.length
     }
     if (this.#warming.size > 0) this.#warm(nowMs)
+    this.health.sweep(nowMs)
   }
 
   find(id: string): readonly Upstream[] {
@@ -158,6 +197,7 @@ class BalancedService implements ServiceUpstreams {
   }
 
   async destroy(): Promise<void> {
+    this.#prober.stop()
     await Promise.all([...this.#listed, ...this.#retired].map((upstream) => upstream.destroy()))
   }
 
@@ -180,6 +220,16 @@ class BalancedService implements ServiceUpstreams {
     this.#room.inFlightMax = traffic.inFlight.hard
     this.#queue.lengthMax = traffic.queue.length
     this.#queue.timeoutMs = traffic.queue.timeoutMs ?? Infinity
+  }
+
+  #onHealth(change: HealthChange<Upstream>): void {
+    if (change.kind === 'out') this.metrics.countOut(change.instance.id, change.reason)
+    if (change.kind === 'back' && change.reason === 'probe' && this.#traffic.slowStartMs > 0) {
+      const nowMs = this.#clock.nowMs()
+      this.#warming.set(change.instance, nowMs)
+      this.#warm(nowMs)
+    }
+    if (change.kind !== 'out' && this.#queue.length > 0) this.#serveQueue()
   }
 
   #warm(nowMs: number): void {

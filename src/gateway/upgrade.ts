@@ -82,6 +82,7 @@ class Upgrade implements UpstreamHandler, Deadlined {
 
   onRequestUpgrade(_controller: unknown, status: number, headers: UpstreamHeaders, upstreamSocket: Duplex): void {
     const { socket, firstBytes, upgraded } = this.#input
+    if (this.#upstream !== undefined) this.#input.service.report(this.#upstream, false)
     this.#writeHead(status, headers, 'connection: upgrade\r\nupgrade: websocket\r\n')
     this.#giveBack()
     upgraded.add(socket)
@@ -99,6 +100,7 @@ class Upgrade implements UpstreamHandler, Deadlined {
   /** Any status but 101: an ordinary answer, the last one on this connection. */
   onResponseStart(_controller: unknown, status: number, headers: UpstreamHeaders): void {
     if (status < 200) return
+    if (this.#upstream !== undefined) this.#input.service.report(this.#upstream, status >= 500)
     this.list?.cancel(this)
     this.#writeHead(status, headers, 'connection: close\r\n')
   }
@@ -121,6 +123,7 @@ class Upgrade implements UpstreamHandler, Deadlined {
     else if (!socket.destroyed) {
       if (this.#controller === undefined) this.#upstream?.penalise()
       service.metrics.upstreamFailures += 1
+      if (this.#upstream !== undefined) service.report(this.#upstream, true)
       this.#fail(502, 'upstream_failed', `expected an answer from ${service.name}, got a broken connection`)
     }
     this.#giveBack()
@@ -129,6 +132,7 @@ class Upgrade implements UpstreamHandler, Deadlined {
   onDeadline(): void {
     const { service } = this.#input
     service.metrics.upstreamFailures += 1
+    if (this.#upstream !== undefined) service.report(this.#upstream, true)
     this.#fail(504, 'upstream_timeout', `expected ${service.name} to answer in time, got nothing`)
     this.#controller?.abort(new Error('the deadline has passed'))
   }

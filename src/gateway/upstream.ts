@@ -4,6 +4,7 @@ import { IN_FLIGHT_MAX } from '../blueprint/resolved-traffic.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Candidate } from './balancer.ts'
 import type { Endpoint } from './gateway-config.ts'
+import type { Outcomes } from './outlier-detection.ts'
 import { createPeakEwma } from './peak-ewma.ts'
 
 /** An instance that could not be reached counts as this slow for a while, or its quick failures would attract everything. */
@@ -33,6 +34,7 @@ export interface Room {
 export interface Upstream extends Candidate {
   readonly id: string
   readonly endpoint: Endpoint
+  readonly outcomes: Outcomes
   /** Takes a place; `leave` gives it back. */
   enter(): void
   leave(): void
@@ -63,6 +65,7 @@ class PooledUpstream implements Upstream {
   readonly endpoint: Endpoint
   weight: number
   inFlight = 0
+  readonly outcomes: Outcomes = { requests: 0, failures: 0, consecutive: 0 }
   readonly #pool: Pool
   readonly #clock: Clock
   readonly #room: Room

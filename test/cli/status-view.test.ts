@@ -60,3 +60,20 @@ test('says what is wrong with an instance that is ready, and why one was started
     `  api      service  ready    :4001  1 of 1 instance ready, 2 restarts: ${reason}`,
   )
 })
+
+test('names the instances that the gateway sends nothing to, and of many the first ones', () => {
+  const unwell = ['api-1', 'api-2', 'api-3', 'api-4'].map((instance, i) => ({
+    service: 'api',
+    instance,
+    reason: '5 failures in a row: out for 30 s',
+    isServedNonetheless: i === 1,
+  }))
+  const view = (count: number): string =>
+    statusView(
+      { ...snapshot, gateway: { ...snapshot.gateway, unwell: unwell.slice(0, count) } },
+      (_style, text) => text,
+    ).split('\n')[2]!
+  expect(view(1)).toMatch(/ nothing goes to api-1 \(5 failures in a row: out for 30 s\)$/)
+  expect(view(2)).toMatch(/, api-2 unwell but needed \(5 failures in a row: out for 30 s\)$/)
+  expect(view(4)).toMatch(/, and 1 more$/)
+})

@@ -13,6 +13,8 @@ it.each<Partial<ResolvedTraffic>>([
   { balance: { by: 'ring-hash', key: { header: 'x-user' } } },
   { balance: { by: 'ring-hash', key: { cookie: 'session' } } },
   { slowStartMs: 30_000, inFlight: { soft: 1, hard: 1_024 }, queue: { length: 0, timeoutMs: 5 } },
+  { ejection: undefined, panicBelow: 0 },
+  { probe: { path: '/healthz', intervalMs: 1_000, timeoutMs: 500, failures: 3, successes: 2 } },
 ])('is what was sent: %j', (traffic) => {
   expect(parseTraffic(overTheSocket({ ...DEFAULT_TRAFFIC, ...traffic }), 'traffic')).toEqual({
     ...DEFAULT_TRAFFIC,
@@ -29,6 +31,9 @@ it.each([
   ['traffic.inFlight.soft', { ...DEFAULT_TRAFFIC, inFlight: { soft: 3, hard: 2 } }],
   ['traffic.inFlight.hard', { ...DEFAULT_TRAFFIC, inFlight: { soft: 1, hard: 5_000 } }],
   ['traffic.queue.length', { ...DEFAULT_TRAFFIC, queue: { length: -1 } }],
+  ['traffic.probe.path', { ...DEFAULT_TRAFFIC, probe: { intervalMs: 5 } }],
+  ['traffic.ejection.atMost', { ...DEFAULT_TRAFFIC, ejection: { after: 1, forMs: 1, atMost: 2 } }],
+  ['traffic.panicBelow', { ...DEFAULT_TRAFFIC, panicBelow: 50 }],
   ['traffic.slowStartMs', { ...DEFAULT_TRAFFIC, slowStartMs: '5s' }],
 ])('is refused at %s', (path, value) => {
   expect(() => parseTraffic(overTheSocket(value), 'traffic')).toThrow(

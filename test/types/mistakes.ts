@@ -134,6 +134,8 @@ defineSystem({ name: 'x', services: { web: { ...web, traffic: { balance: { by: '
 // @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, traffic: { balance: { by: 'round-robin', key: 'client' } } } } })
 // @ts-expect-error
+defineSystem({ name: 'x', services: { web: { ...web, traffic: { ejection: { afterr: 1 } } } } })
+// @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, traffic: { inFlight: { softt: 1 } } } } })
 // @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, scale: { metric: 'latency', target: '200ms' } } } })

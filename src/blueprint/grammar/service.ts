@@ -80,6 +80,13 @@ export const service: Reader<ReadService> = (given, place) => {
       .at('timeout')
       .invalid(`expected the service's timeout, ${timeout} ms, or less, got more`, 'lower it, or raise the timeout')
   }
+  if (
+    treated?.probe !== undefined &&
+    read.health === undefined &&
+    (given as { health?: unknown }).health === undefined
+  ) {
+    place.at('traffic').at('probe').invalid("expected a 'health' path to ask for, got none", "add health: '/healthz'")
+  }
   return read
 }
 

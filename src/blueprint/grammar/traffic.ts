@@ -1,11 +1,18 @@
 import { describeValue } from '../describe-value.ts'
 import type { Place } from '../place.ts'
-import type { ResolvedBalance, ResolvedBalanceKey, ResolvedTraffic } from '../resolved-traffic.ts'
+import type {
+  ResolvedBalance,
+  ResolvedBalanceKey,
+  ResolvedEjection,
+  ResolvedProbe,
+  ResolvedTraffic,
+} from '../resolved-traffic.ts'
 import { DEFAULT_TRAFFIC, IN_FLIGHT_MAX, QUEUE_LENGTH_MAX } from '../resolved-traffic.ts'
 import type { Reader } from './reader.ts'
 import { object, oneOf } from './reader.ts'
 import { durationMs, number } from './value.ts'
 
+const count = number({ min: 1, max: 1_000, isInteger: true })
 const places = number({ min: 1, max: IN_FLIGHT_MAX, isInteger: true })
 const balanceOptions = object({
   what: 'balance',
@@ -25,6 +32,12 @@ const options: Reader<ReadTraffic> = object({
       what: 'queue',
       options: { length: number({ min: 0, max: QUEUE_LENGTH_MAX, isInteger: true }), timeout: durationMs },
     }),
+    probe: object({
+      what: 'probe',
+      options: { interval: durationMs, timeout: durationMs, failures: count, successes: count },
+    }),
+    ejection,
+    panicBelow: number({ min: 0, max: 1 }),
   },
 })
 
@@ -33,6 +46,22 @@ export interface ReadTraffic {
   readonly slowStart: number | undefined
   readonly inFlight: { readonly soft: number | undefined; readonly hard: number | undefined } | undefined
   readonly queue: { readonly length: number | undefined; readonly timeout: number | undefined } | undefined
+  readonly probe: ReadProbe | undefined
+  readonly ejection: ReadEjection | 'off' | undefined
+  readonly panicBelow: number | undefined
+}
+
+interface ReadProbe {
+  readonly interval: number | undefined
+  readonly timeout: number | undefined
+  readonly failures: number | undefined
+  readonly successes: number | undefined
+}
+
+interface ReadEjection {
+  readonly after: number | undefined
+  readonly for: number | undefined
+  readonly atMost: number | undefined
 }
 
 /** How the gateway treats the requests of a service, and what can be seen from that alone. */
@@ -53,16 +82,40 @@ export const traffic: Reader<ReadTraffic> = (given, place) => {
   return read
 }
 
-/** Fills every default in. */
-export function resolveTraffic(read: ReadTraffic | undefined): ResolvedTraffic {
+/** Fills every default in; `health` is the service's health path. */
+export function resolveTraffic(read: ReadTraffic | undefined, health: string | undefined): ResolvedTraffic {
   const { hard = DEFAULT_TRAFFIC.inFlight.hard, soft = hard } = read?.inFlight ?? {}
   return {
     balance: read?.balance ?? DEFAULT_TRAFFIC.balance,
     slowStartMs: read?.slowStart ?? DEFAULT_TRAFFIC.slowStartMs,
     inFlight: { soft, hard },
     queue: { length: read?.queue?.length ?? DEFAULT_TRAFFIC.queue.length, timeoutMs: read?.queue?.timeout },
+    probe: read?.probe === undefined || health === undefined ? undefined : resolveProbe(read.probe, health),
+    ejection: read?.ejection === 'off' ? undefined : resolveEjection(read?.ejection),
+    panicBelow: read?.panicBelow ?? DEFAULT_TRAFFIC.panicBelow,
   }
 }
+
+function resolveProbe(read: ReadProbe, path: string): ResolvedProbe {
+  const { interval: intervalMs = 5_000, timeout = 1_000, failures = 3, successes = 2 } = read
+  return { path, intervalMs, timeoutMs: timeout, failures, successes }
+}
+
+function resolveEjection({ after, for: forMs, atMost }: Partial<ReadEjection> = {}): ResolvedEjection {
+  const byDefault = DEFAULT_TRAFFIC.ejection as ResolvedEjection
+  return { after: after ?? byDefault.after, forMs: forMs ?? byDefault.forMs, atMost: atMost ?? byDefault.atMost }
+}
+
+function ejection(given: unknown, place: Place): ReadEjection | 'off' | undefined {
+  if (given === 'off') return given
+  if (typeof given === 'object' && given !== null) return ejectionOptions(given, place)
+  return place.invalid(`expected 'off' or { after, for, atMost }, got ${describeValue(given)}`, "write 'off', or { … }")
+}
+
+const ejectionOptions = object({
+  what: 'ejection',
+  options: { after: count, for: durationMs, atMost: number({ min: 0, max: 1 }) },
+})
 
 function balance(given: unknown, place: Place): ResolvedBalance | undefined {
   if (typeof given === 'string') {
