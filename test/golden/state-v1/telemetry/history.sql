@@ -1,0 +1,49 @@
+PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE series (
+      id integer primary key,
+      source text not null,
+      name text not null,
+      labels text not null,
+      last_at integer not null
+    );
+INSERT INTO series VALUES(1,'gateway','tenfold.gateway.retries','{"service":"web"}',1800000001);
+CREATE TABLE history_1 (at integer primary key, body blob not null);
+INSERT INTO history_1 VALUES(1800000001,X'0402');
+INSERT INTO history_1 VALUES(1800000002,X'0402');
+INSERT INTO history_1 VALUES(1800000003,X'0402');
+INSERT INTO history_1 VALUES(1800000004,X'0402');
+INSERT INTO history_1 VALUES(1800000005,X'0402');
+INSERT INTO history_1 VALUES(1800000006,X'0402');
+INSERT INTO history_1 VALUES(1800000007,X'0402');
+INSERT INTO history_1 VALUES(1800000008,X'0402');
+INSERT INTO history_1 VALUES(1800000009,X'0402');
+INSERT INTO history_1 VALUES(1800000010,X'0402');
+INSERT INTO history_1 VALUES(1800000011,X'0402');
+INSERT INTO history_1 VALUES(1800000012,X'0402');
+INSERT INTO history_1 VALUES(1800000013,X'0402');
+INSERT INTO history_1 VALUES(1800000014,X'0402');
+INSERT INTO history_1 VALUES(1800000015,X'0402');
+INSERT INTO history_1 VALUES(1800000016,X'0402');
+INSERT INTO history_1 VALUES(1800000017,X'0402');
+INSERT INTO history_1 VALUES(1800000018,X'0402');
+INSERT INTO history_1 VALUES(1800000019,X'0402');
+INSERT INTO history_1 VALUES(1800000020,X'0402');
+INSERT INTO history_1 VALUES(1800000021,X'0402');
+INSERT INTO history_1 VALUES(1800000022,X'0402');
+INSERT INTO history_1 VALUES(1800000023,X'0402');
+INSERT INTO history_1 VALUES(1800000024,X'0402');
+INSERT INTO history_1 VALUES(1800000025,X'0402');
+INSERT INTO history_1 VALUES(1800000026,X'0402');
+INSERT INTO history_1 VALUES(1800000027,X'0402');
+INSERT INTO history_1 VALUES(1800000028,X'0402');
+INSERT INTO history_1 VALUES(1800000029,X'0402');
+INSERT INTO history_1 VALUES(1800000030,X'0402');
+CREATE TABLE history_10 (at integer primary key, body blob not null);
+INSERT INTO history_10 VALUES(1800000010,X'0414');
+INSERT INTO history_10 VALUES(1800000020,X'0414');
+CREATE TABLE history_60 (at integer primary key, body blob not null);
+CREATE TABLE span (id integer primary key, trace text not null, at integer not null, body text not null);
+CREATE INDEX span_of_trace on span (trace);
+COMMIT;
+PRAGMA user_version=1;
