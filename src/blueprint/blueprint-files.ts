@@ -12,7 +12,9 @@ const HEADER_MAX_BYTES = 65_536
 /** Checks that every file a blueprint names is there and of the right kind. */
 export function checkFiles(system: ReadSystem, directory: string, place: Place): void {
   for (const [name, service] of system.services ?? []) {
-    if (service?.entry !== undefined) checkModule(service.entry, directory, place.at('services').at(name).at('entry'))
+    const at = place.at('services').at(name)
+    if (service?.entry !== undefined) checkModule(service.entry, directory, at.at('entry'))
+    if (service?.static !== undefined) checkStatic(service.static, service.fallback, directory, at)
   }
   for (const [name, database] of system.databases ?? []) {
     const at = place.at('databases').at(name)
@@ -80,6 +82,19 @@ function checkMigrations(path: string, directory: string, place: Place): void {
   }
 }
 
+/** A front end that has not been built yet is the most frequent mistake. */
+function checkStatic(path: string, fallback: string | undefined, directory: string, place: Place): void {
+  const found = stat(path, directory, place.at('static'), 'directory', 'build the front end, or correct the path')
+  if (found === undefined) return
+  if (!found.isDirectory()) {
+    place.at('static').invalid(`expected a directory of files, got the file '${path}'`, `write '${dirname(path)}'`)
+  } else if (readdirSync(resolve(directory, path)).length === 0) {
+    place.at('static').invalid(`expected files in '${path}', got none`, 'build the front end first')
+  } else if (fallback !== undefined) {
+    checkFile(fallback, resolve(directory, path), place.at('fallback'))
+  }
+}
+
 function checkFile(path: string, directory: string, place: Place): boolean {
   const found = stat(path, directory, place, 'file')
   if (found === undefined || found.isFile()) return found !== undefined
@@ -90,7 +105,13 @@ function checkFile(path: string, directory: string, place: Place): boolean {
   return false
 }
 
-function stat(path: string, directory: string, place: Place, what: 'file' | 'directory'): Stats | undefined {
+function stat(
+  path: string,
+  directory: string,
+  place: Place,
+  what: 'file' | 'directory',
+  remedy = 'create it, or correct the path',
+): Stats | undefined {
   const absolute = resolve(directory, path)
   try {
     const found = statSync(absolute, { throwIfNoEntry: false })
@@ -104,7 +125,7 @@ function stat(path: string, directory: string, place: Place, what: 'file' | 'dir
   const near = didYouMean(basename(absolute), siblings(absolute))
   return place.invalid(
     `expected a ${what} at ${absolute}, got nothing there${near === undefined ? '' : `; did you mean '${near}'?`}`,
-    `create it, or correct the path: it starts at the blueprint's directory`,
+    `${remedy}: it starts at the blueprint's directory`,
   )
 }
 

@@ -128,8 +128,14 @@ type NameIn<Named> = keyof Named & string
 type TablesIn<Given> = Given extends { readonly tables: infer Tables } ? Tables : unknown
 type ReferenceIn<Given> = Given extends { readonly reference: readonly (infer Name extends string)[] } ? Name : never
 
-/** Each program is one of the two. */
-type Program<Given> = Given extends { readonly entry: unknown }
+/** Each service is one of the three. */
+type Program<Given> = Given extends { readonly static: unknown }
+  ? Given extends { readonly entry: unknown } | { readonly command: unknown }
+    ? { static: Mistake<"a service has one of 'entry', 'command' and 'static'"> }
+    : unknown
+  : ProgramOf<Given>
+
+type ProgramOf<Given> = Given extends { readonly entry: unknown }
   ? Given extends { readonly command: unknown }
     ? { command: Mistake<"a service has 'entry' or 'command', not both"> }
     : unknown

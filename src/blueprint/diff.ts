@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ResolvedBlueprint, ResolvedDatabase, ResolvedService } from './resolved-blueprint.ts'
+import { kindOfService } from './service-kind.ts'
 
 /**
  * What it takes to carry a change out: `live` touches no instance; `rollout` replaces the instances of a service one
@@ -117,14 +118,30 @@ const LIVE: Readonly<Record<string, (before: ResolvedService, after: ResolvedSer
       : `${before.instances.desired} → ${after.instances.desired} instances`,
 }
 
+/** What a changed option means for a service without instances to replace. */
+const WITHOUT_INSTANCES = { files: 'is served from now on', job: 'holds from the next run on' } as const
+
 function serviceChanges(path: string, before: ResolvedService, after: ResolvedService): readonly BlueprintChange[] {
+  const kind = kindOfService(after)
+  if (kind !== kindOfService(before)) return [otherKind(path)]
   return changedKeys(before, after).map((key) => {
     const change = { path: `${path}.${key}`, kind: 'changed' } as const
     const live = Object.hasOwn(LIVE, key) ? LIVE[key] : undefined
-    return live === undefined
+    if (live !== undefined) return { ...change, effect: 'live', meaning: live(before, after) }
+    return kind === 'server'
       ? { ...change, effect: 'rollout', meaning: 'its instances are replaced' }
-      : { ...change, effect: 'live', meaning: live(before, after) }
+      : { ...change, effect: 'live', meaning: WITHOUT_INSTANCES[kind] }
   })
+}
+
+function otherKind(path: string): BlueprintChange {
+  return {
+    path,
+    kind: 'changed',
+    effect: 'refused',
+    meaning: 'a server, files and a job do not become one another while they run: give the new one another name',
+    command: START_AGAIN,
+  }
 }
 
 function whole(

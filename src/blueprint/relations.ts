@@ -16,10 +16,28 @@ export function checkRelations(system: ReadSystem, place: Place): void {
   }
   checkReferences(system, services, place)
   checkRoutes(services, place.at('services'))
+  checkJobs(system, services, place)
   checkPorts(system, place)
   checkVariables(services, place.at('services'))
   checkCycles(services, place.at('services'))
   checkConsumers(system, services, place.at('services'))
+}
+
+/** Nobody can send a request to a job. */
+function checkJobs(system: ReadSystem, services: Services, place: Place): void {
+  const isJob = (name: string): boolean => services.get(name)?.schedule !== undefined
+  for (const [name, service] of services) {
+    for (const [index, called] of (service?.calls ?? []).entries()) {
+      if (!isJob(called)) continue
+      const at = place.at('services').at(name).at('calls').at(index)
+      at.invalid(`expected a service that gets requests, got '${called}', which has a schedule`, 'remove it')
+    }
+  }
+  for (const name of system.objectives?.keys() ?? []) {
+    if (!isJob(name)) continue
+    const at = place.at('objectives').at(name)
+    at.invalid(`expected a service that gets requests, got '${name}', which has a schedule`, 'remove the objective')
+  }
 }
 
 const LISTS = {

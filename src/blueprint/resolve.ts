@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { ReadDatabase } from './grammar/database.ts'
 import type { ReadResources } from './grammar/engine.ts'
 import type { ReadLoad } from './grammar/load.ts'
+import type { ReadSchedule } from './grammar/schedule.ts'
 import type { ReadService } from './grammar/service.ts'
 import type { ReadSystem } from './grammar/system.ts'
 import { resolveTraffic } from './grammar/traffic.ts'
@@ -10,6 +11,7 @@ import type {
   ResolvedDatabase,
   ResolvedLoad,
   ResolvedResources,
+  ResolvedSchedule,
   ResolvedService,
 } from './resolved-blueprint.ts'
 import { runsNode } from './runs-node.ts'
@@ -28,6 +30,9 @@ const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_START_TIMEOUT_MS = 30_000
 const DEFAULT_STOP_TIMEOUT_MS = 10_000
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000
+const DEFAULT_TIME_LIMIT_MS = 3_600_000
+/** Runs of a job that may overlap, at once. */
+const OVERLAP_MAX = 5
 const DEFAULT_DURATION_MS = 30_000
 
 /** Fills every default in. Only for a system in which no problem was found. */
@@ -64,13 +69,11 @@ function resolveDatabase(name: string, database: ReadDatabase, directory: string
 }
 
 function resolveService(name: string, service: ReadService, directory: string): ResolvedService {
-  const { min = 1, desired = min, max = desired } = service.instances ?? {}
+  const { schedule } = service
   return {
     name,
-    program:
-      service.entry === undefined
-        ? { kind: 'command', command: service.command as string }
-        : { kind: 'entry', entry: resolve(directory, service.entry) },
+    program: resolveProgram(service, directory),
+    schedule: schedule === undefined ? undefined : resolveSchedule(schedule),
     listensOn:
       service.port === undefined
         ? undefined
@@ -79,7 +82,7 @@ function resolveService(name: string, service: ReadService, directory: string): 
     databases: service.databases ?? [],
     calls: service.calls ?? [],
     env: mapped(service.env, (_, value) => value),
-    instances: { min, desired, max },
+    instances: resolveInstances(service),
     resources: resolveResources(service.resources),
     health: service.health,
     startTimeoutMs: service.startTimeout ?? DEFAULT_START_TIMEOUT_MS,
@@ -87,6 +90,31 @@ function resolveService(name: string, service: ReadService, directory: string): 
     requestTimeoutMs: service.timeout ?? DEFAULT_REQUEST_TIMEOUT_MS,
     traffic: resolveTraffic(service.traffic, service.health),
   }
+}
+
+function resolveProgram(service: ReadService, directory: string): ResolvedService['program'] {
+  const { entry, command, static: files, fallback } = service
+  if (files !== undefined) return { kind: 'files', directory: resolve(directory, files), fallback }
+  return entry === undefined
+    ? { kind: 'command', command: command as string }
+    : { kind: 'entry', entry: resolve(directory, entry) }
+}
+
+function resolveSchedule({ cron, timezone, overlap, missed, timeLimit }: ReadSchedule): ResolvedSchedule {
+  return {
+    cron: cron as string,
+    timezone: timezone ?? 'UTC',
+    overlap: overlap ?? 'skip',
+    missed: missed ?? 'once',
+    timeLimitMs: timeLimit ?? DEFAULT_TIME_LIMIT_MS,
+  }
+}
+
+function resolveInstances({ instances, schedule, static: files }: ReadService): ResolvedService['instances'] {
+  if (files !== undefined) return { min: 0, desired: 0, max: 0 }
+  if (schedule !== undefined) return { min: 0, desired: 0, max: schedule.overlap === 'allow' ? OVERLAP_MAX : 1 }
+  const { min = 1, desired = min, max = desired } = instances ?? {}
+  return { min, desired, max }
 }
 
 function resolveResources(resources: ReadResources | undefined): ResolvedResources {

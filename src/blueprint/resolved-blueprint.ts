@@ -45,6 +45,9 @@ export interface ResolvedService {
   readonly program:
     | /** TypeScript or JavaScript file, absolute. */ { readonly kind: 'entry'; readonly entry: string }
     | /** Shell words, run in the blueprint's directory. */ { readonly kind: 'command'; readonly command: string }
+    | /** Files that the gateway serves. */ ResolvedFiles
+  /** When it runs; undefined: always. */
+  readonly schedule: ResolvedSchedule | undefined
   /** Where it listens whatever `$PORT` says; undefined: on `$PORT`. */
   readonly listensOn: ResolvedPort | undefined
   /** Path prefixes that the public listener sends here; none for an internal service. */
@@ -52,6 +55,7 @@ export interface ResolvedService {
   readonly databases: readonly string[]
   readonly calls: readonly string[]
   readonly env: Readonly<Record<string, ResolvedEnvironmentValue>>
+  /** How many run: none of what serves files; of a job so many at once, while it runs. */
   readonly instances: { readonly min: number; readonly desired: number; readonly max: number }
   readonly resources: ResolvedResources
   /** Path that answers 2xx when an instance is ready; undefined: ready when the port accepts. */
@@ -63,6 +67,23 @@ export interface ResolvedService {
   /** How long the gateway waits for the first byte of an answer, then 504. */
   readonly requestTimeoutMs: number
   readonly traffic: ResolvedTraffic
+}
+
+export interface ResolvedFiles {
+  readonly kind: 'files'
+  /** Absolute. */
+  readonly directory: string
+  /** File that answers for pages that no file has, relative to the directory. */
+  readonly fallback: string | undefined
+}
+
+export interface ResolvedSchedule {
+  /** Five fields; they have been checked. */
+  readonly cron: string
+  readonly timezone: string
+  readonly overlap: 'skip' | 'allow'
+  readonly missed: 'once' | 'skip'
+  readonly timeLimitMs: number
 }
 
 /** A port that a program has chosen itself. */

@@ -1,6 +1,7 @@
 import type { Duration } from '../core/duration.ts'
 import type { Resources } from './resources.ts'
 import type { Scale } from './scale.ts'
+import type { Schedule } from './schedule.ts'
 import type { Traffic } from './traffic.ts'
 
 /** A secret by reference: the value is read from the environment of `tenfold` when an instance starts. */
@@ -35,8 +36,8 @@ export interface Instances {
 }
 
 /**
- * A stateless HTTP server that listens on `$PORT`. It has either an `entry` or a `command`; the names it lists are what
- * it may use, and all that `bind` gives it.
+ * A stateless HTTP server that listens on `$PORT`, files that the gateway serves, or, with a `schedule`, a job. It has an
+ * `entry`, a `command` or `static`; the names it lists are what it may use, and all that `bind` gives it.
  */
 export interface Service<
   DatabaseName extends string = string,
@@ -46,16 +47,35 @@ export interface Service<
 > {
   /**
    * TypeScript or JavaScript file that starts the server, relative to the blueprint.
-   * @default none: there is a `command`
+   * @default none: there is a `command` or `static`
    * @example entry: './services/api.ts'
    */
   entry?: string
   /**
    * Any other program: a line for `/bin/sh`, run in the blueprint's directory.
-   * @default none: there is an `entry`
+   * @default none: there is an `entry` or `static`
    * @example command: 'python3 app.py'
    */
   command?: string
+  /**
+   * Directory of a built front end, which the gateway serves below `routes`; nothing but `fallback` goes with them.
+   * @default none: there is a program
+   * @example static: './dist'
+   */
+  static?: string
+  /**
+   * File in `static` that answers for pages that no file has, for applications that route by themselves.
+   * @default such pages are 404
+   * @example fallback: 'index.html'
+   */
+  fallback?: string
+  /**
+   * Runs the program at these times instead of keeping it running: a cron expression alone, or with what goes with it.
+   * @default it runs always
+   * @later this version refuses it
+   * @example schedule: '0 3 * * *'
+   */
+  schedule?: string | Schedule
   /**
    * The port that the program listens on whatever `$PORT` says. A Node.js program is made to listen on `$PORT`
    * instead, so that several run side by side; of any other program there can be one instance.

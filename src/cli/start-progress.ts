@@ -6,7 +6,9 @@ export function partStates(snapshot: SystemSnapshot): ReadonlyMap<string, string
   for (const { name, state, reason } of Object.values(snapshot.databases)) {
     parts.set(name, reason === undefined ? state : `${state} (${reason})`)
   }
-  for (const { name, desired, instances } of Object.values(snapshot.services)) {
+  for (const { name, kind, desired, instances } of Object.values(snapshot.services)) {
+    // Files are there with the gateway, and nobody waits for a job.
+    if (kind !== undefined) continue
     const ready = instances.filter(({ state }) => state === 'ready').length
     parts.set(name, instances.length === 0 ? 'waiting' : `${ready} of ${desired} ready`)
   }

@@ -16,7 +16,7 @@ export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): 
   ])
   const services = Object.values(snapshot.services).map((service) => [
     service.name,
-    'service',
+    service.kind ?? 'service',
     paintState(serviceState(service), style),
     service.instances.map(({ port }) => (port === undefined ? '' : `:${port}`)).join(' '),
     serviceNote(service),
@@ -43,7 +43,8 @@ export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): 
 }
 
 /** `ready`, or the state of the instance that is furthest from it. */
-function serviceState({ instances, desired }: ServiceStatus): string {
+function serviceState({ instances, desired, kind, release }: ServiceStatus): string {
+  if (kind !== undefined) return release === undefined ? 'starting' : 'ready'
   const order: readonly InstanceStatus['state'][] = [
     'crash-looping',
     'backing-off',
@@ -67,7 +68,8 @@ function gatewayNote({ unwell = [] }: SystemSnapshot['gateway']): string {
   return [...texts, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ')
 }
 
-function serviceNote({ instances, desired }: ServiceStatus): string {
+function serviceNote({ instances, desired, kind, release }: ServiceStatus): string {
+  if (kind === 'files') return release === undefined ? '' : `release ${release.slice(0, 8)}`
   const ready = instances.filter(({ state }) => state === 'ready').length
   const notes = [`${ready} of ${desired} instance${desired === 1 ? '' : 's'} ready`]
   // What is wrong now before what was wrong; of one that is ready and answers no health check, too.

@@ -62,6 +62,8 @@ export interface UnwellInstance {
 
 export interface ServiceStatus {
   readonly name: string
+  /** What it is, if not a server with instances: files that the gateway serves, a program that runs at times. */
+  readonly kind?: 'files' | 'job'
   readonly desired: number
   /** Content address of the release that instances run. */
   readonly release?: string

@@ -20,7 +20,8 @@ export const ERROR_CODES = {
     remedy: 'Use the one that runs (`tenfold status`), or stop it with `tenfold down`.',
   },
   TF_APPLY_REFUSED: {
-    meaning: 'The edited blueprint asks for something that would leave data behind, so nothing of it was applied.',
+    meaning:
+      'The edited blueprint asks for something that would leave data behind, or that a running system cannot take over, so nothing of it was applied.',
     remedy: 'Undo what the message lists, or run the command that it names for it.',
   },
   TF_BINDINGS_INVALID: {
@@ -113,6 +114,10 @@ export const ERROR_CODES = {
   TF_FEED_INVALID: {
     meaning: "A scenario's feed can't be read or has no rows.",
     remedy: 'Correct the feed named in the message: a sequence, rows, or a CSV file with a header line.',
+  },
+  TF_FILES_UNREADY: {
+    meaning: 'The directory of a front end is empty, or files are still being written to it.',
+    remedy: 'Build the front end, and start or apply again when the build has ended.',
   },
   TF_HISTOGRAM_INVALID: {
     meaning: 'Measurements from another process do not have the form this version writes.',

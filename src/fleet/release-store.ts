@@ -1,16 +1,16 @@
-import { chmod, chown, lstat, mkdir, open, readdir, rm, stat, symlink, utimes } from 'node:fs/promises'
+import { readdir, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ChildUser } from '../core/child-user.ts'
 import { canAccess } from '../core/child-user.ts'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
-import { ensureOwnedDirectory } from '../core/owned-directory.ts'
 import { uniqueId } from '../core/random.ts'
+import { closeToOthers, copySourceTree, isWholeCopy } from './copy-source-tree.ts'
 import { dependencyDirectoriesAbove, linkDependencies, readableDependencies } from './dependencies.ts'
 import { copyProgram, renameUnlessThere } from './readable-copy.ts'
 import type { Release } from './release.ts'
 import { packageRootOf } from './release.ts'
-import type { SourceEntry, SourceLimits, SourceTree } from './source-tree.ts'
+import type { SourceLimits, SourceTree } from './source-tree.ts'
 import { hashSourceTree, readSourceTree } from './source-tree.ts'
 
 /** The releases of one system, below its data root. */
@@ -104,17 +104,12 @@ class LocalReleaseStore implements ReleaseStore {
     return target
   }
 
-  /** Copies and hashes in one reading: the address is that of what was copied, even if somebody saves a file now. */
   async #copy(tree: SourceTree): Promise<string> {
     const temporary = join(this.#releases, temporaryName())
     try {
-      await makeDirectories(temporary, tree)
-      const id = await hashSourceTree(tree, (entry) => openCopy(temporary, entry))
+      const id = await copySourceTree(tree, temporary)
       await this.#linkDependencies(tree, temporary)
-      const { user } = this.#options
-      // The sources of a private checkout stay private: only we and the instances may enter.
-      if (user === undefined) await chmod(temporary, 0o700)
-      else await chown(temporary, -1, user.gid).then(() => chmod(temporary, 0o750))
+      await closeToOthers(temporary, this.#options.user)
       await renameUnlessThere(temporary, join(this.#releases, id))
       return id
     } finally {
@@ -141,41 +136,10 @@ class LocalReleaseStore implements ReleaseStore {
   }
 }
 
-async function makeDirectories(root: string, tree: SourceTree): Promise<void> {
-  await ensureOwnedDirectory(dirname(root), { mode: 0o711 })
-  const directories = new Set([root])
-  for (const { path } of [...tree.entries, ...tree.dependencyDirectories.map((path) => ({ path }))]) {
-    for (let at = dirname(path); at !== '.'; at = dirname(at)) directories.add(join(root, at))
-  }
-  for (const directory of [...directories].sort()) {
-    await mkdir(directory)
-    // Not left to mkdir: its mode is subject to the umask.
-    await chmod(directory, 0o755)
-  }
-}
-
-async function openCopy(
-  root: string,
-  entry: SourceEntry,
-): ReturnType<NonNullable<Parameters<typeof hashSourceTree>[1]>> {
-  const target = join(root, entry.path)
-  if (entry.kind === 'link') {
-    await symlink(entry.target, target)
-    return undefined
-  }
-  const mode = entry.isExecutable ? 0o755 : 0o644
-  const handle = await open(target, 'wx', mode)
-  await handle.chmod(mode)
-  return { write: (piece) => handle.writeFile(piece), close: () => handle.close() }
-}
-
-/** Whether a release is there with all its files at full length. */
+/** Whether a release is there with all its files, and what is installed. */
 async function isWhole(directory: string, tree: SourceTree): Promise<boolean> {
-  for (const entry of tree.entries) {
-    const stats = await lstat(join(directory, entry.path)).catch(() => undefined)
-    if (stats === undefined || (entry.kind === 'file' && stats.size !== entry.bytes)) return false
-  }
-  return (await stat(join(directory, 'node_modules')).catch(() => undefined)) !== undefined
+  const hasDependencies = (await stat(join(directory, 'node_modules')).catch(() => undefined)) !== undefined
+  return hasDependencies && (await isWholeCopy(directory, tree))
 }
 
 function temporaryName(): string {

@@ -1,13 +1,15 @@
 import { withoutRestarts } from '../blueprint/diff.ts'
 import type { ResolvedBlueprint, ResolvedService } from '../blueprint/resolved-blueprint.ts'
+import { isFiles } from '../blueprint/service-kind.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Revision } from '../fleet/revision.ts'
 import type { Gateway } from '../gateway/gateway-component.ts'
 import { overlap } from './apply-overlap.ts'
 import type { ApplyPlan } from './apply-plan.ts'
+import { releaseOf } from './apply-plan.ts'
 import type { PartsContext } from './parts-context.ts'
 import { startTogether } from './start-together.ts'
-import type { SystemCode } from './system-code.ts'
+import type { FilesByService, SystemCode } from './system-code.ts'
 import { pruneReleases } from './system-code.ts'
 import type { SystemDatabases } from './system-databases.ts'
 import { gatewayTable } from './system-gateway.ts'
@@ -41,6 +43,7 @@ export class Takeover {
   readonly #options: ApplyOptions
   readonly #before: ResolvedBlueprint
   readonly #after: ResolvedBlueprint
+  readonly #formerFiles: FilesByService
   readonly #undo: (() => Promise<void>)[] = []
 
   constructor(context: PartsContext, parts: ApplierParts, plan: ApplyPlan, options: ApplyOptions) {
@@ -49,6 +52,7 @@ export class Takeover {
     this.#plan = plan
     this.#options = options
     this.#before = context.blueprint
+    this.#formerFiles = parts.services.filesInUse()
     this.#after = withoutRestarts(context.blueprint, plan.blueprint)
   }
 
@@ -73,9 +77,15 @@ export class Takeover {
   async #enter(reach: ResolvedBlueprint, routes: ResolvedBlueprint): Promise<void> {
     this.#context.replaceBlueprint(reach)
     await this.#parts.gateway.reconfigure({
-      services: gatewayTable(reach).services,
-      routes: gatewayTable(routes).routes,
+      services: gatewayTable(withFilesOf(routes, reach), this.#filesOf(routes)).services,
+      routes: gatewayTable(routes, {}).routes,
     })
+  }
+
+  /** Files are served as routes go: until they change, those of the former release. */
+  #filesOf(routes: ResolvedBlueprint): FilesByService {
+    const { files } = this.#plan
+    return routes === this.#before ? { ...files, ...this.#formerFiles } : { ...this.#formerFiles, ...files }
   }
 
   async #bringDatabases(): Promise<void> {
@@ -136,7 +146,11 @@ export class Takeover {
     await services.rebind()
     await this.#parts.databases.admit()
     for (const name of goneDatabases) await this.#dropDatabase(name)
-    await pruneReleases(this.#context, new Set([this.#plan.release.id, ...services.releasesInUse()]))
+    await pruneReleases(
+      this.#context,
+      new Set([this.#plan.release.id, ...services.releasesInUse()]),
+      services.filesInUse(),
+    )
   }
 
   /** Backwards; a step that fails is said and does not keep the others from being undone. */
@@ -159,8 +173,14 @@ export class Takeover {
   }
 
   #revision(service: ResolvedService): Revision {
-    return { service, release: this.#plan.release }
+    return { service, release: releaseOf(this.#plan, service.name) }
   }
+}
+
+/** With the services of files as `routes` has them. */
+function withFilesOf(routes: ResolvedBlueprint, reach: ResolvedBlueprint): ResolvedBlueprint {
+  const files = Object.values(routes.services).filter(isFiles)
+  return { ...reach, services: { ...reach.services, ...Object.fromEntries(files.map((each) => [each.name, each])) } }
 }
 
 function without<Value>(name: string, named: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> {

@@ -7,7 +7,7 @@ import { changesOf, refuseIfNeeded, replacedServices } from './apply-plan.ts'
 import type { ApplierParts, ApplyOptions } from './apply-takeover.ts'
 import { Takeover } from './apply-takeover.ts'
 import type { PartsContext } from './parts-context.ts'
-import { takeRelease } from './system-code.ts'
+import { takeFiles, takeRelease } from './system-code.ts'
 
 /** Carries an edited blueprint, and edited sources, over into a system that runs. */
 export interface Applier {
@@ -59,8 +59,9 @@ class SerialApplier implements Applier {
       isBlueprintSame ? this.#context.blueprint : loadBlueprintFreshly(this.#context.blueprint.file, { signal }),
       takeRelease(this.#context),
     ])
+    const files = await takeFiles(this.#context, blueprint, signal)
     const { gateway } = this.#context.isGatewayGiven ? this.#context.blueprint : blueprint
-    const plan: ApplyPlan = { id: uniqueId(), blueprint: { ...blueprint, gateway }, release }
+    const plan: ApplyPlan = { id: uniqueId(), blueprint: { ...blueprint, gateway }, release, files }
     this.#plans.set(plan.id, plan)
     for (const oldest of this.#plans.keys()) if (this.#plans.size > PLANS_KEPT) this.#plans.delete(oldest)
     return { plan: plan.id, changes: await changesOf(plan, this.#observed()) }

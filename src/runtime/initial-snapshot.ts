@@ -1,5 +1,6 @@
-import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
-import type { SystemSnapshot } from '../control/snapshot.ts'
+import type { ResolvedBlueprint, ResolvedService } from '../blueprint/resolved-blueprint.ts'
+import { kindOfService } from '../blueprint/service-kind.ts'
+import type { ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
 
 /** The snapshot of a system of which nothing runs yet. */
 export function initialSnapshot(
@@ -16,10 +17,7 @@ export function initialSnapshot(
     phase: 'starting',
     gateway: { state: 'starting' },
     services: Object.fromEntries(
-      Object.values(blueprint.services).map(({ name, instances }) => [
-        name,
-        { name, desired: instances.desired, instances: [] },
-      ]),
+      Object.values(blueprint.services).map((service) => [service.name, initialStatus(service)]),
     ),
     databases: Object.fromEntries(
       Object.values(blueprint.databases).map(({ name }) => [name, { name, state: 'starting', nodes: [] }]),
@@ -27,4 +25,11 @@ export function initialSnapshot(
     rehearsal: undefined,
     notices: [],
   }
+}
+
+/** A service of which nothing runs yet. */
+export function initialStatus(service: ResolvedService): ServiceStatus {
+  const kind = kindOfService(service)
+  const { name, instances } = service
+  return { name, ...(kind === 'server' ? {} : { kind }), desired: instances.desired, instances: [] }
 }

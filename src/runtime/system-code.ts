@@ -1,5 +1,9 @@
 import { dirname, join } from 'node:path'
+import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import { isFiles } from '../blueprint/service-kind.ts'
 import { messageOf } from '../core/errors.ts'
+import type { FileRelease } from '../fleet/file-releases.ts'
+import { createFileReleases } from '../fleet/file-releases.ts'
 import { materialisePackage, tenfoldPackageRoot } from '../fleet/materialise-package.ts'
 import type { Release } from '../fleet/release.ts'
 import type { ReleaseStoreOptions } from '../fleet/release-store.ts'
@@ -12,27 +16,34 @@ export interface SystemCode {
   readonly node: string
   /** The services' code. */
   readonly release: Release
+  /** The files of front ends, by service. */
+  readonly files: FilesByService
   /** One of Tenfold's own modules, named from `src`: `'gateway/gateway-process'`. */
   module(name: string): string
   /** Tenfold's own package. */
   readonly tenfoldRoot: string
 }
 
+/** @see takeFiles */
+export type FilesByService = Readonly<Record<string, FileRelease>>
+
 /** Takes the release of the blueprint's package and makes everything readable. */
-export async function prepareCode(context: PartsContext): Promise<SystemCode> {
+export async function prepareCode(context: PartsContext, signal: AbortSignal): Promise<SystemCode> {
   const { blueprint } = context
   const place = placeOf(context)
   const releases = createReleaseStore(place)
-  const [node, tenfoldRoot, release] = await Promise.all([
+  const [node, tenfoldRoot, release, files] = await Promise.all([
     releases.readableNode(process.execPath),
     materialisePackage(tenfoldPackageRoot(), place),
     releases.take(blueprint.directory),
+    takeFiles(context, blueprint, signal),
   ])
   // TypeScript in a checkout, JavaScript where it was built.
   const isCheckout = import.meta.url.endsWith('.ts')
   return {
     node,
     release,
+    files,
     tenfoldRoot,
     module: (name) => join(tenfoldRoot, isCheckout ? `src/${name}.ts` : `dist/${name}.js`),
   }
@@ -43,10 +54,34 @@ export function takeRelease(context: PartsContext): Promise<Release> {
   return oneAtATime(context, () => createReleaseStore(placeOf(context)).take(context.blueprint.directory))
 }
 
+/** Releases of the files of all front ends, as they are now. Throws as `FileReleases.take`. */
+export function takeFiles(
+  context: PartsContext,
+  { services }: ResolvedBlueprint,
+  signal: AbortSignal,
+): Promise<FilesByService> {
+  return oneAtATime(context, async () => {
+    const taken: Record<string, FileRelease> = {}
+    for (const service of Object.values(services)) {
+      if (!isFiles(service)) continue
+      taken[service.name] = await fileReleases(context).take(service.name, service.program.directory, signal)
+    }
+    return taken
+  })
+}
+
 /** Lets old releases leave, but for those in use. What can't be removed now is removed by a later call. */
-export async function pruneReleases(context: PartsContext, inUse: ReadonlySet<string>): Promise<void> {
+export async function pruneReleases(
+  context: PartsContext,
+  inUse: ReadonlySet<string>,
+  files: FilesByService,
+): Promise<void> {
+  const idOf = Object.fromEntries(Object.entries(files).map(([service, { id }]) => [service, id]))
   try {
-    await oneAtATime(context, () => createReleaseStore(placeOf(context)).prune(inUse))
+    await oneAtATime(context, async () => {
+      await createReleaseStore(placeOf(context)).prune(inUse)
+      await fileReleases(context).prune(idOf)
+    })
   } catch (error) {
     context.notice({ level: 'warning', message: `an old release could not be removed: ${messageOf(error)}` })
   }
@@ -62,6 +97,10 @@ function oneAtATime<Result>(context: PartsContext, work: () => Promise<Result>):
     outcome.catch(() => undefined),
   )
   return outcome
+}
+
+function fileReleases(context: PartsContext): ReturnType<typeof createFileReleases> {
+  return createFileReleases({ ...placeOf(context), clock: context.clock })
 }
 
 function placeOf({ state, user, clock }: PartsContext): ReleaseStoreOptions {

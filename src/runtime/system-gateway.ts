@@ -1,11 +1,12 @@
 import { join } from 'node:path'
-import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import type { ResolvedBlueprint, ResolvedService } from '../blueprint/resolved-blueprint.ts'
+import { isFiles } from '../blueprint/service-kind.ts'
 import type { Span } from '../control/span.ts'
 import type { Gateway, GatewayComponentOptions } from '../gateway/gateway-component.ts'
 import { createGateway } from '../gateway/gateway-component.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
-import type { SystemCode } from './system-code.ts'
+import type { FilesByService, SystemCode } from './system-code.ts'
 
 /** The gateway of a system, with the routes of its blueprint. */
 export function createSystemGateway(context: PartsContext, code: SystemCode): Gateway {
@@ -19,21 +20,29 @@ export function createSystemGateway(context: PartsContext, code: SystemCode): Ga
     adminSocketPath: join(state.childRuntimeDirectory, 'gateway.sock'),
     logFile: join(state.logsDirectory, 'gateway.log'),
     clock,
-    ...gatewayTable(blueprint),
+    ...gatewayTable(blueprint, code.files),
     onState: (gateway) => context.change((snapshot) => ({ ...snapshot, gateway })),
     onNotice: (notice) => context.notice(notice),
   })
 }
 
-/** Routes and limits as the gateway takes them. */
-export function gatewayTable(blueprint: ResolvedBlueprint): Pick<GatewayComponentOptions, 'routes' | 'services'> {
+type GatewayTable = Pick<GatewayComponentOptions, 'routes' | 'services'>
+
+/** Routes, limits and files as the gateway takes them. */
+export function gatewayTable(blueprint: ResolvedBlueprint, files: FilesByService): GatewayTable {
   const services = Object.values(blueprint.services)
   return {
     routes: services.flatMap(({ name, routes }) => routes.map((prefix) => ({ prefix, service: name }))),
-    services: Object.fromEntries(
-      services.map(({ name, requestTimeoutMs, traffic }) => [name, { requestTimeoutMs, traffic }]),
-    ),
+    services: Object.fromEntries(services.map((service) => [service.name, tableEntry(service, files)])),
   }
+}
+
+function tableEntry(service: ResolvedService, files: FilesByService): GatewayTable['services'][string] {
+  const { name, requestTimeoutMs, routes, traffic } = service
+  const release = files[name]
+  if (!isFiles(service) || release === undefined) return { requestTimeoutMs, traffic }
+  const { fallback } = service.program
+  return { requestTimeoutMs, traffic, files: { directories: [release.directory, ...release.former], routes, fallback } }
 }
 
 /** Hands on the spans of the gateway until it is stopped for good. */

@@ -117,7 +117,7 @@ class WiredParts implements SystemParts {
   async start(signal: AbortSignal): Promise<void> {
     for (const component of [this.#history, ...this.#metrics, this.#telemetry]) await component.start(signal)
     await startTogether(signal, [
-      () => this.#prepareCode(),
+      (together) => this.#prepareCode(together),
       (together) => this.#startGateway(together),
       (together) => this.#databases.start(together),
     ])
@@ -165,7 +165,7 @@ class WiredParts implements SystemParts {
   }
 
   /** What an earlier run left has been adopted, or has a successor that serves. */
-  async #endSuccession({ release }: SystemCode): Promise<void> {
+  async #endSuccession({ release, files }: SystemCode): Promise<void> {
     const { subprocesses, notice } = this.#context
     const say = (what: string, names: readonly string[]): void => {
       if (names.length > 0) notice({ level: 'info', message: `${what}: ${names.toSorted().join(', ')}` })
@@ -177,12 +177,12 @@ class WiredParts implements SystemParts {
     )
     say('replaced or not wanted any more, from an earlier run', await subprocesses.endLeftovers())
     // Only now does nothing of an old release run.
-    await pruneReleases(this.#context, new Set([release.id]))
+    await pruneReleases(this.#context, new Set([release.id]), files)
   }
 
-  async #prepareCode(): Promise<void> {
+  async #prepareCode(signal: AbortSignal): Promise<void> {
     try {
-      this.#code.resolve(await prepareCode(this.#context))
+      this.#code.resolve(await prepareCode(this.#context, signal))
     } catch (error) {
       this.#code.reject(error)
       throw error

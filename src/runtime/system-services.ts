@@ -1,7 +1,9 @@
 import { dirname } from 'node:path'
+import { isFiles, kindOfService } from '../blueprint/service-kind.ts'
 import type { Component } from '../core/component.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
+import type { FileRelease } from '../fleet/file-releases.ts'
 import { compileCacheDirectory } from '../fleet/compile-cache.ts'
 import type { InstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import type { JobSurroundings, LocalInstanceHost } from '../fleet/instance-hosts/local.ts'
@@ -11,10 +13,12 @@ import type { RolloutOptions } from '../fleet/rollout.ts'
 import type { ServiceSupervisor } from '../fleet/service-supervisor.ts'
 import { createServiceSupervisor } from '../fleet/service-supervisor.ts'
 import type { Gateway } from '../gateway/gateway-component.ts'
+import { releaseOf } from './apply-plan.ts'
+import { initialStatus } from './initial-snapshot.ts'
 import type { PartsContext } from './parts-context.ts'
 import { bindingsOf } from './service-bindings.ts'
 import { startTogether } from './start-together.ts'
-import type { SystemCode } from './system-code.ts'
+import type { FilesByService, SystemCode } from './system-code.ts'
 
 /** All services of a system. */
 export interface SystemServices extends Component {
@@ -29,6 +33,8 @@ export interface SystemServices extends Component {
   surroundingsOf(service: string, id: string): Promise<JobSurroundings>
   /** What runs of a service; undefined when it does not. */
   revisionOf(service: string): Revision | undefined
+  /** The files that are served. */
+  filesInUse(): FilesByService
   /** Ids of the releases that services run. */
   releasesInUse(): readonly string[]
   /** Stops a service: requests under way are finished. Nothing happens if it does not run. */
@@ -66,7 +72,11 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
       isSuccessor: gateway.serves(service.name),
       clock,
       onStatus: (status) =>
-        context.change((snapshot) => ({ ...snapshot, services: { ...snapshot.services, [status.name]: status } })),
+        context.change((snapshot) => {
+          const { services } = snapshot
+          const former = services[status.name] ?? initialStatus(service)
+          return { ...snapshot, services: { ...services, [status.name]: { ...former, ...status } } }
+        }),
       onNotice: (notice) => context.notice(notice),
       // Who stands at a breakpoint answers no health check.
       ...(service.name === inspected ? { restartAfterProbes: Infinity } : {}),
@@ -108,7 +118,8 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
         compileCache: await compileCacheDirectory(dirname(state.releasesDirectory), user),
         surroundings: environment,
       })
-      for (const service of Object.values(blueprint.services)) supervise({ service, release: code.release })
+      for (const service of Object.values(blueprint.services))
+        supervise({ service, release: releaseOf(code, service.name) })
       await startTogether(
         signal,
         [...supervisors.values()].map((supervisor) => (together: AbortSignal) => supervisor.start(together)),
@@ -131,9 +142,16 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
     },
     async surroundingsOf(service, id) {
       const { revision } = find(service)
+      if (isFiles(revision.service)) throw noProgram(service, 'run')
       return host!.surroundingsOf({ id, ...revision })
     },
     revisionOf: (service) => supervisors.get(service)?.revision,
+    filesInUse: () =>
+      Object.fromEntries(
+        [...supervisors].flatMap(([name, { revision }]) =>
+          isFiles(revision.service) ? [[name, revision.release as FileRelease]] : [],
+        ),
+      ),
     releasesInUse: () => [...supervisors.values()].map(({ revision }) => revision.release.id),
     async remove(service) {
       const supervisor = supervisors.get(service)
@@ -147,7 +165,16 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
       for (const service of supervisors.keys()) await host?.rebind(service)
     },
     scale(name, count) {
-      find(name).scale(count)
+      const supervisor = find(name)
+      if (kindOfService(supervisor.revision.service) !== 'server') throw noProgram(name, 'scale')
+      supervisor.scale(count)
     },
   }
+}
+
+function noProgram(service: string, what: 'run' | 'scale'): TenfoldError {
+  return new TenfoldError('TF_USAGE', `expected a service with instances of its own, got ${service}`, {
+    hint:
+      what === 'scale' ? 'name a service that gets requests and has a program' : 'name a service that has a program',
+  })
 }

@@ -1,4 +1,5 @@
 import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import { isFiles } from '../blueprint/service-kind.ts'
 import type { Clock } from '../core/clock.ts'
 import { hasCode } from '../core/errors.ts'
 import { isCode, sourceClosure } from '../fleet/source-closure.ts'
@@ -89,13 +90,22 @@ async function concerned(
   { file, services }: ResolvedBlueprint,
   changed: ReadonlySet<string>,
 ): Promise<{ services: ReadonlySet<string>; isBlueprint: boolean }> {
-  const isForAll = [...changed].some((each) => !isCode(each))
+  const names = new Set<string>()
+  // What the gateway serves is taken to be read by nobody else.
+  const sources = new Set(changed)
+  for (const { name, program } of Object.values(services).filter(isFiles)) {
+    for (const each of [...changed].filter((path) => `${path}/`.startsWith(`${program.directory}/`))) {
+      names.add(name)
+      sources.delete(each)
+    }
+  }
+  const isForAll = [...sources].some((each) => !isCode(each))
   const isIn = async (entry: string): Promise<boolean> => {
     const { files, isComplete } = await sourceClosure(entry)
-    return !isComplete || hasAny(files, changed)
+    return !isComplete || hasAny(files, sources)
   }
-  const names = new Set<string>()
   for (const { name, program } of Object.values(services)) {
+    if (sources.size === 0 || program.kind === 'files') continue
     if (isForAll || program.kind !== 'entry' || (await isIn(program.entry))) names.add(name)
   }
   const { files } = await sourceClosure(file)

@@ -7,6 +7,7 @@ import { DEFAULT_TRAFFIC } from '../../src/blueprint/resolved-traffic.ts'
 const SERVICE: ResolvedService = {
   name: 'api',
   program: { kind: 'entry', entry: '/app/api.ts' },
+  schedule: undefined,
   listensOn: undefined,
   routes: ['/'],
   databases: [],
@@ -70,6 +71,17 @@ describe('the difference of two blueprints', () => {
     ['traffic', { traffic: { ...DEFAULT_TRAFFIC, slowStartMs: 1_000 } }, 'live'],
   ])('of the %s of a service says what it takes', (key, changes, effect) => {
     expect(diff(withService(changes))).toEqual([`changed services.api.${key} ${effect}`])
+  })
+
+  test('of files and jobs touches no instance, but one kind of service does not become another', () => {
+    const program = { kind: 'files', directory: '/app/dist', fallback: undefined } as const
+    const [files, moved] = [withService({ program }), withService({ program: { ...program, directory: '/app/out' } })]
+    expect(diff(moved, files)).toEqual(['changed services.api.program live'])
+    const schedule = { cron: '0 3 * * *', timezone: 'UTC', overlap: 'skip', missed: 'once', timeLimitMs: 1 } as const
+    const [job, later] = [withService({ schedule }), withService({ schedule: { ...schedule, cron: '0 4 * * *' } })]
+    expect(diff(later, job)).toEqual(['changed services.api.schedule live'])
+    for (const other of [files, job]) expect(diff(other)).toEqual(['changed services.api refused'])
+    expect(diff(files, job)).toEqual(['changed services.api refused'])
   })
 
   test('replaces instances for an option that it has never heard of', () => {

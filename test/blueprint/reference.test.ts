@@ -21,7 +21,8 @@ const load = { peak: '20 sessions/s', scenarios: [visit] }
 /** Where the options of an interface stand in a whole blueprint. */
 const PLACES: Readonly<Record<string, (options: object) => object>> = {
   Blueprint: (options) => options,
-  Service: (options) => inService('entry' in options || 'command' in options ? options : { entry: 'x.ts', ...options }),
+  Service: (options) => inService(withProgram(options)),
+  Schedule: (schedule) => inService({ entry: 'x.ts', schedule: { cron: '0 3 * * *', ...schedule } }),
   Instances: (instances) => inService({ entry: 'x.ts', instances }),
   Resources: (resources) => inService({ entry: 'x.ts', resources }),
   Traffic: (traffic) => inService({ entry: 'x.ts', health: '/healthz', traffic }),
@@ -44,7 +45,13 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
 }
 
 /** Refused as a whole. */
-const LATER = new Set(['Cache', 'Topic', 'Alerts'])
+const LATER = new Set(['Cache', 'Topic', 'Alerts', 'Schedule'])
+
+function withProgram(options: object): object {
+  if ('entry' in options || 'command' in options) return options
+  const isFiles = 'static' in options || 'fallback' in options
+  return isFiles ? { static: './dist', routes: ['/'], ...options } : { entry: 'x.ts', ...options }
+}
 
 function inService(web: object): object {
   const services = { web, prices: { entry: 'x.ts' } }

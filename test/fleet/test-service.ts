@@ -8,6 +8,7 @@ export function testService(changes: Partial<ResolvedService> = {}): ResolvedSer
   return {
     name: 'api',
     program: { kind: 'entry', entry: '/app/api.ts' },
+    schedule: undefined,
     listensOn: undefined,
     routes: ['/'],
     databases: [],

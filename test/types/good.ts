@@ -76,6 +76,12 @@ export const system = defineSystem({
       traffic: { balance: { by: 'round-robin' }, slowStart: '30s', ejection: 'off' },
     },
     legacy: { command: 'python3 app.py', routes: ['/reports'] },
+    site: { static: './dist', routes: ['/site'], fallback: 'index.html' },
+    nightly: { entry: './nightly.ts', databases: ['orders'], schedule: '0 3 * * *' },
+    report: {
+      command: 'python3 report.py',
+      schedule: { cron: '0 8 * * mon', timezone: 'Europe/Berlin', overlap: 'allow', missed: 'skip', timeLimit: '10m' },
+    },
   },
   objectives: { api: { availability: 0.999, latency: { p95: '200ms', 'p99.9': '1s' } } },
   alerts: { page: ['pagerduty', 'slack'], ticket: ['slack'] },

@@ -122,6 +122,18 @@ defineSystem({ name: 'x', services: { web: { entry: './web.ts', command: 'node w
 // @ts-expect-error
 defineSystem({ name: 'x', services: { web: { routes: ['/'] } } })
 // @ts-expect-error
+defineSystem({ name: 'x', services: { web: { static: './dist', entry: './web.ts', routes: ['/'] } } })
+// @ts-expect-error
+defineSystem({ name: 'x', services: { web: { static: true, routes: ['/'] } } })
+// @ts-expect-error
+defineSystem({ name: 'x', services: { night: { ...web, schedule: { corn: '0 3 * * *' } } } })
+// @ts-expect-error
+defineSystem({ name: 'x', services: { night: { ...web, schedule: { timezone: 'UTC' } } } })
+// @ts-expect-error
+defineSystem({ name: 'x', services: { night: { ...web, schedule: { cron: '0 3 * * *', overlap: 'queue' } } } })
+// @ts-expect-error
+defineSystem({ name: 'x', services: { night: { ...web, schedule: { cron: '0 3 * * *', timeLimit: 5 } } } })
+// @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, routes: '/' } } })
 // @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, timeout: '5 sec' } } })

@@ -6,6 +6,9 @@ import { resources } from './engine.ts'
 import type { Reader } from './reader.ts'
 import { later, list, object, record } from './reader.ts'
 import { scale } from './scale.ts'
+import type { ReadSchedule } from './schedule.ts'
+import { schedule } from './schedule.ts'
+import { checkKind } from './service-kind.ts'
 import type { ReadTraffic } from './traffic.ts'
 import { traffic } from './traffic.ts'
 import { durationMs, number, text, variableName } from './value.ts'
@@ -13,6 +16,9 @@ import { durationMs, number, text, variableName } from './value.ts'
 export interface ReadService {
   readonly entry: string | undefined
   readonly command: string | undefined
+  readonly static: string | undefined
+  readonly fallback: string | undefined
+  readonly schedule: ReadSchedule | undefined
   readonly port: number | undefined
   readonly routes: readonly string[] | undefined
   readonly databases: readonly string[] | undefined
@@ -42,6 +48,9 @@ const instanceCount = number({ min: 1, max: 1_000, isInteger: true })
 const options = {
   entry: text('a file'),
   command: text('a command'),
+  static: text('a directory'),
+  fallback,
+  schedule: later(schedule, 'a service that runs at times'),
   port: number({ min: 1, max: 65_535, isInteger: true }),
   routes: list('routes', route),
   databases: names('database names'),
@@ -67,7 +76,7 @@ const options = {
 export const service: Reader<ReadService> = (given, place) => {
   const read = object({ what: 'a service', options })(given, place)
   if (read === undefined) return undefined
-  checkProgram(given as Readonly<Record<string, unknown>>, place)
+  checkKind(given as Readonly<Record<string, unknown>>, place)
   checkInstances(read.instances, place.at('instances'))
   if (read.health !== undefined && !read.health.startsWith('/')) {
     place.at('health').invalid(`expected a path that starts with '/', got '${read.health}'`, `write '/${read.health}'`)
@@ -90,22 +99,6 @@ export const service: Reader<ReadService> = (given, place) => {
   return read
 }
 
-function checkProgram(given: Readonly<Record<string, unknown>>, place: Place): void {
-  const isEntry = given['entry'] !== undefined
-  const isCommand = given['command'] !== undefined
-  if (isEntry && isCommand) {
-    place.invalid(
-      "expected a service to have 'entry' or 'command', got both",
-      "keep 'entry' for a Node.js file, 'command' for anything else",
-    )
-  } else if (!isEntry && !isCommand) {
-    place.invalid(
-      "expected a service to have 'entry' or 'command', got neither",
-      "add entry: './server.ts', or command: 'python3 app.py'",
-    )
-  }
-}
-
 function checkInstances(read: ReadInstances | undefined, place: Place): void {
   const { min = 1, desired, max } = read ?? {}
   if (desired !== undefined && desired < min) {
@@ -120,6 +113,15 @@ function checkInstances(read: ReadInstances | undefined, place: Place): void {
       .at('max')
       .invalid(`expected instances.${what}, ${floor}, or more, got ${max}`, `raise 'max', or lower '${what}'`)
   }
+}
+
+/** A file among those that are served, as the path that stands for it. */
+function fallback(given: unknown, place: Place): string | undefined {
+  const file = text('a file')(given, place)
+  if (file === undefined) return undefined
+  const path = file.replace(/^\.?\//, '')
+  if (!path.split('/').some((part) => part === '' || part.startsWith('.')) && !path.includes('\\')) return path
+  return place.invalid(`expected a file below 'static', got '${file}'`, "write 'index.html'")
 }
 
 /** A path prefix, without the slash at its end. */

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../core/duration.ts'
-import type { ResolvedBlueprint } from '../../blueprint/resolved-blueprint.ts'
+import type { ResolvedBlueprint, ResolvedService } from '../../blueprint/resolved-blueprint.ts'
+import { isFiles, isJob } from '../../blueprint/service-kind.ts'
 import { namedBlueprint } from '../blueprint-argument.ts'
 import type { Command } from '../command.ts'
 import { BLUEPRINT_ARGUMENT, EXIT } from '../command.ts'
@@ -35,9 +36,10 @@ export function describeBlueprint({
   const rows = [
     ...Object.values(services).map((service) => [
       service.name,
-      `service × ${service.instances.desired}`,
+      kindText(service),
       [
-        service.routes.length > 0 ? `routes ${service.routes.join(', ')}` : 'internal',
+        timesText(service),
+        service.routes.length > 0 ? `routes ${service.routes.join(', ')}` : isJob(service) ? '' : 'internal',
         list('databases', service.databases),
         list('calls', service.calls),
         objectiveText(objectives[service.name]),
@@ -61,6 +63,15 @@ export function describeBlueprint({
   return [`${name} (${configuration}) is right.`, formatTable([['name', 'kind', ''], ...rows], '  '), ...peak].join(
     '\n',
   )
+}
+
+function kindText(service: ResolvedService): string {
+  if (isFiles(service)) return 'files'
+  return isJob(service) ? 'job' : `service × ${service.instances.desired}`
+}
+
+function timesText(service: ResolvedService): string {
+  return isJob(service) ? `runs at ${service.schedule.cron} (${service.schedule.timezone})` : ''
 }
 
 function list(label: string, names: readonly string[]): string {

@@ -60,7 +60,7 @@ function checkCombination(options: CommandInput['options']): void {
 function inspectedService(name: string | boolean | undefined, { services }: ResolvedBlueprint): string | undefined {
   if (typeof name !== 'string') return undefined
   const known = Object.values(services)
-    .filter(({ program }) => program.kind === 'entry')
+    .filter(({ program, schedule }) => program.kind === 'entry' && schedule === undefined)
     .map((service) => service.name)
   if (known.includes(name)) return name
   const meant = didYouMean(name, known)

@@ -1,3 +1,4 @@
+import { strict as assert } from 'node:assert'
 import { stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -241,6 +242,7 @@ class LocalHost implements LocalInstanceHost {
   #program({ service, release }: InstanceRequest): { command: string; args: string[]; cwd: string } {
     const cwd = pathInRelease(release, this.#options.blueprintDirectory)
     const { program } = service
+    assert(program.kind !== 'files', `${service.name} has no program`)
     return program.kind === 'entry'
       ? { command: this.#options.node, args: [pathInRelease(release, program.entry)], cwd }
       : { command: '/bin/sh', args: ['-c', program.command], cwd }
