@@ -42,7 +42,7 @@ describe('style', () => {
   })
 
   test('unit tests do not sleep: use the virtual clock, a gate or a signal', () => {
-    const unit = tests.filter(({ path }) => !/^test\/(integration|e2e|engines)\//.test(path))
+    const unit = tests.filter(({ path }) => !/^test\/(integration|e2e|long|engines)\//.test(path))
     expect(offenders(unit, /\bsetTimeout\(|timers\/promises|sleep\(systemClock/, /^test\/(tidy|core\/clock)/)).toEqual(
       [],
     )
