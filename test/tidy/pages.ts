@@ -13,6 +13,8 @@ export interface CodeBlock {
   readonly page: string
   readonly line: number
   readonly language: string
+  /** What stands behind the language, which readers do not see: `run`, `not-run="…"`, `output`, `file=server.js`. */
+  readonly attributes: Readonly<Record<string, string>>
   readonly text: string
 }
 
@@ -29,12 +31,26 @@ export function pages(): readonly Page[] {
 
 /** The fenced blocks of a page. */
 export function codeBlocks({ path, text }: Page): readonly CodeBlock[] {
-  return [...text.matchAll(/^```(\S*)[^\n]*\n([\s\S]*?)^```/gm)].map((match) => ({
+  return [...text.matchAll(/^```(\S*)([^\n]*)\n([\s\S]*?)^```/gm)].map((match) => ({
     page: path,
     line: text.slice(0, match.index).split('\n').length,
     language: match[1] as string,
-    text: match[2] as string,
+    attributes: attributesOf(match[2] as string),
+    text: match[3] as string,
   }))
+}
+
+function attributesOf(text: string): Readonly<Record<string, string>> {
+  const found = [...text.matchAll(/([\w-]+)(?:=(?:"([^"]*)"|(\S+)))?/g)]
+  return Object.fromEntries(found.map(([, name = '', quoted, bare = '']) => [name, quoted ?? bare]))
+}
+
+/**
+ * Whether the blocks of a page are tried on the running system of `systems/shop`, together with other pages: it says so
+ * in a comment, `<!-- try: shop -->`. Others are tried in an empty directory.
+ */
+export function isOnShop({ text }: Page): boolean {
+  return /^<!-- try: shop -->$/m.test(text)
 }
 
 /** Links of a page to files that are not there. */
