@@ -27,12 +27,13 @@ function writeProgram(name: string, line: string): void {
 }
 
 describe('the shell blocks of', () => {
-  test.each(alone.map((page) => [page.path, page] as const))(
+  test.for(alone.map((page) => [page.path, page] as const))(
     '%s',
-    { timeout: TEST_TIMEOUT_MS },
-    async (_path, page) => {
-      const on = stage()
-      await tryPage(page, on)
+    { timeout: 2 * TEST_TIMEOUT_MS },
+    async ([, page], { skip }) => {
+      const needed = /^<!-- needs: (\w+) -->$/m.exec(page.text)?.[1]
+      skip(needed !== undefined && !isThere(needed), `${needed} is not here`)
+      await tryPage(page, stage())
     },
   )
 
