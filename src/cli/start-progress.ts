@@ -4,7 +4,9 @@ import type { SystemSnapshot } from '../control/snapshot.ts'
 export function partStates(snapshot: SystemSnapshot): ReadonlyMap<string, string> {
   const parts = new Map<string, string>([['gateway', snapshot.gateway.state]])
   for (const { name, state, reason } of Object.values(snapshot.databases)) {
-    parts.set(name, reason === undefined ? state : `${state} (${reason})`)
+    // A service may have the same name.
+    const part = Object.hasOwn(snapshot.services, name) ? `${name} (database)` : name
+    parts.set(part, reason === undefined ? state : `${state} (${reason})`)
   }
   for (const { name, kind, desired, instances } of Object.values(snapshot.services)) {
     // Files are there with the gateway, and nobody waits for a job.
@@ -21,10 +23,10 @@ export function partStates(snapshot: SystemSnapshot): ReadonlyMap<string, string
  * @example 'starting  orders seeding (keys and indexes)  api waiting'
  */
 export function startingLine(snapshot: SystemSnapshot): string {
-  const { databases, services } = snapshot
+  const { services } = snapshot
   const isThere = (name: string, text: string): boolean =>
     text === 'running' ||
-    databases[name]?.state === 'ready' ||
+    /^ready\b/.test(text) ||
     (services[name] !== undefined && text === `${services[name].desired} of ${services[name].desired} ready`)
   const missing = [...partStates(snapshot)].filter(([name, text]) => !isThere(name, text))
   return [snapshot.phase, ...missing.map(([name, text]) => `${name} ${text}`)].join('  ')

@@ -68,7 +68,7 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
     async start(signal) {
       const isEmbedded = databases.some(({ engine }) => engine.kind === 'embedded')
       const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
-      for (const { name } of databases) await ensureOwnedDirectory(join(context.state.logsDirectory, name))
+      for (const { name } of databases) await ensureOwnedDirectory(join(context.state.logsDirectory, logsOf(name)))
       for (const database of databases) units.set(database.name, unitOf(context, database, binaries, code))
       await startTogether(
         signal,
@@ -82,7 +82,7 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
     async bring(database, code, signal) {
       const running = units.get(database.name)
       if (running !== undefined) return running.update(database, code, signal)
-      await ensureOwnedDirectory(join(context.state.logsDirectory, database.name))
+      await ensureOwnedDirectory(join(context.state.logsDirectory, logsOf(database.name)))
       const isEmbedded = database.engine.kind === 'embedded'
       const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
       const unit = unitOf(context, database, binaries, Promise.resolve(code))
@@ -103,6 +103,11 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
   }
 }
 
+/** The directory of a database's logs: no service has a name with a dot. */
+function logsOf(database: string): string {
+  return `${database}.database`
+}
+
 function unitOf(
   context: PartsContext,
   database: ResolvedDatabase,
@@ -118,7 +123,7 @@ function unitOf(
     seeding: {
       subprocesses,
       user,
-      logFile: outputFileOf(state.logsDirectory, database.name, `${database.name}-seed`),
+      logFile: outputFileOf(state.logsDirectory, logsOf(database.name), `${database.name}-seed`),
       clock,
     },
     onStatus: (status) =>
@@ -141,7 +146,7 @@ function clusterOf(
     dataDirectory: join(state.dataDirectory, name),
     binaries: binaries!,
     subprocesses,
-    logFile: outputFileOf(state.logsDirectory, name, `${name}-1`),
+    logFile: outputFileOf(state.logsDirectory, logsOf(name), `${name}-postgres`),
     user,
     limits: resources,
     socketDirectory: state.childRuntimeDirectory,

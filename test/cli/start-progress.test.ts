@@ -42,6 +42,14 @@ test('one line names what is not there yet, and what it is doing', () => {
   ).toBe('starting  api 1 of 2 ready')
 })
 
+test('tells a database from a service of the same name', () => {
+  const both = snapshot({
+    gateway: { state: 'running' },
+    services: { orders: { name: 'orders', desired: 1, instances: [] } },
+  })
+  expect(startingLine(both)).toBe('starting  orders (database) seeding (keys)  orders waiting')
+})
+
 test('says only the phase once everything is there', () => {
   const there = snapshot({
     phase: 'running',
