@@ -14,6 +14,7 @@ export function checkRelations(system: ReadSystem, place: Place): void {
       .at('services')
       .invalid('expected at least one service, got none', "add one: { web: { entry: './server.ts', routes: ['/'] } }")
   }
+  checkNames(system, place)
   checkReferences(system, services, place)
   checkRoutes(services, place.at('services'))
   checkJobs(system, services, place)
@@ -37,6 +38,34 @@ function checkJobs(system: ReadSystem, services: Services, place: Place): void {
     if (!isJob(name)) continue
     const at = place.at('objectives').at(name)
     at.invalid(`expected a service that gets requests, got '${name}', which has a schedule`, 'remove the objective')
+  }
+}
+
+/** Parts of every system, with processes, logs and measurements of these names. */
+const RESERVED: readonly string[] = ['control-plane', 'gateway']
+
+/** Each process has a name for its log and its measurements: the database's own, and `api-1`, `api-2` … of a service. */
+function checkNames(system: ReadSystem, place: Place): void {
+  const services = [...(system.services?.keys() ?? [])]
+  for (const kind of ['databases', 'services'] as const) {
+    for (const name of system[kind]?.keys() ?? []) {
+      if (!RESERVED.includes(name)) continue
+      place
+        .at(kind)
+        .at(name)
+        .invalid(`expected a name that no part of Tenfold has, got '${name}'`, `write 'my-${name}', or another name`)
+    }
+  }
+  for (const name of system.databases?.keys() ?? []) {
+    const service = services.find((each) => name.startsWith(`${each}-`) && /^\d+$/.test(name.slice(each.length + 1)))
+    if (service === undefined) continue
+    place
+      .at('databases')
+      .at(name)
+      .invalid(
+        `expected a name that no instance has, got '${name}', which may be one of service '${service}'`,
+        `write '${name}-data', or another name that does not end in a number`,
+      )
   }
 }
 
