@@ -42,14 +42,14 @@ function checkJobs(system: ReadSystem, services: Services, place: Place): void {
 }
 
 /** Parts of every system, with processes, logs and measurements of these names. */
-const RESERVED: readonly string[] = ['control-plane', 'gateway']
+const RESERVED = new Set(['control-plane', 'gateway'])
 
 /** Each process has a name for its log and its measurements: the database's own, and `api-1`, `api-2` … of a service. */
 function checkNames(system: ReadSystem, place: Place): void {
   const services = [...(system.services?.keys() ?? [])]
   for (const kind of ['databases', 'services'] as const) {
     for (const name of system[kind]?.keys() ?? []) {
-      if (!RESERVED.includes(name)) continue
+      if (!RESERVED.has(name)) continue
       place
         .at(kind)
         .at(name)
