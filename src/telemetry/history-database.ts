@@ -59,6 +59,8 @@ export interface HistoryDatabase {
 const WAITING_SECONDS = 2
 /** Longer steps that one call of `maintain` makes, at most. */
 const ROLL_UPS_MAX = 60
+/** Steps that wait to be made again: more than a day of them. */
+const OUTDATED_MAX = 10_000
 const SPAN_SECONDS = 86_400
 /** Room for what a transaction needs beside the data. */
 const BYTES_TO_SPARE = 0.9
@@ -88,6 +90,10 @@ class SqliteHistory implements HistoryDatabase {
   readonly #spans: SpanTable
   readonly #waiting = new Map<number, Map<number, StoredValue>>()
   #newest = 0
+  /** The second that came last, which is not the newest after the clock was set back. */
+  #latest = 0
+  /** Longer steps, by their ends, that seconds were added to after they had been made: the clock was set back. */
+  readonly #outdated: Record<HistoryStep, Set<number>> = { 1: new Set(), 10: new Set(), 60: new Set() }
   #samples = 0
 
   constructor({ db, putAside }: OpenedHistory, limits: HistoryLimits) {
@@ -109,7 +115,12 @@ class SqliteHistory implements HistoryDatabase {
     const now = Math.floor(nowEpochMs / 1_000)
     for (const [index, step] of HISTORY_STEPS.entries()) {
       const longer = HISTORY_STEPS[index + 1]
-      if (longer !== undefined) this.#inTransaction(() => this.#rollUp(step, longer))
+      if (longer !== undefined) {
+        this.#inTransaction(() => {
+          this.#rollUp(step, longer)
+          this.#makeAgain(step, longer)
+        })
+      }
       this.#db.prepare(`delete from history_${step} where at < ?`).run(now - this.#limits.keepSeconds[step])
     }
     this.#spans.prune(now - SPAN_SECONDS, this.#limits.spansMax)
@@ -151,6 +162,7 @@ class SqliteHistory implements HistoryDatabase {
 
   #take({ atEpochMs, source, samples }: MetricFrame): void {
     const at = Math.ceil(atEpochMs / 1_000)
+    this.#latest = at
     this.#newest = this.#waiting.size === 0 ? at : Math.max(this.#newest, at)
     let second = this.#waiting.get(at)
     if (second === undefined) {
@@ -172,8 +184,10 @@ class SqliteHistory implements HistoryDatabase {
   #flush(untilSeconds: number): void {
     const read = this.#db.prepare('select body from history_1 where at = ?')
     const put = this.#db.prepare('insert or replace into history_1 (at, body) values (?, ?)')
+    const made = this.#edge('max', 10) ?? Number.NEGATIVE_INFINITY
     for (const [at, samples] of this.#waiting) {
       if (at > untilSeconds) continue
+      if (at <= made) this.#outdate(10, at)
       const written = read.get(at)
       const all = written === undefined ? samples : this.#added(written['body'] as Uint8Array, samples)
       put.run(at, encodeSamples(all))
@@ -197,17 +211,40 @@ class SqliteHistory implements HistoryDatabase {
     // Made before the clock was set back: what comes now has to be summed up all the same.
     if (done > newest + 60) done = complete - longer
     const next = this.#db.prepare(`select min(at) as at from history_${step} where at > ?`)
-    const rows = this.#db.prepare(`select body from history_${step} where at > ? and at <= ?`)
-    const put = this.#db.prepare(`insert or replace into history_${longer} (at, body) values (?, ?)`)
     for (let count = 0; count < ROLL_UPS_MAX; count++) {
       const first = next.get(done === Number.NEGATIVE_INFINITY ? 0 : done)?.['at']
       if (typeof first !== 'number') return
       const end = Math.ceil(first / longer) * longer
       if (end > complete) return
-      const parts = rows.all(end - longer, end).map((row) => decodeAll(row['body'] as Uint8Array))
-      put.run(end, encodeSamples(rollUp(parts, (id) => this.#registry.kindOf(id))))
+      this.#make(step, longer, end)
       done = end
     }
+  }
+
+  /** Makes those again that were made before all their seconds were in, once no more of them come. */
+  #makeAgain(step: HistoryStep, longer: HistoryStep): void {
+    const made = longer === 10 ? this.#edge('max', 60) : undefined
+    let count = 0
+    for (const end of this.#outdated[longer]) {
+      const isFilling = this.#latest > end - longer - WAITING_SECONDS && this.#latest <= end + WAITING_SECONDS + 1
+      if (isFilling) continue
+      if (++count > ROLL_UPS_MAX) return
+      this.#make(step, longer, end)
+      this.#outdated[longer].delete(end)
+      if (made !== undefined && end <= made) this.#outdate(60, end)
+    }
+  }
+
+  #outdate(longer: HistoryStep, at: number): void {
+    const ends = this.#outdated[longer]
+    if (ends.size < OUTDATED_MAX) ends.add(Math.ceil(at / longer) * longer)
+  }
+
+  #make(step: HistoryStep, longer: HistoryStep, end: number): void {
+    const rows = this.#db.prepare(`select body from history_${step} where at > ? and at <= ?`).all(end - longer, end)
+    const parts = rows.map((row) => decodeAll(row['body'] as Uint8Array))
+    const put = this.#db.prepare(`insert or replace into history_${longer} (at, body) values (?, ?)`)
+    put.run(end, encodeSamples(rollUp(parts, (id) => this.#registry.kindOf(id))))
   }
 
   /** Lets the oldest tenth of the finest step go that has much. */

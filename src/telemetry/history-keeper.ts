@@ -1,3 +1,4 @@
+import { createCautiousTime } from './cautious-time.ts'
 import { messageOf, TenfoldError } from '../core/errors.ts'
 import type { HistoryDatabase } from './history-database.ts'
 import { openHistoryDatabase } from './history-database.ts'
@@ -27,6 +28,7 @@ export function createHistoryKeeper(
   let triedMs = Number.NEGATIVE_INFINITY
   let maintainedMs = nowMs()
   let damage: string | undefined
+  const maintenanceTime = createCautiousTime({ epochMs, nowMs })
 
   function open(): HistoryDatabase {
     if (database !== undefined) return database
@@ -61,7 +63,7 @@ export function createHistoryKeeper(
     else opened.write(request.frames)
     if (nowMs() - maintainedMs >= MAINTENANCE_MS) {
       maintainedMs = nowMs()
-      opened.maintain(epochMs())
+      opened.maintain(maintenanceTime())
     }
     return { kind: 'done', id }
   }

@@ -90,6 +90,29 @@ describe('a history', () => {
     history.close()
   })
 
+  test('counts everything in the longer steps when the clock was set back by hours', () => {
+    const limits = { ...LIMITS, keepSeconds: { 1: 3 * 3_600, 10: 9 * 3_600, 60: 86_400 } }
+    const history = openHistoryDatabase(place(), limits)
+    const run = (from: number, seconds: number): void => {
+      for (let at = from + 1; at <= from + seconds; at++) {
+        history.write([gatewayFrame(at, { retries: 1 })])
+        if (at % 5 === 0) history.maintain(at * 1_000)
+      }
+    }
+    run(T0, 7_200)
+    // Two hours back: the same seconds again, and on to where the clock had been before and beyond.
+    run(T0, 3_600)
+    for (let round = 0; round < 20; round++) history.maintain((T0 + 3_600) * 1_000)
+    const retries = (stepMs: number, to: number): number =>
+      valuesOf(
+        pointsOf(history, 'tenfold.gateway.retries', { stepMs, fromEpochMs: T0 * 1_000, toEpochMs: (T0 + to) * 1_000 }),
+      ).reduce((sum, value) => sum + value, 0)
+    expect([retries(10_000, 3_000), retries(60_000, 3_000)]).toEqual([6_000, 6_000])
+    // All but the step that the latest second belongs to.
+    expect(retries(10_000, 7_000)).toBe(7_000 + 3_590)
+    history.close()
+  })
+
   test('keeps sums, means, peaks and distributions when seconds become minutes', () => {
     const history = openHistoryDatabase(place(), LIMITS)
     for (let second = 1; second <= 7_200; second++) {

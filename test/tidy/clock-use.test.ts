@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+import { sourceFiles, withoutComments } from './source-files.ts'
+
+/**
+ * The wall clock may jump by hours, so nothing is measured, waited for or decided with it. Lines that reckon with it do
+ * so for people, or to write down when something that was measured otherwise had begun.
+ */
+const MAY_RECKON: Readonly<Record<string, string>> = {
+  'src/gateway/span-feed.ts': 'the beginning of a request whose duration is known',
+  'src/service/request-tracing.ts': 'likewise, of a statement',
+  'src/cli/commands/logs.ts': '--since: a time for people',
+  'src/load/worker.ts': 'threads begin together: their monotonic clocks have different origins',
+  'src/load/run-load.ts': 'likewise',
+  'src/fleet/release-store.ts': 'seconds for the time of a file; what is in use is never removed by it',
+  'src/telemetry/cautious-time.ts': 'compares it with the monotonic clock',
+}
+
+test('no duration, pause or deadline is reckoned with the wall clock', () => {
+  const reckons = /[Ee]pochMs\(\)\s*[-+*/<>]|[-+*/<>]=?\s*[\w.#]*[Ee]pochMs\(\)/
+  const offenders = sourceFiles('src')
+    .filter(({ text }) =>
+      withoutComments(text)
+        .split('\n')
+        .some((line) => reckons.test(line.replaceAll('=>', ''))),
+    )
+    .map(({ path }) => path)
+  expect(offenders.filter((path) => MAY_RECKON[path] === undefined)).toEqual([])
+})
