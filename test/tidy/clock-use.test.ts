@@ -11,6 +11,7 @@ const MAY_RECKON: Readonly<Record<string, string>> = {
   'src/cli/commands/logs.ts': '--since: a time for people',
   'src/load/worker.ts': 'threads begin together: their monotonic clocks have different origins',
   'src/load/run-load.ts': 'likewise',
+  'src/fleet/file-releases.ts': 'the time of a file in seconds; no decision but which of the unused leaves first',
   'src/fleet/release-store.ts': 'seconds for the time of a file; what is in use is never removed by it',
   'src/telemetry/cautious-time.ts': 'compares it with the monotonic clock',
 }
