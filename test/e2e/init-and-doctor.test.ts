@@ -14,6 +14,8 @@ describe('tenfold init', () => {
     const ended = await on.end(['init'])
     expect(ended).toMatchObject({ code: 0, err: '' })
     expect(ended.out).toContain('server.js:1 listens on 3000')
+    // No registry has a checkout.
+    expect(ended.out).toMatch(/npm install --save-dev '?\//)
     expect(ended.out).toMatch(
       /Wrote tenfold\.config\.ts\. Nothing else was changed\.\nNext:\n.*\n {2}npx tenfold up\n/s,
     )

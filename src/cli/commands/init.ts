@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { stat, writeFile } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { messageOf, TenfoldError } from '../../core/errors.ts'
 import { formatTable } from '../../core/table.ts'
 import type { Application } from '../../init/application.ts'
@@ -74,8 +76,22 @@ function factTable(application: Application): string {
 function stepsFrom({ steps }: Application, directory: string, configuration: string): readonly string[] {
   const way = relative(process.cwd(), directory)
   const choice = configuration === 'tenfold' ? '' : ` --config ${configuration}`
-  const lines = steps.map((step) => (step === 'npx tenfold up' ? `${step}${choice}` : step))
-  return way === '' ? lines : [`cd ${/^[\w./-]+$/.test(way) ? way : `'${way.replaceAll("'", `'\\''`)}'`}`, ...lines]
+  const lines = steps.map((step) =>
+    step === 'npx tenfold up'
+      ? `${step}${choice}`
+      : step.replace(/(?<=--(?:save-)?dev )tenfold$/, quoted(ownPackage())),
+  )
+  return way === '' ? lines : [`cd ${quoted(way)}`, ...lines]
+}
+
+/** What a package manager installs us by: a checkout by its path, since no registry has what is in it. */
+function ownPackage(): string {
+  const root = fileURLToPath(new URL('../../..', import.meta.url))
+  return existsSync(join(root, 'tsconfig.json')) ? root.slice(0, -1) : 'tenfold'
+}
+
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }
 
 async function checkDirectory(directory: string): Promise<void> {
