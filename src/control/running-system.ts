@@ -4,6 +4,7 @@ import { writeFileDurably } from '../core/durable-file.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { ProcessIdentity } from '../core/process-identity.ts'
 import { isRunning } from '../core/process-identity.ts'
+import { readRecord } from '../core/subprocess-record.ts'
 import { stateError } from './state-error.ts'
 import { identityOfSelf } from './state-lock.ts'
 import type { StatePaths } from './state-paths.ts'
@@ -41,15 +42,29 @@ export async function findRunning(stateDirectory: string): Promise<RunningSystem
 /**
  * As `findRunning`.
  *
- * @throws TF_NOT_RUNNING with the command that starts it
+ * @throws TF_NOT_RUNNING with the command that starts it, and with what goes on without its control plane
  */
 export async function requireRunning(stateDirectory: string): Promise<RunningSystem> {
   const running = await findRunning(stateDirectory)
   if (running !== undefined) return running
-  throw new TenfoldError('TF_NOT_RUNNING', `expected a running system in ${stateDirectory}, got none`, {
-    hint: 'start it with "tenfold up"',
-    details: { stateDirectory },
+  const orphans = await orphansOf(stateDirectory)
+  if (orphans.length === 0) {
+    throw new TenfoldError('TF_NOT_RUNNING', `expected a running system in ${stateDirectory}, got none`, {
+      hint: 'start it with "tenfold up"',
+      details: { stateDirectory },
+    })
+  }
+  const message = `expected the control plane of ${stateDirectory} to run, but it has died; without it go on: ${orphans.join(', ')}`
+  throw new TenfoldError('TF_NOT_RUNNING', message, {
+    hint: '"tenfold up" adopts them, "tenfold down" stops them',
+    details: { stateDirectory, orphans },
   })
+}
+
+/** The names of what a killed control plane has left. */
+async function orphansOf(stateDirectory: string): Promise<readonly string[]> {
+  const record = await readRecord(statePathsOf(stateDirectory).processesFile).catch(() => undefined)
+  return (record?.children ?? []).filter(isRunning).map(({ name }) => name)
 }
 
 /** Records that we are the control plane that runs; durable when it resolves. */

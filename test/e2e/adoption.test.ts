@@ -53,6 +53,11 @@ test('after kill -9 the next start adopts everything, no request fails, and it i
   const before = await started(on)
   const { end } = traffic(before.url)
   await killed(on, before.pid)
+  const { code, err } = await on.end(['status'])
+  expect([code, err]).toEqual([
+    1,
+    expect.stringMatching(/it has died; without it go on: .*orders.*"tenfold up" adopts/s),
+  ])
   const after = await started(on)
   const { requests, failures } = await end()
   expect(failures).toEqual([])
