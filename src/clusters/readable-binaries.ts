@@ -1,5 +1,6 @@
 import { chmod, copyFile, link, mkdir, mkdtemp, readdir, readlink, rename, rm, stat, symlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { syncFile } from '../core/durable-file.ts'
 import { makeDirectories } from './make-directories.ts'
 
 /**
@@ -62,6 +63,7 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   }
   await copyFile(from, to)
   await chmod(to, wanted)
+  await syncFile(to)
 }
 
 async function exists(path: string): Promise<boolean> {

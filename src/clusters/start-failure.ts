@@ -46,7 +46,17 @@ export function explainFailure(
   }
   const how = exit.signal === undefined ? `exit code ${exit.code}` : `signal ${exit.signal}`
   return new TenfoldError('TF_CLUSTER_START_FAILED', `expected ${what} to run, but it ended with ${how}:\n${said}`, {
-    hint: `read ${logFile}`,
+    hint: nextStep(said) ?? `read ${logFile}`,
     details,
   })
+}
+
+function nextStep(said: string): string | undefined {
+  if (/Read-only file system/i.test(said))
+    return 'mount the file system of the data writable ("dmesg" may say why it is not)'
+  if (/Permission denied|has wrong ownership|invalid permissions/i.test(said)) {
+    return 'give the data directory back to the user that runs PostgreSQL, with mode 0700 ("chown -R", "chmod 700")'
+  }
+  if (/insufficient file descriptors|Too many open files/i.test(said)) return 'raise the limit: ulimit -n 65536'
+  return undefined
 }

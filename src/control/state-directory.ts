@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import type { ChildUser } from '../core/child-user.ts'
 import { canAccess } from '../core/child-user.ts'
 import type { Clock } from '../core/clock.ts'
-import { syncDirectory, writeFileDurably } from '../core/durable-file.ts'
+import { removeUnfinished, syncDirectory, writeFileDurably } from '../core/durable-file.ts'
 import type { DirectoryProbe } from './data-root.ts'
 import { chooseDataRoot, makeDataDirectories } from './data-root.ts'
 import { ownDirectory } from './own-directory.ts'
@@ -89,6 +89,7 @@ export async function openStateDirectory(options: StateDirectoryOptions): Promis
 async function openLocked(paths: StatePaths, lock: StateLock, options: StateDirectoryOptions): Promise<StateDirectory> {
   const { blueprint, user, env = process.env } = options
   const record = await readStateRecord(paths, blueprint)
+  await removeUnfinished([paths.recordFile, paths.runFile, paths.holderFile, paths.processesFile])
   // The record of a dead run: from here on clients must not find it.
   await forgetRunning(paths)
   const root = await chooseDataRoot({

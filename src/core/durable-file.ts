@@ -1,5 +1,5 @@
-import { open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { open, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { uniqueId } from './random.ts'
 
 /** How to write. */
@@ -44,6 +44,26 @@ export async function writeFileDurably(
     throw error
   }
   if (options.isSynced !== false) await syncDirectory(dirname(path))
+}
+
+/** Puts the content of a finished file on the disk, so that a rename after it never shows an empty one after a power cut. */
+export async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** What a kill in the middle of `writeFileDurably` leaves beside these files. Only for whoever alone may write them. */
+export async function removeUnfinished(files: readonly string[]): Promise<void> {
+  for (const directory of new Set(files.map((file) => dirname(file)))) {
+    for (const name of await readdir(directory)) {
+      const [, of] = /^(.+)\.[0-9a-f-]{36}\.tmp$/.exec(name) ?? []
+      if (of !== undefined && files.includes(join(directory, of))) await rm(join(directory, name), { force: true })
+    }
+  }
 }
 
 /** Makes the names in a directory (creations, renames, removals) survive a power cut. */

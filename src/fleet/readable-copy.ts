@@ -14,6 +14,7 @@ import {
 } from 'node:fs/promises'
 import { basename, dirname, join, relative } from 'node:path'
 import type { ChildUser } from '../core/child-user.ts'
+import { syncFile } from '../core/durable-file.ts'
 import { ensureOwnedDirectory } from '../core/owned-directory.ts'
 import { forEachBounded } from './for-each-bounded.ts'
 import { modeAllows } from './reachable.ts'
@@ -66,6 +67,7 @@ export async function renameUnlessThere(temporary: string, target: string): Prom
 export async function copyProgram(source: string, target: string, temporary: string, user: ChildUser): Promise<void> {
   await ensureOwnedDirectory(dirname(target), { mode: 0o755 })
   await new ReadableCopy(user, dirname(target)).file(await realpath(source), temporary)
+  await syncFile(temporary)
   await rename(temporary, target)
 }
 

@@ -74,6 +74,21 @@ describe('the failure of a server', () => {
     expect(error.message).toContain(line)
   })
 
+  test('says what to do about what the machine refuses', () => {
+    const hints = [
+      'FATAL:  could not create lock file "postmaster.pid": Read-only file system',
+      'FATAL:  could not create lock file "postmaster.pid": Permission denied',
+      'FATAL:  insufficient file descriptors available to start server process',
+      'FATAL:  something else',
+    ].map((said) => explainFailure('orders', exit, [said], '/log').hint?.slice(0, 24))
+    expect(hints).toEqual([
+      'mount the file system of',
+      'give the data directory ',
+      'raise the limit: ulimit ',
+      'read /log',
+    ])
+  })
+
   test('names the signal that ended it', () => {
     expect(explainFailure('orders', { code: undefined, signal: 'SIGKILL' }, [], '/log').message).toContain('SIGKILL')
   })

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { writeFileDurably } from '../../src/core/durable-file.ts'
+import { removeUnfinished, writeFileDurably } from '../../src/core/durable-file.ts'
 
 let directory: string
 beforeEach(() => {
@@ -57,5 +57,17 @@ describe('a durable write', () => {
     } while (!isDone)
     await all
     expect(readdirSync(directory)).toEqual(['contended'])
+  })
+
+  it('leaves what is removed later when it is killed in the middle, and nothing else is removed with it', async () => {
+    const [file, other] = [join(directory, 'state.json'), join(directory, 'other.json')]
+    const id = '0f0f0f0f-1111-4222-8333-444444444444'
+    const names = [`state.json.${id}.tmp`, `other.json.${id}.tmp`, 'state.json.tmp', `state.json.${id}`]
+    for (const name of names) writeFileSync(join(directory, name), 'half')
+    await writeFileDurably(file, 'whole')
+    await removeUnfinished([file])
+    expect(readdirSync(directory).sort()).toEqual([...names.slice(1), 'state.json'].sort())
+    await removeUnfinished([file, other])
+    expect(readdirSync(directory)).not.toContain(names[1])
   })
 })

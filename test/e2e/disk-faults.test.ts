@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { shop } from './shop.ts'
+import { shop, shopWithDatabase } from './shop.ts'
 import type { Stage } from './stage.ts'
 import { ask, eventually, snapshotOf, stage, TEST_TIMEOUT_MS, urlIn } from './stage.ts'
 
@@ -118,3 +118,18 @@ test.skipIf(!isRoot)(
     await eventually('everything to end', () => on.leftovers().length === 0)
   },
 )
+
+test('data that the server may not write is named, and comes back whole', async () => {
+  const on = stage(shopWithDatabase())
+  await up(on)
+  expect((await on.end(['down'])).code).toBe(0)
+  const data = join(on.state(), 'data/orders/data')
+  chmodSync(data, 0o500)
+  const { code, err } = await on.end(['up', '--port', '0'])
+  expect(code).toBe(1)
+  expect(err).toMatch(/expected orders to run.*\[TF_CLUSTER_START_FAILED\]\n {2}Next: give the data directory back/s)
+  expect(on.leftovers()).toEqual([])
+  chmodSync(data, 0o700)
+  expect(await ask(await up(on))).toMatchObject({ instance: expect.stringMatching(/^web-/) })
+  expect((await on.end(['down'])).code).toBe(0)
+})
