@@ -72,7 +72,6 @@ export interface Service<
   /**
    * Runs the program at these times instead of keeping it running: a cron expression alone, or with what goes with it.
    * @default it runs always
-   * @later this version refuses it
    * @example schedule: '0 3 * * *'
    */
   schedule?: string | Schedule

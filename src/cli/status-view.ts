@@ -1,4 +1,4 @@
-import type { InstanceStatus, ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
+import type { InstanceStatus, JobStatus, ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
 import { formatTable } from '../core/table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -43,7 +43,8 @@ export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): 
 }
 
 /** `ready`, or the state of the instance that is furthest from it. */
-function serviceState({ instances, desired, kind, release }: ServiceStatus): string {
+function serviceState({ instances, desired, kind, release, job }: ServiceStatus): string {
+  if (job !== undefined && job.running > 0) return 'running'
   if (kind !== undefined) return release === undefined ? 'starting' : 'ready'
   const order: readonly InstanceStatus['state'][] = [
     'crash-looping',
@@ -68,7 +69,8 @@ function gatewayNote({ unwell = [] }: SystemSnapshot['gateway']): string {
   return [...texts, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ')
 }
 
-function serviceNote({ instances, desired, kind, release }: ServiceStatus): string {
+function serviceNote({ instances, desired, kind, release, job }: ServiceStatus): string {
+  if (kind === 'job') return jobNote(job)
   if (kind === 'files') return release === undefined ? '' : `release ${release.slice(0, 8)}`
   const ready = instances.filter(({ state }) => state === 'ready').length
   const notes = [`${ready} of ${desired} instance${desired === 1 ? '' : 's'} ready`]
@@ -89,4 +91,13 @@ function serviceNote({ instances, desired, kind, release }: ServiceStatus): stri
 function paintState(state: string, style: Terminal['style']): string {
   if (/^(running|ready)$/.test(state)) return style('green', state)
   return /^(failed|crash-looping|degraded)$/.test(state) ? style('red', state) : style('yellow', state)
+}
+
+/** Times as people of the machine's logs read them: UTC, to the minute. */
+function jobNote({ nextEpochMs, last }: JobStatus = { running: 0 }): string {
+  const time = (epochMs: number): string => `${new Date(epochMs).toISOString().slice(0, 16).replace('T', ' ')}Z`
+  const next = nextEpochMs === undefined ? 'never again' : `next ${time(nextEpochMs)}`
+  if (last === undefined) return next
+  const { scheduledEpochMs, outcome, reason } = last
+  return `${next}, last ${time(scheduledEpochMs)} ${outcome}${reason === undefined ? '' : ` (${reason})`}`
 }

@@ -60,10 +60,33 @@ export interface UnwellInstance {
   readonly isServedNonetheless: boolean
 }
 
+/** When a job ran and will run. */
+export interface JobStatus {
+  /** Absent: never. */
+  readonly nextEpochMs?: number
+  /** How many run now. */
+  readonly running: number
+  /** The run of the latest time that was due. */
+  readonly last?: JobRun
+}
+
+/** One run of a job, or why there was none. */
+export interface JobRun {
+  /** The time of the schedule that it is for. */
+  readonly scheduledEpochMs: number
+  readonly startedEpochMs?: number
+  readonly endedEpochMs?: number
+  readonly outcome: 'running' | 'succeeded' | 'failed' | 'timed-out' | 'interrupted' | 'skipped'
+  /** How it ended, with the line of its output that says most; why it was skipped. */
+  readonly reason?: string
+}
+
 export interface ServiceStatus {
   readonly name: string
   /** What it is, if not a server with instances: files that the gateway serves, a program that runs at times. */
   readonly kind?: 'files' | 'job'
+  /** Of a job: when it ran and will run. */
+  readonly job?: JobStatus
   readonly desired: number
   /** Content address of the release that instances run. */
   readonly release?: string

@@ -13,6 +13,7 @@ import type { FilesByService, SystemCode } from './system-code.ts'
 import { pruneReleases } from './system-code.ts'
 import type { SystemDatabases } from './system-databases.ts'
 import { gatewayTable } from './system-gateway.ts'
+import type { SystemJobs } from './system-jobs.ts'
 import type { SystemServices } from './system-services.ts'
 
 /** @see Applier.apply */
@@ -29,6 +30,7 @@ export interface ApplierParts {
   readonly gateway: Gateway
   readonly databases: SystemDatabases
   readonly services: SystemServices
+  readonly jobs: SystemJobs
   readonly code: SystemCode
 }
 
@@ -144,6 +146,7 @@ export class Takeover {
     if (this.#options.isQuick !== true || goneDatabases.length > 0) await services.settled(SETTLED_MS)
     await this.#enter(this.#after, this.#after)
     await services.rebind()
+    await this.#parts.jobs.follow()
     await this.#parts.databases.admit()
     for (const name of goneDatabases) await this.#dropDatabase(name)
     await pruneReleases(

@@ -25,6 +25,8 @@ import { prepareCode, pruneReleases } from './system-code.ts'
 import type { SystemDatabases } from './system-databases.ts'
 import { createSystemDatabases } from './system-databases.ts'
 import { createSystemGateway, keepGatewayFrames, keepGatewaySpans } from './system-gateway.ts'
+import type { SystemJobs } from './system-jobs.ts'
+import { createSystemJobs } from './system-jobs.ts'
 import type { SystemServices } from './system-services.ts'
 import { createSystemServices } from './system-services.ts'
 import { createCollectors, createSystemTelemetry } from './system-telemetry.ts'
@@ -59,6 +61,7 @@ class WiredParts implements SystemParts {
   readonly #databases: SystemDatabases
   #gateway: Gateway | undefined
   #services: SystemServices | undefined
+  #jobs: SystemJobs | undefined
   #applier: Applier | undefined
 
   constructor(context: PartsContext) {
@@ -130,10 +133,14 @@ class WiredParts implements SystemParts {
     await this.#services.start(signal)
     const [services, code] = [this.#services, await this.#code.promise]
     await this.#endSuccession(code)
+    const jobs = createSystemJobs(this.#context, services)
+    this.#jobs = jobs
+    await jobs.follow()
     this.#applier = createApplier(this.#context, {
       gateway: this.#gateway!,
       databases: this.#databases,
       services,
+      jobs,
       code,
     })
   }
@@ -148,6 +155,7 @@ class WiredParts implements SystemParts {
   async stop(deadlineMs: number): Promise<void> {
     // In the order in which a request would meet them, so that none meets a part that has left.
     await this.#gateway?.stop(deadlineMs)
+    await this.#jobs?.stop(deadlineMs)
     await this.#services?.stop(deadlineMs)
     await this.#databases.stop(deadlineMs)
     for (const component of [this.#telemetry, ...this.#metrics, this.#history]) await component.stop(deadlineMs)

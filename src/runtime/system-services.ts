@@ -8,6 +8,7 @@ import { compileCacheDirectory } from '../fleet/compile-cache.ts'
 import type { InstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import type { JobSurroundings, LocalInstanceHost } from '../fleet/instance-hosts/local.ts'
 import { createLocalInstanceHost } from '../fleet/instance-hosts/local.ts'
+import type { RunningJob } from '../fleet/job-scheduler.ts'
 import type { Revision } from '../fleet/revision.ts'
 import type { RolloutOptions } from '../fleet/rollout.ts'
 import type { ServiceSupervisor } from '../fleet/service-supervisor.ts'
@@ -31,6 +32,8 @@ export interface SystemServices extends Component {
   replace(revision: Revision, options: RolloutOptions): Promise<void>
   /** Where a program of a service runs that is not one of its instances. @throws TF_USAGE, TF_SECRET_MISSING */
   surroundingsOf(service: string, id: string): Promise<JobSurroundings>
+  /** Runs the program of a service once. @throws TF_USAGE, TF_SECRET_MISSING, TF_SPAWN_FAILED */
+  startJob(service: string, id: string): Promise<RunningJob>
   /** What runs of a service; undefined when it does not. */
   revisionOf(service: string): Revision | undefined
   /** The files that are served. */
@@ -145,6 +148,7 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
       if (isFiles(revision.service)) throw noProgram(service, 'run')
       return host!.surroundingsOf({ id, ...revision })
     },
+    startJob: async (service, id) => host!.startJob({ id, ...find(service).revision }),
     revisionOf: (service) => supervisors.get(service)?.revision,
     filesInUse: () =>
       Object.fromEntries(

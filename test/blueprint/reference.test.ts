@@ -45,7 +45,7 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
 }
 
 /** Refused as a whole. */
-const LATER = new Set(['Cache', 'Topic', 'Alerts', 'Schedule'])
+const LATER = new Set(['Cache', 'Topic', 'Alerts'])
 
 function withProgram(options: object): object {
   if ('entry' in options || 'command' in options) return options

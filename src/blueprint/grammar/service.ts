@@ -50,7 +50,7 @@ const options = {
   command: text('a command'),
   static: text('a directory'),
   fallback,
-  schedule: later(schedule, 'a service that runs at times'),
+  schedule,
   port: number({ min: 1, max: 65_535, isInteger: true }),
   routes: list('routes', route),
   databases: names('database names'),

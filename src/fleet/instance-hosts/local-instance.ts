@@ -1,6 +1,7 @@
 import type { Subprocess } from '../../core/subprocess.ts'
 import { describeExit } from '../describe-exit.ts'
 import type { InstanceExit, InstanceRequest, RunningInstance } from '../instance-host.ts'
+import type { RunningJob } from '../job-scheduler.ts'
 import { lastLines } from '../last-lines.ts'
 import { probe } from '../readiness-probe.ts'
 
@@ -17,6 +18,20 @@ export interface LocalInstanceFacts extends InstanceRequest {
   readonly outputFile: string
   /** Where in the file the output of this process begins. */
   readonly outputStart: number
+}
+
+/** A program of a service that runs once. */
+export function runningJob(child: Subprocess, facts: Omit<LocalInstanceFacts, 'port'>): RunningJob {
+  const { outputFile, outputStart, service } = facts
+  return {
+    exited: child.exited.then(async (status) => {
+      const lines = await lastLines(outputFile, LINES_READ, outputStart).catch(() => [])
+      return { isSuccess: status.code === 0, reason: describeExit(status, lines, service.resources.memoryBytes) }
+    }),
+    async stop(deadlineMs) {
+      await child.stop(deadlineMs)
+    },
+  }
 }
 
 /** A process of this machine that serves as an instance. */

@@ -12,10 +12,11 @@ import type { Subprocess, Subprocesses, SubprocessOptions } from '../../core/sub
 import type { BindingsDocument } from '../../service/bindings-document.ts'
 import { instanceEnvironment, OF_THE_TERMINAL } from '../instance-environment.ts'
 import type { InstanceHost, InstanceRequest, RunningInstance } from '../instance-host.ts'
+import type { RunningJob } from '../job-scheduler.ts'
 import type { InstanceTelemetry } from '../instance-telemetry.ts'
 import { pathInRelease } from '../release.ts'
 import type { LocalInstanceFacts } from './local-instance.ts'
-import { LocalInstance, LOOPBACK } from './local-instance.ts'
+import { LocalInstance, LOOPBACK, runningJob } from './local-instance.ts'
 
 /** A host that runs instances as processes of this machine. */
 export interface LocalInstanceHost extends InstanceHost {
@@ -27,6 +28,12 @@ export interface LocalInstanceHost extends InstanceHost {
    * @throws TF_SECRET_MISSING
    */
   surroundingsOf(request: InstanceRequest): Promise<JobSurroundings>
+  /**
+   * Runs the program of a service once, as an instance that serves nothing. A later run ends it.
+   *
+   * @throws TF_SECRET_MISSING, TF_SPAWN_FAILED
+   */
+  startJob(request: InstanceRequest): Promise<RunningJob>
 }
 
 /** Where a program of a service runs that is not one of its instances. */
@@ -167,6 +174,15 @@ class LocalHost implements LocalInstanceHost {
       ...env
     } = await this.#environment(request, 0, this.#options.telemetry?.tokenFor(request.service.name, request.id) ?? '')
     return { env, cwd: pathInRelease(request.release, this.#options.blueprintDirectory) }
+  }
+
+  async startJob(request: InstanceRequest): Promise<RunningJob> {
+    const { env } = await this.surroundingsOf(request)
+    const { handover: _none, ...options } = this.#subprocess(request, env, { port: 0, token: '' })
+    const { outputFile } = options
+    await ensureOwnedDirectory(dirname(outputFile))
+    const outputStart = await sizeOf(outputFile)
+    return runningJob(await this.#options.subprocesses.spawn(options), { ...request, outputFile, outputStart })
   }
 
   async rebind(service: string): Promise<void> {
