@@ -14,6 +14,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   gateway: ['core', 'blueprint', 'objectives', 'control'],
   fleet: ['core', 'blueprint', 'objectives', 'control', 'service/bindings-document'],
   load: ['core', 'blueprint', 'objectives', 'control'],
+  autoscaler: ['core', 'blueprint', 'control'],
   clusters: ['core', 'blueprint', 'sql', 'control'],
   rehearsal: ['core', 'blueprint', 'objectives', 'control', 'load'],
   telemetry: ['core', 'blueprint', 'objectives', 'control', 'sql'],
