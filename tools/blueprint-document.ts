@@ -56,6 +56,7 @@ const VALUES: Readonly<Record<string, string>> = {
   'Blueprint.caches': '[a cache](#a-cache) by name',
   'Blueprint.topics': '[a topic](#a-topic) by name',
   'Blueprint.services': '[a service](#a-service) by name, at least one',
+  'Blueprint.secrets': 'path',
   'Blueprint.objectives': '[an objective](#an-objective) by service',
   'Blueprint.load': '[load](#load)',
   'Blueprint.gateway': '[the gateway](#the-gateway)',

@@ -76,6 +76,12 @@ export interface Blueprint<Databases, Caches, Topics, Services> {
     [Name in keyof Services]: Program<Services[Name]> & Known<Services[Name], Service, 'a service'>
   }
   /**
+   * File of lines `NAME=value` for secrets that the environment of `tenfold` does not have. Its name ends in `.env`.
+   * @default the environment alone
+   * @example secrets: './secrets.env'
+   */
+  secrets?: string
+  /**
    * What users of each service may count on.
    * @default none
    * @example objectives: { web: { availability: 0.999 } }

@@ -43,6 +43,10 @@ export function diffBlueprints(before: ResolvedBlueprint, after: ResolvedBluepri
       meaning: 'its listener is opened when the gateway starts',
       command: START_AGAIN,
     }),
+    ...whole('secrets', before.secretsFile, after.secretsFile, {
+      effect: 'live',
+      meaning: 'is read when an instance starts',
+    }),
     ...whole('objectives', before.objectives, after.objectives, { effect: 'live', meaning: 'judges from now on' }),
     ...whole('load', before.load, after.load, { effect: 'live', meaning: 'the next rehearsal plays it' }),
   ]

@@ -52,6 +52,7 @@ export function resolveSystem(
     },
     databases: mapped(system.databases, (name, database) => resolveDatabase(name, database, directory)),
     services: mapped(system.services, (name, service) => resolveService(name, service, directory)),
+    secretsFile: system.secrets === undefined ? undefined : resolve(directory, system.secrets),
     objectives: mapped(system.objectives, (service, objective) => ({ service, ...objective })),
     load: system.load === undefined ? undefined : resolveLoad(system.load, scenarios, directory),
   }

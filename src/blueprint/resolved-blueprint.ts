@@ -16,6 +16,8 @@ export interface ResolvedBlueprint {
   readonly gateway: ResolvedGateway
   readonly databases: Readonly<Record<string, ResolvedDatabase>>
   readonly services: Readonly<Record<string, ResolvedService>>
+  /** Where secrets are looked up that the environment of `tenfold` does not have, absolute; undefined: nowhere else. */
+  readonly secretsFile?: string | undefined
   readonly objectives: Readonly<Record<string, ResolvedObjective>>
   readonly load: ResolvedLoad | undefined
 }
@@ -95,7 +97,7 @@ export interface ResolvedPort {
 
 export type ResolvedEnvironmentValue =
   | { readonly kind: 'literal'; readonly value: string }
-  /** Read from the environment of `tenfold` by this name when an instance starts; never hashed, logged or shown. */
+  /** Read from the environment of `tenfold`, or the file of secrets, by this name when an instance starts; never hashed, logged or shown. */
   | { readonly kind: 'secret'; readonly name: string }
 
 export interface ResolvedResources {

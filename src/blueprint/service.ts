@@ -4,10 +4,10 @@ import type { Scale } from './scale.ts'
 import type { Schedule } from './schedule.ts'
 import type { Traffic } from './traffic.ts'
 
-/** A secret by reference: the value is read from the environment of `tenfold` when an instance starts. */
+/** A secret by reference: the value is read from the environment of `tenfold`, or from the file of secrets, when an instance starts. */
 export interface SecretReference {
   /**
-   * Name of the variable of the environment.
+   * Name of the variable of the environment, or in the file.
    * @example secret: 'STRIPE_KEY'
    */
   secret: string

@@ -244,9 +244,13 @@ export const ERROR_CODES = {
     meaning: "A step of a scenario can't be sent as it is written.",
     remedy: 'Correct the step named in the message.',
   },
+  TF_SECRETS_FILE_UNUSABLE: {
+    meaning: 'The file of secrets is not there, is open to everybody, or has a line that is not NAME=value.',
+    remedy: 'Do what the message says; `chmod 600` closes the file.',
+  },
   TF_SECRET_MISSING: {
-    meaning: 'A service needs a secret that is not in the environment of tenfold.',
-    remedy: 'Set the variable named in the message where you start tenfold.',
+    meaning: 'A service needs a secret that is neither in the environment of tenfold nor in the file of secrets.',
+    remedy: 'Set the variable named in the message where you start tenfold, or add it to the file.',
   },
   TF_SEED_FAILED: {
     meaning: 'A seed module threw, or the server refused what it wrote. Nothing of it was kept.',

@@ -7,6 +7,7 @@ const ALWAYS = [
   '*.tgz',
   '.env',
   '.env.*',
+  '*.env',
   '.npmrc',
   '.DS_Store',
   '*.tsbuildinfo',

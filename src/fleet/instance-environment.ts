@@ -23,8 +23,13 @@ export interface InstanceEnvironmentParts {
   readonly home: string
   /** Where Node keeps what it has compiled; undefined: nowhere. */
   readonly compileCache?: string | undefined
-  /** Where secrets, and the machine's PATH and time zone, are taken from. */
+  /** Where the machine's PATH and time zone are taken from, and secrets, unless `secrets` is given. */
   readonly surroundings: Readonly<Record<string, string | undefined>>
+  /** The values of secrets, and the file that has them beside the environment. */
+  readonly secrets?: {
+    readonly values: Readonly<Record<string, string | undefined>>
+    readonly file: string | undefined
+  }
 }
 
 const PATH_DEFAULT = '/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin'
@@ -67,7 +72,7 @@ export function instanceEnvironment(parts: InstanceEnvironmentParts): Record<str
     env.TENFOLD_TELEMETRY = parts.telemetry.socket
     env.TENFOLD_TELEMETRY_TOKEN = parts.telemetry.token
   }
-  return { ...env, ...ownEnvironment(service, surroundings) }
+  return { ...env, ...ownEnvironment(service, parts.secrets ?? { values: surroundings, file: undefined }) }
 }
 
 /**
@@ -87,21 +92,23 @@ function nodeOptions({ isCheckout, preload }: InstanceEnvironmentParts): string 
 
 function ownEnvironment(
   service: ResolvedService,
-  surroundings: Readonly<Record<string, string | undefined>>,
+  { values, file }: NonNullable<InstanceEnvironmentParts['secrets']>,
 ): Record<string, string> {
   const own: Record<string, string> = {}
   for (const [variable, value] of Object.entries(service.env)) {
-    const text = value.kind === 'literal' ? value.value : surroundings[value.name]
-    if (text === undefined) throw missing(service.name, variable, value.kind === 'secret' ? value.name : variable)
+    const text = value.kind === 'literal' ? value.value : values[value.name]
+    if (text === undefined) throw missing(service.name, variable, value.kind === 'secret' ? value.name : variable, file)
     own[variable] = text
   }
   return own
 }
 
-function missing(service: string, variable: string, secret: string): TenfoldError {
+function missing(service: string, variable: string, secret: string, file: string | undefined): TenfoldError {
+  const where = file === undefined ? 'in the environment of tenfold' : `in the environment of tenfold or in ${file}`
+  const line = file === undefined ? '' : `, or add a line ${secret}=… to the file`
   return new TenfoldError(
     'TF_SECRET_MISSING',
-    `expected the secret ${secret}, which ${service} gets as ${variable}, in the environment of tenfold`,
-    { hint: `set it where you start tenfold: export ${secret}=…`, details: { service, variable, secret } },
+    `expected the secret ${secret}, which ${service} gets as ${variable}, ${where}`,
+    { hint: `set it where you start tenfold: export ${secret}=…${line}`, details: { service, variable, secret } },
   )
 }

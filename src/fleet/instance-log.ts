@@ -48,6 +48,8 @@ export interface InstanceLogsOptions {
   /** Gets what went wrong with a log; the others go on. */
   readonly onProblem?: (message: string) => void
   readonly clock?: Clock
+  /** Takes secrets out of a line. @default lines stay as they are */
+  readonly hide?: (line: string) => string
 }
 
 const LOOK_INTERVAL_MS = 200
@@ -67,7 +69,7 @@ interface KnownLog {
  * logs.subscribe(({ instance, line }) => process.stdout.write(`${instance} | ${line}\n`))
  */
 export function createInstanceLogs(options: InstanceLogsOptions): InstanceLogs {
-  const { directory, rotation = LOG_ROTATION_DEFAULT, clock = systemClock } = options
+  const { directory, rotation = LOG_ROTATION_DEFAULT, clock = systemClock, hide = (line) => line } = options
   const linesMax = Math.ceil(((options.linesPerSecondMax ?? 1_000) * LOOK_INTERVAL_MS) / 1_000)
   const listeners = new Set<(line: InstanceLine) => void>()
   const known = new Map<string, KnownLog>()
@@ -88,7 +90,7 @@ export function createInstanceLogs(options: InstanceLogsOptions): InstanceLogs {
   function give(service: string, instance: string, lines: readonly string[]): void {
     for (const line of lines) {
       const atEpochMs = timeOfLine(line) ?? clock.epochMs()
-      for (const listener of listeners) listener({ service, instance, line, atEpochMs })
+      for (const listener of listeners) listener({ service, instance, line: hide(line), atEpochMs })
     }
   }
 
@@ -140,7 +142,8 @@ export function createInstanceLogs(options: InstanceLogsOptions): InstanceLogs {
       const all = files.map((file) => file.slice(0, -SUFFIX.length)).sort(inNumericOrder)
       const lines: InstanceLine[] = []
       for (const name of all.filter((name) => instance === undefined || name === instance)) {
-        for (const line of await lastOf(service, name, count, filter)) lines.push({ service, instance: name, ...line })
+        for (const line of await lastOf(service, name, count, filter))
+          lines.push({ service, instance: name, ...line, line: hide(line.line) })
       }
       return lines
     },

@@ -7,6 +7,7 @@ import type { StateDirectory } from '../control/state-directory.ts'
 import type { ChildUser } from '../core/child-user.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
+import type { Secrets } from '../fleet/secrets.ts'
 import type { Subprocesses } from '../core/subprocess.ts'
 
 /** What every part of a running system is made from, and what it reports to. */
@@ -23,7 +24,7 @@ export interface PartsContext {
   readonly user: ChildUser | undefined
   readonly subprocesses: Subprocesses
   readonly clock: Clock
-  /** Where secrets are read from. */
+  readonly secrets: Secrets
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly snapshots: SnapshotStore
   readonly frames: FrameStore

@@ -71,6 +71,7 @@ class WiredParts implements SystemParts {
     this.#logs = createInstanceLogs({
       directory: state.logsDirectory,
       onProblem: (message) => context.notice({ level: 'warning', message }),
+      hide: (line) => context.secrets.hide(line),
       clock,
     })
     this.#history = createSystemTelemetry(context)

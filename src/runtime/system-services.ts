@@ -120,6 +120,7 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
         inspect: inspected === undefined ? undefined : { service: inspected, onPort: sayInspected },
         compileCache: await compileCacheDirectory(dirname(state.releasesDirectory), user),
         surroundings: environment,
+        secrets: context.secrets,
       })
       for (const service of Object.values(blueprint.services))
         supervise({ service, release: releaseOf(code, service.name) })

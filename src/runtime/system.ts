@@ -17,6 +17,7 @@ import { uniqueId } from '../core/random.ts'
 import { reapLeftovers } from '../core/reap-leftovers.ts'
 import { createSubprocesses, isAdoptable } from '../core/subprocesses.ts'
 import { packageRootOf } from '../fleet/release.ts'
+import { createSecrets } from '../fleet/secrets.ts'
 import { initialSnapshot } from './initial-snapshot.ts'
 import { keepNotice } from './keep-notice.ts'
 import { runningPhase } from './system-phase.ts'
@@ -168,6 +169,7 @@ class BlueprintSystem implements System {
       clock: this.#clock,
     })
     const running = this.#running
+    const { environment = process.env } = this.#options
     this.#parts = createSystemParts({
       get blueprint() {
         return running.blueprint
@@ -179,7 +181,8 @@ class BlueprintSystem implements System {
       user,
       subprocesses,
       clock: this.#clock,
-      environment: this.#options.environment ?? process.env,
+      environment,
+      secrets: createSecrets(environment, () => running.blueprint.secretsFile),
       snapshots: this.snapshots,
       frames: this.frames,
       change: (change) => this.#change(change),

@@ -22,6 +22,7 @@ export interface ReadSystem {
   readonly services: ReadonlyMap<string, ReadService | undefined> | undefined
   readonly objectives: ReadonlyMap<string, ReadObjective | undefined> | undefined
   readonly load: ReadLoad | undefined
+  readonly secrets: string | undefined
   readonly gateway: { readonly port: number | undefined; readonly host: string | undefined } | undefined
 }
 
@@ -36,6 +37,7 @@ export const system: Reader<ReadSystem> = object({
     caches: record('caches', later(cache, 'caches')),
     topics: record('topics', later(topic, 'topics')),
     services: record('services', service),
+    secrets: secretsFile,
     objectives: record('objectives', objective),
     alerts: later(object({ what: 'alerts', options: { page: receivers, ticket: receivers } }), 'alerts'),
     load,
@@ -47,6 +49,16 @@ export const system: Reader<ReadSystem> = object({
   required: ['name', 'services'],
   planned: ['queues', 'documents'],
 })
+
+/** By its name it is left out of releases, whatever stands in it. */
+function secretsFile(given: unknown, place: Place): string | undefined {
+  const file = text('a file')(given, place)
+  if (file === undefined || /(?:^|\/)(?:\.env(?:\.[^/]+)?|[^/]+\.env)$/.test(file)) return file
+  return place.invalid(
+    `expected a file whose name ends in '.env', which no release holds, got '${file}'`,
+    "rename it, for example to 'secrets.env'",
+  )
+}
 
 function systemName(given: unknown, place: Place): string | undefined {
   const name = text('a name')(given, place)

@@ -1,4 +1,5 @@
 import type { ResolvedBlueprint, ResolvedGateway } from '../../blueprint/resolved-blueprint.ts'
+import { readSecretsFile } from '../../core/secrets-file.ts'
 import type { Check } from '../check.ts'
 import { check } from '../check.ts'
 
@@ -61,7 +62,7 @@ function serverCheck(name: string, variable: string): Check {
   })
 }
 
-function ownChecks({ services, databases, directory }: ResolvedBlueprint): readonly Check[] {
+function ownChecks({ services, databases, directory, secretsFile }: ResolvedBlueprint): readonly Check[] {
   const programs = Object.values(services).flatMap(({ program }) =>
     program.kind === 'command' ? programOf(program.command) : [],
   )
@@ -71,7 +72,7 @@ function ownChecks({ services, databases, directory }: ResolvedBlueprint): reado
   const hasDatabases = Object.keys(databases).length > 0
   return [
     ...(programs.length > 0 ? [programsCheck([...new Set(programs)])] : []),
-    ...(secrets.length > 0 ? [secretsCheck([...new Set(secrets)])] : []),
+    ...(secrets.length > 0 ? [secretsCheck([...new Set(secrets)], secretsFile)] : []),
     ...(hasDatabases ? [kyselyCheck(directory)] : []),
   ]
 }
@@ -104,11 +105,14 @@ function programsCheck(names: readonly string[]): Check {
   })
 }
 
-function secretsCheck(names: readonly string[]): Check {
+function secretsCheck(names: readonly string[], file: string | undefined): Check {
   return check({
     name: 'secrets',
-    why: 'Services of the blueprint get them from the environment of tenfold.',
-    observe: ({ environment }) => names.filter((name) => environment[name] === undefined),
+    why: 'Services of the blueprint get them from the environment of tenfold, or from its file of secrets.',
+    async observe({ environment }) {
+      const values = { ...(file === undefined ? {} : await readSecretsFile(file)), ...environment }
+      return names.filter((name) => values[name] === undefined)
+    },
     judge: (missing) =>
       missing.length === 0
         ? { verdict: 'ok', found: names.join(', ') }

@@ -18,14 +18,16 @@ export interface LocalInstanceFacts extends InstanceRequest {
   readonly outputFile: string
   /** Where in the file the output of this process begins. */
   readonly outputStart: number
+  /** Takes secrets out of what it printed. */
+  readonly hide: (text: string) => string
 }
 
 /** A program of a service that runs once. */
 export function runningJob(child: Subprocess, facts: Omit<LocalInstanceFacts, 'port'>): RunningJob {
-  const { outputFile, outputStart, service } = facts
+  const { outputFile, outputStart, service, hide } = facts
   return {
     exited: child.exited.then(async (status) => {
-      const lines = await lastLines(outputFile, LINES_READ, outputStart).catch(() => [])
+      const lines = (await lastLines(outputFile, LINES_READ, outputStart).catch(() => [])).map(hide)
       return { isSuccess: status.code === 0, reason: describeExit(status, lines, service.resources.memoryBytes) }
     }),
     async stop(deadlineMs) {
@@ -56,7 +58,8 @@ export class LocalInstance implements RunningInstance {
     this.limitsNotEnforced =
       isLimited && !child.limits.enforced ? (child.limits.reason ?? 'limits are not enforced') : undefined
     this.exited = child.exited.then(async (status) => {
-      const lines = await lastLines(facts.outputFile, LINES_READ, facts.outputStart).catch(() => [])
+      const printed = await lastLines(facts.outputFile, LINES_READ, facts.outputStart).catch(() => [])
+      const lines = printed.map(facts.hide)
       return {
         reason: describeExit(status, lines, memoryBytes),
         lastLines: lines.slice(-LAST_LINES),

@@ -15,6 +15,7 @@ import type { InstanceHost, InstanceRequest, RunningInstance } from '../instance
 import type { RunningJob } from '../job-scheduler.ts'
 import type { InstanceTelemetry } from '../instance-telemetry.ts'
 import { pathInRelease } from '../release.ts'
+import type { Secrets } from '../secrets.ts'
 import type { LocalInstanceFacts } from './local-instance.ts'
 import { LocalInstance, LOOPBACK, runningJob } from './local-instance.ts'
 
@@ -66,7 +67,9 @@ export interface LocalInstanceHostOptions {
   readonly inspect?: { readonly service: string; onPort(instance: string, port: number): void } | undefined
   /** Where instances may keep compiled code, see `compile-cache.ts`. @default nowhere */
   readonly compileCache?: string | undefined
-  /** Where secrets are read from. @default process.env */
+  /** Where secrets are read from, and hidden. @default the surroundings */
+  readonly secrets?: Secrets
+  /** @default process.env */
   readonly surroundings?: Readonly<Record<string, string | undefined>>
 }
 
@@ -120,7 +123,11 @@ class LocalHost implements LocalInstanceHost {
     }
     telemetry?.acceptToken(service.name, id, token)
     const { outputFile } = options
-    return this.#instance({ ...request, port, outputFile, outputStart: await sizeOf(outputFile) }, child, undefined)
+    return this.#instance(
+      { ...request, port, outputFile, outputStart: await sizeOf(outputFile), hide: this.#hide },
+      child,
+      undefined,
+    )
   }
 
   async #launch(request: InstanceRequest): Promise<RunningInstance> {
@@ -137,12 +144,18 @@ class LocalHost implements LocalInstanceHost {
       const outputStart = await sizeOf(options.outputFile)
       const child = await this.#options.subprocesses.spawn(options)
       child.limitCpu(false)
-      return this.#instance({ ...request, port, outputFile: options.outputFile, outputStart }, child, inspected)
+      return this.#instance(
+        { ...request, port, outputFile: options.outputFile, outputStart, hide: this.#hide },
+        child,
+        inspected,
+      )
     } catch (error) {
       this.#forget(port, inspected)
       throw error
     }
   }
+
+  readonly #hide = (text: string): string => this.#options.secrets?.hide(text) ?? text
 
   #instance(facts: LocalInstanceFacts, child: Subprocess, inspected: string | undefined): RunningInstance {
     this.#ports.add(facts.port)
@@ -182,7 +195,12 @@ class LocalHost implements LocalInstanceHost {
     const { outputFile } = options
     await ensureOwnedDirectory(dirname(outputFile))
     const outputStart = await sizeOf(outputFile)
-    return runningJob(await this.#options.subprocesses.spawn(options), { ...request, outputFile, outputStart })
+    return runningJob(await this.#options.subprocesses.spawn(options), {
+      ...request,
+      outputFile,
+      outputStart,
+      hide: this.#hide,
+    })
   }
 
   async rebind(service: string): Promise<void> {
@@ -223,7 +241,8 @@ class LocalHost implements LocalInstanceHost {
   }
 
   async #environment({ service, id }: InstanceRequest, port: number, token: string): Promise<Record<string, string>> {
-    const { node, telemetry, compileCache, surroundings = process.env } = this.#options
+    const { node, telemetry, compileCache, secrets, surroundings = process.env } = this.#options
+    const values = await this.#secretValues(service)
     const document = this.#options.bindings(service.name)
     const env = instanceEnvironment({
       service,
@@ -238,9 +257,19 @@ class LocalHost implements LocalInstanceHost {
       home: tmpdir(),
       compileCache,
       surroundings,
+      secrets: { values, file: secrets?.file },
     })
     await this.#writeBindings(document)
     return env
+  }
+
+  async #secretValues({ env }: ResolvedService): Promise<Readonly<Record<string, string | undefined>>> {
+    const { secrets, surroundings = process.env } = this.#options
+    const names = Object.values(env).flatMap((value) => (value.kind === 'secret' ? [value.name] : []))
+    if (secrets === undefined || names.length === 0) return surroundings
+    const values = await secrets.read()
+    secrets.keepHidden(names.map((name) => values[name]).filter((value) => value !== undefined))
+    return values
   }
 
   async #writeBindings(document: BindingsDocument): Promise<void> {
