@@ -166,7 +166,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
       upstream.observe(nowMs - this.#sentMs)
       this.#input.service.report(upstream, status >= 500)
     }
-    if (this.#context.isStopping) response.shouldKeepAlive = false
+    if (this.#context.isStopping) response.makeLast()
     const length = Number(headers['content-length'])
     if (length <= WHOLE_BODY_MAX) this.#bodyLength = length
     response.writeHead(status, responseHeaders(headers, status, head.requestId))

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { ServerResponse } from 'node:http'
 
 /** Who is told that an answer has ended. */
@@ -7,15 +8,32 @@ export interface ResponseOwner {
   onClosed(): void
 }
 
+/** Connections on which an answer has been made the last one. */
+const ending = new WeakSet<Socket>()
+
 /** An answer of the gateway; it knows its exchange, so that no closure is made for each request. */
 export class GatewayResponse extends ServerResponse<IncomingMessage> {
   owner: ResponseOwner | undefined
+
+  /**
+   * Ends the connection after this answer. Requests that the client has sent behind it already get none, and must not be
+   * carried out either: see `isEnding`.
+   */
+  makeLast(): void {
+    this.shouldKeepAlive = false
+    ending.add(this.req.socket)
+  }
 
   /** Has `onClosed` of `owner` called once. */
   own(owner: ResponseOwner): void {
     this.owner = owner
     this.on('close', tellOwner)
   }
+}
+
+/** Whether an earlier request of this connection has had its last answer. */
+export function isEnding(socket: Socket): boolean {
+  return ending.has(socket)
 }
 
 function tellOwner(this: GatewayResponse): void {
@@ -48,10 +66,10 @@ export interface GatewayError {
 }
 
 /** Answers with `{ error: { code, message, requestId } }`. */
-export function answerError(response: ServerResponse, error: GatewayError): void {
+export function answerError(response: GatewayResponse, error: GatewayError): void {
   if (response.headersSent || response.destroyed) return
   const body = errorBody(error)
-  if (error.isLast === true) response.shouldKeepAlive = false
+  if (error.isLast === true) response.makeLast()
   response.writeHead(error.status, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),

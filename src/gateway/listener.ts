@@ -5,15 +5,23 @@ import type { Duplex } from 'node:stream'
 import type { Clock } from '../core/clock.ts'
 import { uniqueId } from '../core/random.ts'
 import type { GatewayErrorCode } from './gateway-response.ts'
-import { GatewayResponse, rawError } from './gateway-response.ts'
+import { answerError, GatewayResponse, isEnding, rawError } from './gateway-response.ts'
 import { isWebSocket } from './upgrade.ts'
 
 /** Above what load balancers in front idle at (60 s), so that they leave first. */
 const KEEP_ALIVE_MS = 75_000
-const HEADERS_TIMEOUT_MS = 10_000
-/** For the whole request, also the slowest upload; an upload that stands still is ended sooner, by its service's timeout. */
-const REQUEST_TIMEOUT_MS = 300_000
-const CHECK_INTERVAL_MS = 5_000
+
+/** How long a client may take. */
+export interface ClientPatience {
+  /** For the head of a request. */
+  readonly headersMs: number
+  /** For the whole request, also the slowest upload; one that stands still is ended sooner, by its service's timeout. */
+  readonly requestMs: number
+  /** How often it is looked at. */
+  readonly checkMs: number
+}
+
+const PATIENCE: ClientPatience = { headersMs: 10_000, requestMs: 300_000, checkMs: 5_000 }
 
 /** One listening socket of the gateway. */
 export interface Listener {
@@ -41,25 +49,39 @@ export async function openListener(options: {
   handlers: ListenerHandlers
   /** Open client connections; one more is closed at once. */
   connectionsMax: number
+  /** @default 10 s for the head, 300 s for the whole request */
+  patience?: ClientPatience
   /** Is told of each that was closed for that. */
   onRefused?: () => void
 }): Promise<Listener> {
-  const { host, port, clock, handlers, connectionsMax, onRefused } = options
+  const { host, port, clock, handlers, connectionsMax, onRefused, patience = PATIENCE } = options
+  /** Asked for an upgrade that there is none of here. */
+  const unupgraded = new WeakSet<IncomingMessage>()
+  const take = (request: IncomingMessage, response: GatewayResponse, expectsContinue: boolean): void => {
+    if (isEnding(request.socket)) return
+    // Node forgets what came behind it in the same packet, and would read the rest of that as a request of its own.
+    if (unupgraded.has(request)) response.makeLast()
+    handlers.onRequest(request, response, expectsContinue)
+  }
   const server = createServer(
     {
       ServerResponse: GatewayResponse,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      headersTimeout: patience.headersMs,
+      requestTimeout: patience.requestMs,
+      connectionsCheckingInterval: patience.checkMs,
       insecureHTTPParser: false,
       // Looked at with the other headers, for an answer in our form.
       requireHostHeader: false,
       // No event is needed to learn that a request without a body has none.
       optimizeEmptyRequests: true,
-      shouldUpgradeCallback: isWebSocket,
+      shouldUpgradeCallback(request) {
+        const isWanted = isWebSocket(request)
+        if (!isWanted) unupgraded.add(request)
+        return isWanted
+      },
     },
-    ((request, response: GatewayResponse) => handlers.onRequest(request, response, false)) as RequestListener<
+    ((request, response: GatewayResponse) => take(request, response, false)) as RequestListener<
       typeof IncomingMessage,
       typeof GatewayResponse
     >,
@@ -74,8 +96,14 @@ export async function openListener(options: {
   server.on('drop', () => onRefused?.())
   // All headers are looked at: Node would drop those beyond its limit without a word.
   server.maxHeadersCount = 0
-  server.on('checkContinue', (request, response) => handlers.onRequest(request, response, true))
+  server.on('checkContinue', (request, response) => take(request, response, true))
+  // Whoever expects something else may send the body or leave it out.
+  server.on('checkExpectation', (_request, response) => {
+    const message = 'expected Expect to be 100-continue, or nothing'
+    answerError(response, { status: 417, code: 'bad_request', message, requestId: uniqueId(), isLast: true })
+  })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, firstBytes: Buffer) => {
+    if (isEnding(request.socket)) return void socket.destroy()
     if (isWebSocket(request)) return handlers.onUpgrade(request, socket, firstBytes)
     // Only a Node older than 24.9 asks us about other upgrades.
     refuse(socket as Socket, 501, 'Not Implemented', 'upgrade_refused', 'expected an upgrade to websocket')

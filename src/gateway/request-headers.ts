@@ -45,6 +45,8 @@ export const HEADERS_MAX = 100
  */
 export function forwardHead(rawHeaders: readonly string[], origin: RequestOrigin): ForwardedHead | HeadRefusal {
   if (rawHeaders.length > 2 * HEADERS_MAX) return { status: 431, reason: `expected at most ${HEADERS_MAX} headers` }
+  // Without a version it is HTTP/0.9, which has no headers, though the parser reads some.
+  if (origin.httpVersion !== '1.1' && origin.httpVersion !== '1.0') return refuse('expected HTTP/1.1 or HTTP/1.0')
   const nominated = nominatedByConnection(rawHeaders)
   const headers: string[] = []
   let host: string | undefined
@@ -61,6 +63,7 @@ export function forwardHead(rawHeaders: readonly string[], origin: RequestOrigin
       if (nominated === undefined || !nominated.has(name.toLowerCase())) headers.push(name, value)
     } else if (rule === 'host') {
       if (host !== undefined) return refuse('expected one Host header, got two')
+      if (!isHost(value)) return refuse('expected a Host header with a host and a port at most')
       host = value
     } else if (rule === 'content-length') {
       // `Content-Length: 0` is passed on, so that a POST without a body stays one.
@@ -124,6 +127,16 @@ function nominatedByConnection(rawHeaders: readonly string[]): Set<string> | und
     for (const name of value.toLowerCase().split(',')) nominated.add(name.trim())
   }
   return nominated
+}
+
+let lastHost = ''
+
+/** A host as RFC 3986 3.2.2 has it, and a port, or nothing at all; most requests have the one of the request before. */
+function isHost(value: string): boolean {
+  if (value === lastHost) return true
+  if (!/^(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/.test(value)) return false
+  lastHost = value
+  return true
 }
 
 function refuse(reason: string): HeadRefusal {

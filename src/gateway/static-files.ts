@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs'
-import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import type { GatewayFiles } from './gateway-config.ts'
+import type { GatewayResponse } from './gateway-response.ts'
 import { answerError } from './gateway-response.ts'
 import type { StaticFile, StaticFileStore } from './static-file-store.ts'
 import { createStaticFileStore } from './static-file-store.ts'
@@ -11,7 +12,7 @@ import { byteRange } from './static-range.ts'
 /** The files of one front end. */
 export interface StaticFiles {
   /** Answers a request; rejects, with nothing sent, when the disk fails. A client that leaves is no failure. */
-  serve(request: IncomingMessage, response: ServerResponse, asked: StaticRequest): Promise<void>
+  serve(request: IncomingMessage, response: GatewayResponse, asked: StaticRequest): Promise<void>
 }
 
 /** What of a request counts, beside its headers. */
@@ -77,7 +78,7 @@ export function createStaticFiles({ directories, routes, fallback }: GatewayFile
 
 async function answer(
   request: IncomingMessage,
-  response: ServerResponse,
+  response: GatewayResponse,
   file: StaticFile,
   requestId: string,
 ): Promise<void> {

@@ -47,7 +47,7 @@ export function createStaticServices(clock: Clock): StaticServices {
         else metrics.aborted += 1
       })
       // What was to come after 100 Continue would be read as the next request.
-      if (isStopping || expectsContinue) response.shouldKeepAlive = false
+      if (isStopping || expectsContinue) response.makeLast()
       found.files.serve(request, response, { target, requestId }).catch((error: unknown) => {
         const message = `expected to read a file of ${name}, got ${messageOf(error)}`
         answerError(response, { status: 500, code: 'file_unreadable', message, requestId })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { GatewayFiles } from '../../src/gateway/gateway-config.ts'
+import { GatewayResponse } from '../../src/gateway/gateway-response.ts'
 import { createStaticFiles } from '../../src/gateway/static-files.ts'
 
 const opened: { server: Server; directory: string }[] = []
@@ -40,7 +41,7 @@ async function site(
     routes: ['/'],
     ...options,
   })
-  const server = createServer((incoming, response) => {
+  const server = createServer({ ServerResponse: GatewayResponse }, (incoming, response) => {
     void statics.serve(incoming, response, { target: incoming.url ?? '/', requestId: 'r1' })
   })
   opened.push({ server, directory })
