@@ -3,11 +3,8 @@ import type { JobRun, JobStatus, Notice } from '../control/snapshot.ts'
 import type { Cancel, Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
-import type { Cron } from '../core/cron.ts'
-import { readCron } from '../core/cron.ts'
-import { nextCronTime } from '../core/cron-times.ts'
+import { cronTimes } from '../core/cron.ts'
 import { messageOf } from '../core/errors.ts'
-import { timeZone } from '../core/time-zone.ts'
 import { decideJob } from './job-decision.ts'
 import type { JobRecord } from './job-record.ts'
 import { readJobRecord, writeJobRecord } from './job-record.ts'
@@ -54,8 +51,7 @@ class Scheduler implements Component {
     this.#options = options
     this.#key = `${cron} ${timezone}`
     // Both have been checked with the blueprint.
-    const [times, zone] = [readCron(cron) as Cron, timeZone(timezone)!]
-    this.#next = (after) => nextCronTime(times, zone, after)
+    this.#next = cronTimes(cron, timezone)
   }
 
   async start(): Promise<void> {

@@ -1,6 +1,5 @@
-import { isCronMistake, readCron } from '../../core/cron.ts'
+import { cronMistake, isTimeZone } from '../../core/cron.ts'
 import { didYouMean } from '../../core/did-you-mean.ts'
-import { timeZone } from '../../core/time-zone.ts'
 import type { Place } from '../place.ts'
 import type { Reader } from './reader.ts'
 import { object, oneOf } from './reader.ts'
@@ -39,13 +38,13 @@ export const schedule: Reader<ReadSchedule> = (given, place) => {
 function cron(given: unknown, place: Place): string | undefined {
   const expression = text('a cron expression')(given, place)
   if (expression === undefined) return undefined
-  const read = readCron(expression)
-  return isCronMistake(read) ? place.invalid(`expected ${read.expected}`, read.hint) : expression
+  const mistake = cronMistake(expression)
+  return mistake === undefined ? expression : place.invalid(`expected ${mistake.expected}`, mistake.hint)
 }
 
 function timezone(given: unknown, place: Place): string | undefined {
   const name = text('the name of a time zone')(given, place)
-  if (name === undefined || timeZone(name) !== undefined) return name
+  if (name === undefined || isTimeZone(name)) return name
   const meant = didYouMean(name, Intl.supportedValuesOf('timeZone'))
   const hint = meant === undefined ? "write a name such as 'Europe/Berlin', or 'UTC'" : `write '${meant}'`
   return place.invalid(`expected the name of a time zone, got '${name}'`, hint)
