@@ -85,15 +85,16 @@ describe('instance logs', () => {
     print('before the flood\n'.repeat(7_000))
     await until(clock, () => existsSync(`${file}.1`))
     const flood = 'y\n'.repeat(2_000_000)
-    for (let i = 0; i < 5; i++) {
+    // A slow disk has a look of its own between two of them; ten looks would rotate.
+    for (let i = 0; i < 4; i++) {
       print(flood)
       await until(clock, () => statSync(file).size === 0)
     }
     await logs.close()
     expect(existsSync(`${file}.2`)).toBe(false)
     expect(readFileSync(`${file}.1`, 'utf8')).toContain('before the flood')
-    expect(lines.filter((line) => /… \d{7} bytes dropped/.test(line))).toHaveLength(5)
-    expect(lines.length).toBeLessThan(6 * 202)
+    expect(lines.filter((line) => /… \d{7} bytes dropped/.test(line))).toHaveLength(4)
+    expect(lines.length).toBeLessThan(5 * 202)
     expect(new Set(problems)).toEqual(new Set(['api-1 prints faster than its log is kept: parts of it are left out']))
   })
 
