@@ -21,6 +21,8 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts', 'systems/**/*.test.ts'],
           exclude: [...slow, ...engines, releases],
+          // For machines that do ten other things; a test that hangs is found all the same.
+          testTimeout: 30_000,
         },
       },
       {
