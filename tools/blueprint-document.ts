@@ -77,6 +77,8 @@ const VALUES: Readonly<Record<string, string>> = {
   'Traffic.ejection': "[`{ after, for, atMost }`](#ejection), or `'off'`",
   'Traffic.panicBelow': 'share',
   'Ejection.atMost': 'share',
+  'Traffic.rate': '[`{ requests, … }`](#rate)',
+  'Rate.key': "`'client'`, `{ header }` or `{ cookie }`",
   'Traffic.queue': '[`{ length, timeout }`](#queue)',
   'Service.scale': '`{ metric, target, out, in }`',
   'Database.tables': '`shape<Tables>()`',

@@ -13,6 +13,16 @@ export interface ResolvedTraffic {
   readonly ejection: ResolvedEjection | undefined
   /** With a smaller share of instances that are well, all get requests. */
   readonly panicBelow: number
+  /** What each client may ask through the public listener; undefined: as much as it likes. */
+  readonly rate: ResolvedRate | undefined
+}
+
+export interface ResolvedRate {
+  readonly requests: number
+  readonly perMs: number
+  /** So many may come at once after a pause. */
+  readonly burst: number
+  readonly key: ResolvedRequestKey
 }
 
 export interface ResolvedProbe {
@@ -36,10 +46,10 @@ export interface ResolvedEjection {
 
 export type ResolvedBalance =
   | { readonly by: 'peak-ewma' | 'least-requests' | 'round-robin' }
-  | { readonly by: 'ring-hash'; readonly key: ResolvedBalanceKey }
+  | { readonly by: 'ring-hash'; readonly key: ResolvedRequestKey }
 
 /** Header names are in lower case. */
-export type ResolvedBalanceKey = 'client' | { readonly header: string } | { readonly cookie: string }
+export type ResolvedRequestKey = 'client' | { readonly header: string } | { readonly cookie: string }
 
 /** Requests under way to one instance at most, whatever a blueprint says: each may need a connection. */
 export const IN_FLIGHT_MAX = 1_024
@@ -55,4 +65,5 @@ export const DEFAULT_TRAFFIC: ResolvedTraffic = {
   probe: undefined,
   ejection: { after: 5, forMs: 30_000, atMost: 0.1 },
   panicBelow: 0.5,
+  rate: undefined,
 }

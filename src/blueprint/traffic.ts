@@ -1,7 +1,7 @@
 import type { Duration } from '../core/duration.ts'
 
-/** What of a request decides where a ring hash sends it; a request that has none of it goes to any instance. */
-export type BalanceKey =
+/** What tells the requests of different users apart. */
+export type RequestKey =
   /** The address of the client. */
   | 'client'
   /** The value of a header. */
@@ -17,7 +17,7 @@ export type BalanceKey =
  * - `ring-hash`: requests with the same key go to the same instance while it has room, and few keys move when instances
  *   come and go
  */
-export type Balance = { by: 'peak-ewma' | 'least-requests' | 'round-robin' } | { by: 'ring-hash'; key: BalanceKey }
+export type Balance = { by: 'peak-ewma' | 'least-requests' | 'round-robin' } | { by: 'ring-hash'; key: RequestKey }
 
 /** Requests that one instance has at a time. */
 export interface InFlight {
@@ -101,6 +101,34 @@ export interface Ejection {
   atMost?: number
 }
 
+/** How much each client may ask for. */
+export interface Rate {
+  /**
+   * So many requests in each period.
+   * @example requests: 100
+   */
+  requests: number
+  /**
+   * The period.
+   * @default '1s'
+   * @example per: '1m'
+   */
+  per?: Duration
+  /**
+   * So many may come at once after a pause.
+   * @default requests
+   * @example burst: 20
+   */
+  burst?: number
+  /**
+   * Whose requests are counted together: `'client'` (an address), `{ header }` or `{ cookie }`; a request without it counts
+   * for its address.
+   * @default 'client'
+   * @example key: { header: 'x-api-key' }
+   */
+  key?: RequestKey
+}
+
 /** How the gateway treats the requests of a service. All of it can be changed while the system runs. */
 export interface Traffic {
   /**
@@ -145,4 +173,10 @@ export interface Traffic {
    * @example panicBelow: 0.3
    */
   panicBelow?: number
+  /**
+   * How much each client may ask for through the public listener; more is answered 429 with `Retry-After`.
+   * @default no limit
+   * @example rate: { requests: 100, per: '1m' }
+   */
+  rate?: Rate
 }

@@ -272,7 +272,7 @@ export const METRICS = {
     kind: 'counter',
     unit: '{request}',
     labels: ['reason'],
-    meaning: 'Requests that reached no service: `bad_request`, `too_many_headers` or `no_route`.',
+    meaning: 'Requests that reached no service: `bad_request`, `too_many_headers`, `no_route` or `rate_limited`.',
   },
   'tenfold.gateway.retries': {
     kind: 'counter',

@@ -51,6 +51,7 @@ export type GatewayErrorCode =
   | 'no_route'
   | 'no_ready_instance'
   | 'queue_full'
+  | 'rate_limited'
   | 'request_timeout'
   | 'upstream_failed'
   | 'upstream_timeout'
@@ -63,6 +64,8 @@ export interface GatewayError {
   readonly requestId: string
   /** Ends the connection after the answer, where what follows on it can't be trusted or isn't wanted. */
   readonly isLast?: boolean
+  /** When to come again. @default 1 with 503 */
+  readonly retryAfterS?: number
 }
 
 /** Answers with `{ error: { code, message, requestId } }`. */
@@ -75,7 +78,7 @@ export function answerError(response: GatewayResponse, error: GatewayError): voi
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-request-id': error.requestId,
-    ...(error.status === 503 ? { 'retry-after': '1' } : {}),
+    ...(error.status === 503 || error.retryAfterS !== undefined ? { 'retry-after': `${error.retryAfterS ?? 1}` } : {}),
   })
   response.end(body)
 }
@@ -85,7 +88,7 @@ export function rawError(error: GatewayError, reason: string): string {
   const body = errorBody(error)
   return (
     `HTTP/1.1 ${error.status} ${reason}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
-    `cache-control: no-store\r\nx-request-id: ${error.requestId}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+    `cache-control: no-store\r\n${error.retryAfterS === undefined ? '' : `retry-after: ${error.retryAfterS}\r\n`}x-request-id: ${error.requestId}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   )
 }
 

@@ -1,8 +1,9 @@
 import type {
   ResolvedBalance,
-  ResolvedBalanceKey,
+  ResolvedRequestKey,
   ResolvedEjection,
   ResolvedProbe,
+  ResolvedRate,
   ResolvedTraffic,
 } from '../blueprint/resolved-traffic.ts'
 import { IN_FLIGHT_MAX, QUEUE_LENGTH_MAX } from '../blueprint/resolved-traffic.ts'
@@ -32,6 +33,17 @@ export function parseTraffic(value: unknown, path: string): ResolvedTraffic {
     probe: traffic['probe'] === undefined ? undefined : parseProbe(traffic['probe'], `${path}.probe`),
     ejection: traffic['ejection'] === undefined ? undefined : parseEjection(traffic['ejection'], `${path}.ejection`),
     panicBelow: number(traffic['panicBelow'], `${path}.panicBelow`, 0, 1),
+    rate: traffic['rate'] === undefined ? undefined : parseRate(traffic['rate'], `${path}.rate`),
+  }
+}
+
+function parseRate(value: unknown, path: string): ResolvedRate {
+  const rate = record(value, path)
+  return {
+    requests: number(rate['requests'], `${path}.requests`, 1, 1_000_000),
+    perMs: number(rate['perMs'], `${path}.perMs`, 1, DAY_MS),
+    burst: number(rate['burst'], `${path}.burst`, 1, 1_000_000),
+    key: parseKey(rate['key'], `${path}.key`),
   }
 }
 
@@ -69,7 +81,7 @@ function parseBalance(value: unknown, path: string): ResolvedBalance {
   }
 }
 
-function parseKey(value: unknown, path: string): ResolvedBalanceKey {
+function parseKey(value: unknown, path: string): ResolvedRequestKey {
   if (value === 'client') return value
   const { header, cookie } = record(value, path)
   return header === undefined ? { cookie: text(cookie, `${path}.cookie`) } : { header: text(header, `${path}.header`) }

@@ -128,12 +128,15 @@ class BalancingProxy implements Proxy {
     const routeOf: Router = entrance === 'public' ? (path) => this.#routePublic(path) : routeInternally
     return {
       onRequest: (request, response, expectsContinue) => {
-        const place = this.#locate(routeOf, request)
+        const place = this.#admit(entrance, this.#locate(routeOf, request), request)
         // From outside it would be anybody's choice what counts as a failure of the service.
         const callerTimeoutMs = entrance === 'internal' && 'head' in place ? place.head.timeoutMs : undefined
         this.#handle(place, { request, response, expectsContinue, callerTimeoutMs })
       },
-      onUpgrade: (request, socket, firstBytes) => this.#handleUpgrade(routeOf, request, socket, firstBytes),
+      onUpgrade: (request, socket, firstBytes) => {
+        const place = this.#admit(entrance, this.#locate(routeOf, request), request)
+        this.#handleUpgrade(place, request, socket, firstBytes)
+      },
     }
   }
 
@@ -142,7 +145,7 @@ class BalancingProxy implements Proxy {
     asked: Pick<ExchangeInput, 'request' | 'response' | 'expectsContinue' | 'callerTimeoutMs'>,
   ): void {
     if ('status' in place) {
-      const isLast = place.status !== 404 || asked.expectsContinue
+      const isLast = (place.status !== 404 && place.status !== 429) || asked.expectsContinue
       this.#count(place.code)
       answerError(asked.response, { ...place, isLast })
       return
@@ -153,9 +156,8 @@ class BalancingProxy implements Proxy {
     startExchange(this.#context, { ...asked, ...place, startedMs: this.#clock.nowMs() })
   }
 
-  #handleUpgrade(routeOf: Router, request: IncomingMessage, socket: Duplex, firstBytes: Buffer): void {
+  #handleUpgrade(place: Place | GatewayError, request: IncomingMessage, socket: Duplex, firstBytes: Buffer): void {
     const startedMs = this.#clock.nowMs()
-    const place = this.#locate(routeOf, request)
     if ('status' in place) {
       this.#count(place.code)
       socket.on('error', () => socket.destroy())
@@ -165,6 +167,15 @@ class BalancingProxy implements Proxy {
     const { head, target, service } = place
     const upgraded = this.#upgraded
     startUpgrade(this.#context, { request, socket, firstBytes, head, target, service, upgraded, startedMs })
+  }
+
+  /** A request from outside, if its client has not asked for too much. */
+  #admit(entrance: Entrance, place: Place | GatewayError, request: IncomingMessage): Place | GatewayError {
+    if (entrance === 'internal' || 'status' in place || place.service.rateLimit === undefined) return place
+    const retryAfterS = place.service.rateLimit(request, this.#clock.nowMs())
+    if (retryAfterS === 0) return place
+    const message = `expected fewer requests to ${place.service.name}: come again in ${retryAfterS} s`
+    return { status: 429, code: 'rate_limited', message, requestId: place.head.requestId, retryAfterS }
   }
 
   /** Where a request goes, or the error that it is answered with. */

@@ -18,6 +18,8 @@ import type { Prober } from './prober.ts'
 import { createProber } from './prober.ts'
 import type { HealthChange, ServiceHealth } from './service-health.ts'
 import { createServiceHealth } from './service-health.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { createRateLimit } from './rate-limit.ts'
 import { slowStartShare } from './slow-start.ts'
 import type { Room, Upstream } from './upstream.ts'
 import { createUpstream } from './upstream.ts'
@@ -34,6 +36,8 @@ export interface ServiceUpstreams {
   readonly isEmpty: boolean
   /** How to find what a ring hash goes by; undefined with other balancers. */
   readonly keyOf: BalanceKeyOf | undefined
+  /** What each client may ask from outside; undefined: as much as it likes. */
+  readonly rateLimit: RateLimit | undefined
   readonly endpoints: readonly Upstream[]
   /** Which of them get requests. */
   readonly health: Omit<ServiceHealth<Upstream>, 'configure' | 'report' | 'probed' | 'sweep'>
@@ -87,6 +91,7 @@ class BalancedService implements ServiceUpstreams {
   #traffic: ResolvedTraffic = DEFAULT_TRAFFIC
   #balancer: Balancer
   keyOf: BalanceKeyOf | undefined
+  rateLimit: RateLimit | undefined
 
   constructor(name: string, options: ServiceUpstreamsOptions) {
     const { clock, random, probe } = options
@@ -214,6 +219,9 @@ class BalancedService implements ServiceUpstreams {
   #treat(traffic: ResolvedTraffic): void {
     if (!isDeepStrictEqual(traffic.balance, this.#traffic.balance)) {
       this.#balancer = createBalancer(traffic.balance, this.#random)
+    }
+    if (!isDeepStrictEqual(traffic.rate, this.#traffic.rate)) {
+      this.rateLimit = traffic.rate === undefined ? undefined : createRateLimit(traffic.rate)
     }
     this.#traffic = traffic
     this.keyOf = balanceKeyOf(traffic.balance)

@@ -34,7 +34,7 @@ export async function watchHealth(options: {
 }
 
 /** The instances that a gateway holds to be unwell. */
-export function unwellIn({ services }: GatewayState): readonly UnwellInstance[] {
+function unwellIn({ services }: GatewayState): readonly UnwellInstance[] {
   return Object.entries(services).flatMap(([service, { out = [], isPanic }]) =>
     // A gateway that was adopted may be of a version that says nothing of it.
     out.map(({ id: instance, reason }) => ({ service, instance, reason, isServedNonetheless: isPanic })),

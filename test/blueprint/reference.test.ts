@@ -27,6 +27,7 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
   Resources: (resources) => inService({ entry: 'x.ts', resources }),
   Traffic: (traffic) => inService({ entry: 'x.ts', health: '/healthz', traffic }),
   Probe: (probe) => inService({ entry: 'x.ts', health: '/healthz', traffic: { probe } }),
+  Rate: (rate) => inService({ entry: 'x.ts', traffic: { rate: { requests: 1, ...rate } } }),
   Ejection: (ejection) => inService({ entry: 'x.ts', traffic: { ejection } }),
   InFlight: (inFlight) => inService({ entry: 'x.ts', traffic: { inFlight } }),
   Queue: (queue) => inService({ entry: 'x.ts', traffic: { queue } }),

@@ -15,6 +15,7 @@ it.each<Partial<ResolvedTraffic>>([
   { slowStartMs: 30_000, inFlight: { soft: 1, hard: 1_024 }, queue: { length: 0, timeoutMs: 5 } },
   { ejection: undefined, panicBelow: 0 },
   { probe: { path: '/healthz', intervalMs: 1_000, timeoutMs: 500, failures: 3, successes: 2 } },
+  { rate: { requests: 5, perMs: 1_000, burst: 1, key: 'client' } },
 ])('is what was sent: %j', (traffic) => {
   expect(parseTraffic(overTheSocket({ ...DEFAULT_TRAFFIC, ...traffic }), 'traffic')).toEqual({
     ...DEFAULT_TRAFFIC,
@@ -33,6 +34,7 @@ it.each([
   ['traffic.queue.length', { ...DEFAULT_TRAFFIC, queue: { length: -1 } }],
   ['traffic.probe.path', { ...DEFAULT_TRAFFIC, probe: { intervalMs: 5 } }],
   ['traffic.ejection.atMost', { ...DEFAULT_TRAFFIC, ejection: { after: 1, forMs: 1, atMost: 2 } }],
+  ['traffic.rate.burst', { ...DEFAULT_TRAFFIC, rate: { requests: 5, perMs: 1_000, burst: 0, key: 'client' } }],
   ['traffic.panicBelow', { ...DEFAULT_TRAFFIC, panicBelow: 50 }],
   ['traffic.slowStartMs', { ...DEFAULT_TRAFFIC, slowStartMs: '5s' }],
 ])('is refused at %s', (path, value) => {

@@ -62,6 +62,7 @@ export const system = defineSystem({
         probe: { interval: '2s', timeout: '500ms', failures: 2, successes: 1 },
         ejection: { after: 10, for: '10s', atMost: 0.3 },
         panicBelow: 0.3,
+        rate: { requests: 100, per: '1m', burst: 20, key: { header: 'x-api-key' } },
       },
       health: '/ready',
       startTimeout: '10s',

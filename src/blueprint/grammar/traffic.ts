@@ -2,9 +2,10 @@ import { describeValue } from '../describe-value.ts'
 import type { Place } from '../place.ts'
 import type {
   ResolvedBalance,
-  ResolvedBalanceKey,
+  ResolvedRequestKey,
   ResolvedEjection,
   ResolvedProbe,
+  ResolvedRate,
   ResolvedTraffic,
 } from '../resolved-traffic.ts'
 import { DEFAULT_TRAFFIC, IN_FLIGHT_MAX, QUEUE_LENGTH_MAX } from '../resolved-traffic.ts'
@@ -13,12 +14,13 @@ import { object, oneOf } from './reader.ts'
 import { durationMs, number } from './value.ts'
 
 const count = number({ min: 1, max: 1_000, isInteger: true })
+const rateCount = number({ min: 1, max: 1_000_000, isInteger: true })
 const places = number({ min: 1, max: IN_FLIGHT_MAX, isInteger: true })
 const balanceOptions = object({
   what: 'balance',
   options: {
     by: oneOf('peak-ewma', 'least-requests', 'round-robin', 'ring-hash'),
-    key: balanceKey,
+    key: requestKey,
   },
   required: ['by'],
 })
@@ -38,6 +40,11 @@ const options: Reader<ReadTraffic> = object({
     }),
     ejection,
     panicBelow: number({ min: 0, max: 1 }),
+    rate: object({
+      what: 'rate',
+      options: { requests: rateCount, per: durationMs, burst: rateCount, key: requestKey },
+      required: ['requests'],
+    }),
   },
 })
 
@@ -49,6 +56,14 @@ export interface ReadTraffic {
   readonly probe: ReadProbe | undefined
   readonly ejection: ReadEjection | 'off' | undefined
   readonly panicBelow: number | undefined
+  readonly rate: ReadRate | undefined
+}
+
+interface ReadRate {
+  readonly requests: number | undefined
+  readonly per: number | undefined
+  readonly burst: number | undefined
+  readonly key: ResolvedRequestKey | undefined
 }
 
 interface ReadProbe {
@@ -93,7 +108,12 @@ export function resolveTraffic(read: ReadTraffic | undefined, health: string | u
     probe: read?.probe === undefined || health === undefined ? undefined : resolveProbe(read.probe, health),
     ejection: read?.ejection === 'off' ? undefined : resolveEjection(read?.ejection),
     panicBelow: read?.panicBelow ?? DEFAULT_TRAFFIC.panicBelow,
+    rate: read?.rate === undefined ? undefined : resolveRate(read.rate),
   }
+}
+
+function resolveRate({ requests = 1, per: perMs = 1_000, burst = requests, key = 'client' }: ReadRate): ResolvedRate {
+  return { requests, perMs, burst, key }
 }
 
 function resolveProbe(read: ReadProbe, path: string): ResolvedProbe {
@@ -137,7 +157,7 @@ function balance(given: unknown, place: Place): ResolvedBalance | undefined {
     )
 }
 
-function balanceKey(given: unknown, place: Place): ResolvedBalanceKey | undefined {
+function requestKey(given: unknown, place: Place): ResolvedRequestKey | undefined {
   if (given === 'client') return given
   if (typeof given !== 'object' || given === null) {
     return place.invalid(
