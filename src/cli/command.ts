@@ -29,6 +29,8 @@ export interface CommandOption {
 export interface CommandInput {
   /** The positional argument, or its default. */
   readonly argument: string
+  /** What was given of a list of arguments. */
+  readonly names: readonly string[]
   readonly options: Readonly<Record<string, string | boolean | undefined>>
   /** What stood after `--`. */
   readonly rest: readonly string[]
@@ -46,8 +48,13 @@ export interface Command {
   readonly summary: string
   /** What it does and guarantees, a few lines. */
   readonly description: string
-  /** Without a default it has to be given. */
-  readonly argument: { readonly name: string; readonly description: string; readonly default?: string }
+  /** Without a default it has to be given; of a list there may be several. */
+  readonly argument: {
+    readonly name: string
+    readonly description: string
+    readonly default?: string
+    readonly isList?: boolean
+  }
   /** What may stand after `--`; without it, nothing may. */
   readonly rest?: { readonly name: string; readonly description: string }
   readonly options: Readonly<Record<string, CommandOption>>
@@ -72,4 +79,12 @@ export const BLUEPRINT_ARGUMENT: Command['argument'] = {
 /** For commands whose argument is something else. */
 export const SYSTEM_OPTION: Readonly<Record<'system', CommandOption>> = {
   system: { type: 'string', value: 'BLUEPRINT', description: 'the system that is meant (default: .)' },
+}
+
+/** For commands about some services, or all. */
+export const SERVICES_ARGUMENT: Command['argument'] = {
+  name: 'SERVICE…',
+  description: 'the services that are meant',
+  default: 'all',
+  isList: true,
 }

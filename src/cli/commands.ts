@@ -5,11 +5,27 @@ import { doctor } from './commands/doctor.ts'
 import { down } from './commands/down.ts'
 import { init } from './commands/init.ts'
 import { logs } from './commands/logs.ts'
+import { release } from './commands/release.ts'
 import { rehearse } from './commands/rehearse.ts'
+import { rollback } from './commands/rollback.ts'
 import { run } from './commands/run.ts'
 import { sql } from './commands/sql.ts'
 import { status } from './commands/status.ts'
 import { up } from './commands/up.ts'
 
 /** Every command of `tenfold`, in the order of the help. */
-export const COMMANDS: readonly Command[] = [init, check, up, apply, status, logs, run, sql, rehearse, down, doctor]
+export const COMMANDS: readonly Command[] = [
+  init,
+  check,
+  up,
+  apply,
+  release,
+  rollback,
+  status,
+  logs,
+  run,
+  sql,
+  rehearse,
+  down,
+  doctor,
+]

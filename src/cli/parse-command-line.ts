@@ -12,6 +12,7 @@ export type CommandLine =
       readonly kind: 'run'
       readonly command: Command
       readonly argument: string
+      readonly names: readonly string[]
       readonly options: Readonly<Record<string, string | boolean | undefined>>
       readonly rest: readonly string[]
     }
@@ -32,13 +33,13 @@ export function parseCommandLine(argv: readonly string[], commands: readonly Com
   const passedOn = end === -1 ? [] : rest.slice(end + 1)
   const { values, positionals } = parseOptions(command, end === -1 ? rest : rest.slice(0, end))
   if (values['help'] === true) return { kind: 'help', command }
-  const { name, default: byDefault } = command.argument
-  if (positionals.length > 1) throw usage(`expected one ${name}, got ${positionals.join(' ')}`, command)
+  const { name, default: byDefault, isList = false } = command.argument
+  if (positionals.length > 1 && !isList) throw usage(`expected one ${name}, got ${positionals.join(' ')}`, command)
   const argument = positionals[0] ?? byDefault
   if (argument === undefined) throw usage(`expected ${command.name} ${name}, got no ${name}`, command)
   if (end !== -1 && command.rest === undefined)
     throw usage(`expected nothing after --, got ${passedOn.join(' ')}`, command)
-  return { kind: 'run', command, argument, options: values, rest: passedOn }
+  return { kind: 'run', command, argument, names: positionals, options: values, rest: passedOn }
 }
 
 function parseOptions(

@@ -90,7 +90,25 @@ export interface ServiceStatus {
   readonly desired: number
   /** Content address of the release that instances run. */
   readonly release?: string
+  /** The releases that it ran, the latest first; a few. */
+  readonly releases?: readonly ReleaseEntry[]
   readonly instances: readonly InstanceStatus[]
+}
+
+/** One release of a service: when it came, and what became of it. */
+export interface ReleaseEntry {
+  /** Its content address. */
+  readonly release: string
+  readonly atEpochMs: number
+  /** What brought it. */
+  readonly by: 'up' | 'apply' | 'release' | 'rollback'
+  /**
+   * `released`: all instances were replaced; the first of these is what runs. `interrupted`: the control plane died
+   * before it was known.
+   */
+  readonly state: 'under-way' | 'released' | 'rolled-back' | 'interrupted'
+  /** Why it was rolled back. */
+  readonly reason?: string
 }
 
 /**

@@ -33,6 +33,8 @@ export interface StatePaths {
   readonly runFile: string
   /** The children that run, so that the next control plane adopts or reaps them. */
   readonly processesFile: string
+  /** The releases that services ran. */
+  readonly releasesFile: string
   readonly auditFile: string
   readonly logsDirectory: string
 }
@@ -46,6 +48,7 @@ export function statePathsOf(directory: string): StatePaths {
     recordFile: join(directory, 'state.json'),
     runFile: join(directory, 'run.json'),
     processesFile: join(directory, 'processes.json'),
+    releasesFile: join(directory, 'releases.json'),
     auditFile: join(directory, 'audit.log'),
     logsDirectory: join(directory, 'logs'),
   }

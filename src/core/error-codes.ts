@@ -228,6 +228,14 @@ export const ERROR_CODES = {
     meaning: 'The package that holds the blueprint has more files or bytes than a release may have.',
     remedy: 'List what the services do not need in a file .tenfoldignore beside its package.json.',
   },
+  TF_RELEASE_UNDER_WAY: {
+    meaning: 'A release or a rollback is under way, and a second one would not know what to go back to.',
+    remedy: 'Wait until it has ended ("tenfold status" shows it), or end it with "tenfold rollback".',
+  },
+  TF_RELEASE_UNKNOWN: {
+    meaning: 'There is no release to go back to: the service ran no other, or it is not on the disk any more.',
+    remedy: 'Look at "tenfold release --list"; or check the older sources out and run "tenfold release".',
+  },
   TF_RELEASE_UNREADABLE: {
     meaning: 'A source file can not be read by the user that runs tenfold.',
     remedy: 'Make the file readable, or list it in .tenfoldignore.',

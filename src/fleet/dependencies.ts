@@ -79,6 +79,9 @@ export async function linkDependencies(
     return isSource ? join(release.directory, inside) : undefined
   }
 
+  // Also where nothing is installed: it says that the release is whole.
+  await mkdir(target, { recursive: true })
+  await chmod(target, 0o755)
   for (const [installed, readable] of sources) await linkEntries(installed, readable, target)
 }
 

@@ -28,8 +28,13 @@ export interface FileReleases {
    * TF_RELEASE_UNREADABLE
    */
   take(service: string, directory: string, signal?: AbortSignal): Promise<FileRelease>
-  /** Removes the oldest releases beyond three of each service, and all of services that are not in `inUse`. */
-  prune(inUse: Readonly<Record<string, string>>): Promise<void>
+  /** A release that was taken before of this directory; undefined when it is not there any more. */
+  find(service: string, id: string, directory: string): Promise<FileRelease | undefined>
+  /**
+   * Removes the oldest releases beyond three of each service, never one that is `inUse`, and all of services that are not
+   * in there.
+   */
+  prune(inUse: Readonly<Record<string, readonly string[]>>): Promise<void>
 }
 
 /** Where releases are kept and who reads them. */
@@ -72,6 +77,12 @@ export function createFileReleases({ dataRoot, user, clock }: FileReleasesOption
     return [...ages.keys()].sort((a, b) => (ages.get(b) ?? 0) - (ages.get(a) ?? 0))
   }
 
+  async function released(service: string, id: string, packageRoot: string): Promise<FileRelease> {
+    const others = (await newestFirst(service)).filter((name) => name !== id)
+    const former = others.slice(0, KEPT - 1).map((name) => join(root, service, name))
+    return { id, directory: join(root, service, id), packageRoot, former }
+  }
+
   return {
     async take(service, directory, signal) {
       const tree = await atRest(service, directory, clock, signal)
@@ -82,14 +93,15 @@ export function createFileReleases({ dataRoot, user, clock }: FileReleasesOption
       }
       const now = clock.epochMs() / 1_000
       await utimes(join(root, service, id), now, now)
-      const others = (await newestFirst(service)).filter((name) => name !== id)
-      const former = others.slice(0, KEPT - 1).map((name) => join(root, service, name))
-      return { id, directory: join(root, service, id), packageRoot: directory, former }
+      return released(service, id, directory)
+    },
+    async find(service, id, directory) {
+      return (await newestFirst(service)).includes(id) ? released(service, id, directory) : undefined
     },
     async prune(inUse) {
       for (const service of await readdir(root).catch(() => [])) {
         const used = inUse[service]
-        const kept = used === undefined ? [] : [used, ...(await newestFirst(service)).slice(0, KEPT)]
+        const kept = used === undefined ? [] : [...used, ...(await newestFirst(service)).slice(0, KEPT)]
         for (const name of await readdir(join(root, service))) {
           if (!kept.includes(name)) await rm(join(root, service, name), { recursive: true, force: true })
         }

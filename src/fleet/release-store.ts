@@ -22,6 +22,8 @@ export interface ReleaseStore {
    * @throws TF_RELEASE_TOO_LARGE, TF_RELEASE_UNREADABLE
    */
   take(directory: string): Promise<Release>
+  /** A release that was taken before of the package that holds `directory`; undefined when it is not there any more. */
+  find(id: string, directory: string): Promise<Release | undefined>
   /** Removes the oldest releases beyond five, never one whose id is in `inUse`, and what a crash left half done. */
   prune(inUse: ReadonlySet<string>): Promise<void>
   /**
@@ -80,6 +82,13 @@ class LocalReleaseStore implements ReleaseStore {
     const now = this.#clock.epochMs() / 1000
     await utimes(release.directory, now, now)
     return release
+  }
+
+  async find(id: string, directory: string): Promise<Release | undefined> {
+    const release = { id, directory: join(this.#releases, id), packageRoot: await packageRootOf(directory) }
+    // The last thing that is made of one.
+    const isThere = (await stat(join(release.directory, 'node_modules')).catch(() => undefined)) !== undefined
+    return isThere ? release : undefined
   }
 
   async prune(inUse: ReadonlySet<string>): Promise<void> {

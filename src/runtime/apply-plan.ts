@@ -14,6 +14,8 @@ export interface ApplyPlan {
   readonly blueprint: ResolvedBlueprint
   readonly release: Release
   readonly files: FilesByService
+  /** Services that get a release of their own. @default none */
+  readonly releases?: Readonly<Record<string, Release>>
 }
 
 /** What the parts know that a blueprint does not say. */
@@ -76,8 +78,11 @@ export function replacedServices(
 }
 
 /** What a service runs or serves by a plan. */
-export function releaseOf({ release, files }: Pick<ApplyPlan, 'release' | 'files'>, service: string): Release {
-  return files[service] ?? release
+export function releaseOf(
+  { release, files, releases }: Pick<ApplyPlan, 'release' | 'files' | 'releases'>,
+  service: string,
+): Release {
+  return files[service] ?? releases?.[service] ?? release
 }
 
 /** @throws TF_APPLY_REFUSED with everything that can't be applied, and what to run instead */

@@ -2,12 +2,15 @@ import { withoutRestarts } from '../blueprint/diff.ts'
 import type { ResolvedBlueprint, ResolvedService } from '../blueprint/resolved-blueprint.ts'
 import { isFiles } from '../blueprint/service-kind.ts'
 import { messageOf } from '../core/errors.ts'
+import type { ReleaseEntry } from '../control/snapshot.ts'
+import type { ReleaseBook } from '../fleet/release-book.ts'
 import type { Revision } from '../fleet/revision.ts'
 import type { Gateway } from '../gateway/gateway-component.ts'
 import { overlap } from './apply-overlap.ts'
 import type { ApplyPlan } from './apply-plan.ts'
 import { releaseOf } from './apply-plan.ts'
 import type { PartsContext } from './parts-context.ts'
+import { ReleaseRecord } from './release-record.ts'
 import { startTogether } from './start-together.ts'
 import type { FilesByService, SystemCode } from './system-code.ts'
 import { pruneReleases } from './system-code.ts'
@@ -23,6 +26,8 @@ export interface ApplyOptions {
   readonly isQuick?: boolean
   /** Services for which changed sources count. @default all */
   readonly only?: ReadonlySet<string>
+  /** What the history of releases says of it. @default 'apply' */
+  readonly by?: ReleaseEntry['by']
 }
 
 /** What an applier changes. */
@@ -32,6 +37,7 @@ export interface ApplierParts {
   readonly services: SystemServices
   readonly jobs: SystemJobs
   readonly code: SystemCode
+  readonly book: ReleaseBook
 }
 
 /** As long as instances may finish requests and leave. */
@@ -59,7 +65,10 @@ export class Takeover {
   }
 
   async run(replaced: readonly string[]): Promise<void> {
+    const released = new ReleaseRecord(this.#context, this.#parts.book, this.#options.by ?? 'apply')
     try {
+      const names = [...replaced, ...this.#added().map(({ name }) => name)]
+      await released.begin(names.map((name) => [name, releaseOf(this.#plan, name).id]))
       await this.#enter(overlap(this.#before, this.#after), this.#before)
       this.#undo.push(async () => {
         await this.#enter(this.#before, this.#before)
@@ -70,8 +79,10 @@ export class Takeover {
       await this.#enter(overlap(this.#before, this.#after), this.#after)
     } catch (error) {
       await this.#goBack()
+      await released.end({ state: 'rolled-back', reason: messageOf(error) })
       throw error
     }
+    await released.end({ state: 'released' })
     await this.#leave()
   }
 
@@ -92,6 +103,8 @@ export class Takeover {
 
   async #bringDatabases(): Promise<void> {
     const { databases } = this.#parts
+    // What went to the database stays, whatever its services go back to.
+    if (this.#options.by === 'rollback') return
     const code = { ...this.#parts.code, release: this.#plan.release }
     for (const database of Object.values(this.#after.databases)) {
       const isNew = this.#before.databases[database.name] === undefined
@@ -104,9 +117,8 @@ export class Takeover {
   async #bringServices(replaced: readonly string[]): Promise<void> {
     const { services } = this.#parts
     const { isQuick = false, signal } = this.#options
-    const added = Object.values(this.#after.services).filter(({ name }) => this.#before.services[name] === undefined)
     const tasks = [
-      ...added.map((service) => async (together: AbortSignal) => {
+      ...this.#added().map((service) => async (together: AbortSignal) => {
         this.#undo.push(() => this.#removeService(service.name))
         await services.add(this.#revision(service), together)
       }),
@@ -119,6 +131,10 @@ export class Takeover {
       const former = this.#before.services[name]?.instances.desired
       if (former !== undefined && former !== instances.desired) services.scale(name, instances.desired)
     }
+  }
+
+  #added(): readonly ResolvedService[] {
+    return Object.values(this.#after.services).filter(({ name }) => this.#before.services[name] === undefined)
   }
 
   async #replace(service: ResolvedService, signal: AbortSignal): Promise<void> {
@@ -153,6 +169,7 @@ export class Takeover {
       this.#context,
       new Set([this.#plan.release.id, ...services.releasesInUse()]),
       services.filesInUse(),
+      this.#parts.book.history,
     )
   }
 

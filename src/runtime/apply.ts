@@ -25,6 +25,10 @@ export interface Applier {
    * @throws TF_APPLY_REFUSED; TF_ROLLOUT_FAILED, or what starting a database or a service throws
    */
   apply(plan: string, options: ApplyOptions): Promise<{ changes: readonly BlueprintChange[] }>
+  /** Does something else that changes the system, in turn with what is applied. */
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result>
+  /** What plans are compared with. */
+  observed(): Observed
 }
 
 /** @see Applier.plan */
@@ -64,11 +68,15 @@ class SerialApplier implements Applier {
     const plan: ApplyPlan = { id: uniqueId(), blueprint: { ...blueprint, gateway }, release, files }
     this.#plans.set(plan.id, plan)
     for (const oldest of this.#plans.keys()) if (this.#plans.size > PLANS_KEPT) this.#plans.delete(oldest)
-    return { plan: plan.id, changes: await changesOf(plan, this.#observed()) }
+    return { plan: plan.id, changes: await changesOf(plan, this.observed()) }
   }
 
   apply(id: string, options: ApplyOptions): Promise<{ changes: readonly BlueprintChange[] }> {
-    const outcome = this.#last.then(() => this.#apply(id, options))
+    return this.inTurn(() => this.#apply(id, options))
+  }
+
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const outcome = this.#last.then(work)
     this.#last = outcome.catch(() => undefined)
     return outcome
   }
@@ -80,16 +88,16 @@ class SerialApplier implements Applier {
         hint: 'run "tenfold apply" again',
       })
     }
-    const changes = await changesOf(plan, this.#observed())
+    const changes = await changesOf(plan, this.observed())
     refuseIfNeeded(changes)
-    const replaced = replacedServices(changes, plan, this.#observed(), options.only)
+    const replaced = replacedServices(changes, plan, this.observed(), options.only)
     if (changes.some(({ effect }) => effect !== 'restart')) {
       await new Takeover(this.#context, this.#parts, plan, options).run(replaced)
     }
     return { changes }
   }
 
-  #observed(): Observed {
+  observed(): Observed {
     const { databases, services } = this.#parts
     return {
       blueprint: this.#context.blueprint,

@@ -4,6 +4,7 @@ import { controlCommand } from '../control/control-command.ts'
 import type { RehearsalStatus } from '../control/snapshot.ts'
 import type { Applier } from './apply.ts'
 import type { JobPlace } from './jobs.ts'
+import type { Releaser } from './releaser.ts'
 
 /** What the commands of a running system act on. */
 export interface CommandTargets {
@@ -12,11 +13,15 @@ export interface CommandTargets {
   showRehearsal(status: RehearsalStatus): void
   /** @throws TF_NOT_RUNNING while the system starts */
   applier(): Applier
+  /** @throws TF_NOT_RUNNING while the system starts */
+  releaser(): Releaser
   /** @throws TF_USAGE for a service that does not run, TF_SECRET_MISSING */
   job(service: string, id: string): Promise<JobPlace>
   /** Where a database is, password included. @throws TF_USAGE for one that does not run */
   databaseUrl(database: string): string
 }
+
+const SERVICES_MAX = 1_000
 
 /** The commands of the control socket. */
 export function systemCommands(targets: CommandTargets): Readonly<Record<string, ControlCommand>> {
@@ -43,6 +48,20 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
     apply: controlCommand({
       input: z.strictObject({ plan: z.string() }),
       run: ({ plan }, { signal }) => targets.applier().apply(plan, { signal }),
+    }),
+    release: controlCommand({
+      input: z.strictObject({ services: z.array(z.string()).max(SERVICES_MAX) }),
+      run: (request, { signal }) => targets.releaser().release(request, signal),
+    }),
+    rollback: controlCommand({
+      input: z.strictObject({
+        services: z.array(z.string()).max(SERVICES_MAX),
+        to: z
+          .string()
+          .regex(/^[0-9a-f]{4,64}$/, 'expected the first digits of a release')
+          .optional(),
+      }),
+      run: ({ services, to }, { signal }) => targets.releaser().rollback({ services, to }, signal),
     }),
     job: controlCommand({
       input: z.strictObject({

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import type { ResolvedBlueprint, ResolvedService } from '../blueprint/resolved-blueprint.ts'
 import { isFiles } from '../blueprint/service-kind.ts'
 import { messageOf } from '../core/errors.ts'
 import type { FileRelease } from '../fleet/file-releases.ts'
@@ -7,6 +7,8 @@ import { createFileReleases } from '../fleet/file-releases.ts'
 import { materialisePackage, tenfoldPackageRoot } from '../fleet/materialise-package.ts'
 import type { Release } from '../fleet/release.ts'
 import type { ReleaseStoreOptions } from '../fleet/release-store.ts'
+import type { ReleaseHistory } from '../fleet/release-history.ts'
+import { releasesToKeep } from '../fleet/release-history.ts'
 import { createReleaseStore } from '../fleet/release-store.ts'
 import type { PartsContext } from './parts-context.ts'
 
@@ -54,33 +56,52 @@ export function takeRelease(context: PartsContext): Promise<Release> {
   return oneAtATime(context, () => createReleaseStore(placeOf(context)).take(context.blueprint.directory))
 }
 
-/** Releases of the files of all front ends, as they are now. Throws as `FileReleases.take`. */
+/**
+ * Releases of the files of front ends, as they are now. Throws as `FileReleases.take`.
+ *
+ * @param only of these services. @default all
+ */
 export function takeFiles(
   context: PartsContext,
   { services }: ResolvedBlueprint,
   signal: AbortSignal,
+  only?: ReadonlySet<string>,
 ): Promise<FilesByService> {
   return oneAtATime(context, async () => {
     const taken: Record<string, FileRelease> = {}
     for (const service of Object.values(services)) {
-      if (!isFiles(service)) continue
+      if (!isFiles(service) || only?.has(service.name) === false) continue
       taken[service.name] = await fileReleases(context).take(service.name, service.program.directory, signal)
     }
     return taken
   })
 }
 
-/** Lets old releases leave, but for those in use. What can't be removed now is removed by a later call. */
+/** What a service ran before, if it is still there. */
+export async function findRelease(
+  context: PartsContext,
+  service: ResolvedService,
+  id: string,
+): Promise<Release | undefined> {
+  if (isFiles(service)) return fileReleases(context).find(service.name, id, service.program.directory)
+  return createReleaseStore(placeOf(context)).find(id, context.blueprint.directory)
+}
+
+/** Lets old releases leave, but for those in use and those to go back to. What can't be removed now is removed by a later call. */
 export async function pruneReleases(
   context: PartsContext,
   inUse: ReadonlySet<string>,
   files: FilesByService,
+  history: ReleaseHistory,
 ): Promise<void> {
-  const idOf = Object.fromEntries(Object.entries(files).map(([service, { id }]) => [service, id]))
+  const kept = Object.keys(history).flatMap((service) => releasesToKeep(history, service))
+  const idsOf = Object.fromEntries(
+    Object.entries(files).map(([service, { id }]) => [service, [id, ...releasesToKeep(history, service)]]),
+  )
   try {
     await oneAtATime(context, async () => {
-      await createReleaseStore(placeOf(context)).prune(inUse)
-      await fileReleases(context).prune(idOf)
+      await createReleaseStore(placeOf(context)).prune(new Set([...inUse, ...kept]))
+      await fileReleases(context).prune(idsOf)
     })
   } catch (error) {
     context.notice({ level: 'warning', message: `an old release could not be removed: ${messageOf(error)}` })

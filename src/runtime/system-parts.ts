@@ -7,6 +7,7 @@ import type { Component } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { createInstanceLogs } from '../fleet/instance-log.ts'
 import type { InstanceLogs } from '../fleet/instance-log.ts'
+import type { ReleaseBook } from '../fleet/release-book.ts'
 import type { InstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import { createInstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import type { Gateway } from '../gateway/gateway-component.ts'
@@ -19,6 +20,9 @@ import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
 import type { ProcessOwner } from './process-metrics.ts'
 import { createProcessMetrics } from './process-metrics.ts'
+import { openBook, recordStart, sayRolledBack } from './release-record.ts'
+import type { Releaser } from './releaser.ts'
+import { createReleaser } from './releaser.ts'
 import { startTogether } from './start-together.ts'
 import type { SystemCode } from './system-code.ts'
 import { prepareCode, pruneReleases } from './system-code.ts'
@@ -63,6 +67,7 @@ class WiredParts implements SystemParts {
   #services: SystemServices | undefined
   #jobs: SystemJobs | undefined
   #applier: Applier | undefined
+  #releaser: Releaser | undefined
 
   constructor(context: PartsContext) {
     const { state, user, subprocesses, clock, snapshots, frames } = context
@@ -87,6 +92,7 @@ class WiredParts implements SystemParts {
         requestStop: () => context.requestStop(),
         scale: (service, count) => this.#services?.scale(service, count),
         applier: () => this.applier(),
+        releaser: () => this.#releaser ?? stillStarting(),
         job: (service, id) => jobPlace(context, this.#services, service, id),
         databaseUrl: (name) => this.#databases.url(name),
         showRehearsal: (rehearsal) => context.change((snapshot) => ({ ...snapshot, rehearsal })),
@@ -131,26 +137,22 @@ class WiredParts implements SystemParts {
       databaseUrl: (name, service) => this.#databases.serviceUrl(name, service),
       telemetry: this.#telemetry,
     })
-    await this.#services.start(signal)
     const [services, code] = [this.#services, await this.#code.promise]
-    await this.#endSuccession(code)
+    const book = await openBook(this.#context)
+    sayRolledBack(this.#context, book, code)
+    await services.start(signal)
+    await recordStart(this.#context, book, code)
+    await this.#endSuccession(code, book)
     const jobs = createSystemJobs(this.#context, services)
     this.#jobs = jobs
     await jobs.follow()
-    this.#applier = createApplier(this.#context, {
-      gateway: this.#gateway!,
-      databases: this.#databases,
-      services,
-      jobs,
-      code,
-    })
+    const parts = { gateway: this.#gateway!, databases: this.#databases, services, jobs, code, book }
+    this.#applier = createApplier(this.#context, parts)
+    this.#releaser = createReleaser(this.#context, parts, this.#applier)
   }
 
   applier(): Applier {
-    if (this.#applier !== undefined) return this.#applier
-    throw new TenfoldError('TF_NOT_RUNNING', 'expected the system to run, but it is still starting', {
-      hint: 'wait until "tenfold status" says running, then repeat it',
-    })
+    return this.#applier ?? stillStarting()
   }
 
   async stop(deadlineMs: number): Promise<void> {
@@ -174,7 +176,7 @@ class WiredParts implements SystemParts {
   }
 
   /** What an earlier run left has been adopted, or has a successor that serves. */
-  async #endSuccession({ release, files }: SystemCode): Promise<void> {
+  async #endSuccession({ release, files }: SystemCode, { history }: ReleaseBook): Promise<void> {
     const { subprocesses, notice } = this.#context
     const say = (what: string, names: readonly string[]): void => {
       if (names.length > 0) notice({ level: 'info', message: `${what}: ${names.toSorted().join(', ')}` })
@@ -186,7 +188,7 @@ class WiredParts implements SystemParts {
     )
     say('replaced or not wanted any more, from an earlier run', await subprocesses.endLeftovers())
     // Only now does nothing of an old release run.
-    await pruneReleases(this.#context, new Set([release.id]), files)
+    await pruneReleases(this.#context, new Set([release.id]), files, history)
   }
 
   async #prepareCode(signal: AbortSignal): Promise<void> {
@@ -204,6 +206,12 @@ class WiredParts implements SystemParts {
     void keepGatewayFrames(this.#context, this.#gateway)
     void keepGatewaySpans(this.#gateway, (spans) => this.#history.addSpans(spans))
   }
+}
+
+function stillStarting(): never {
+  throw new TenfoldError('TF_NOT_RUNNING', 'expected the system to run, but it is still starting', {
+    hint: 'wait until "tenfold status" says running, then repeat it',
+  })
 }
 
 /** Whose process a child is: names are given by the parts, instances by their ids. */

@@ -36,6 +36,8 @@ export interface SystemServices extends Component {
   startJob(service: string, id: string): Promise<RunningJob>
   /** What runs of a service; undefined when it does not. */
   revisionOf(service: string): Revision | undefined
+  /** What runs of all services. */
+  revisions(): readonly (readonly [service: string, revision: Revision])[]
   /** The files that are served. */
   filesInUse(): FilesByService
   /** Ids of the releases that services run. */
@@ -151,6 +153,7 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
     },
     startJob: async (service, id) => host!.startJob({ id, ...find(service).revision }),
     revisionOf: (service) => supervisors.get(service)?.revision,
+    revisions: () => [...supervisors].map(([name, { revision }]) => [name, revision] as const),
     filesInUse: () =>
       Object.fromEntries(
         [...supervisors].flatMap(([name, { revision }]) =>

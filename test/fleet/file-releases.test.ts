@@ -81,7 +81,9 @@ test('keeps the two releases before, and lets services that are gone leave', asy
   expect(former).toEqual([taken[2], taken[1]])
   mkdirSync(join(at.dataRoot, 'files/gone/0123'), { recursive: true })
   mkdirSync(join(at.dataRoot, 'files/web/.tmp-x'))
-  await at.releases.prune({ web: id })
+  expect((await at.releases.find('web', id, at.dist))?.former).toEqual(former)
+  expect(await at.releases.find('web', 'gone', at.dist)).toBeUndefined()
+  await at.releases.prune({ web: [id] })
   expect(taken.map((directory) => existsSync(directory))).toEqual([false, true, true, true])
   expect([
     ...readdirSync(join(at.dataRoot, 'files/gone')),

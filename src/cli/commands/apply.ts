@@ -4,7 +4,7 @@ import { formatTable } from '../../core/table.ts'
 import { namedSystem } from '../blueprint-argument.ts'
 import type { Command, CommandInput } from '../command.ts'
 import { BLUEPRINT_ARGUMENT, EXIT } from '../command.ts'
-import { partStates, progressLines } from '../start-progress.ts'
+import { followWhile } from '../follow-while.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** `tenfold apply`: take an edited blueprint, and edited sources, over into the running system. */
@@ -51,31 +51,8 @@ async function carryOut(
   control: ControlClient,
   { terminal, signal }: CommandInput,
 ): Promise<readonly BlueprintChange[]> {
-  const ended = new AbortController()
-  const following = follow(control, terminal, AbortSignal.any([ended.signal, signal]))
-  try {
-    return (await control.command<{ changes: readonly BlueprintChange[] }>('apply', { plan }, { signal })).changes
-  } finally {
-    ended.abort()
-    await following
-  }
-}
-
-/** Shows how instances and databases change, until `signal`. */
-async function follow(control: ControlClient, terminal: Terminal, signal: AbortSignal): Promise<void> {
-  let before: ReadonlyMap<string, string> | undefined
-  try {
-    for await (const snapshot of control.watch(signal)) {
-      const now = partStates(snapshot)
-      const lines = before === undefined ? [] : progressLines(before, now)
-      if (terminal.isInteractive) terminal.progress(lines.join('  ').slice(0, terminal.columns - 1))
-      else for (const line of lines) terminal.note(line)
-      before = now
-    }
-  } catch {
-    // Only the show ends; the command itself says what is wrong.
-  }
-  terminal.progress('')
+  const applying = control.command<{ changes: readonly BlueprintChange[] }>('apply', { plan }, { signal })
+  return (await followWhile(applying, control, terminal, signal)).changes
 }
 
 const MARKS = { added: '+', removed: '-', changed: '~' } as const

@@ -1,0 +1,119 @@
+import { expect, test, vi } from 'vitest'
+import type { SystemSnapshot } from '../../src/control/snapshot.ts'
+import { blueprint, shop, WEB } from './shop.ts'
+import type { Stage } from './stage.ts'
+import { ask, eventually, snapshotOf, stage, TEST_TIMEOUT_MS } from './stage.ts'
+
+vi.setConfig({ testTimeout: TEST_TIMEOUT_MS })
+
+const SERVER = shop()['server.js']!
+/** The server of the shop, of which every release says its name. */
+const serverOf = (name: string): string =>
+  `const RELEASE = ${JSON.stringify(name)}\n${SERVER.replace('JSON.stringify({', 'JSON.stringify({ release: RELEASE,')}`
+
+const TWO = blueprint({ services: { web: WEB, admin: { command: 'node server.js', routes: ['/admin'] } } })
+
+async function running(files: Readonly<Record<string, string>>): Promise<{ on: Stage; url: string }> {
+  const on = stage(files)
+  const started = await on.end(['up', '--detach', '--json', '--port', '0'])
+  expect(started).toMatchObject({ code: 0 })
+  return { on, url: (JSON.parse(started.out) as SystemSnapshot).gateway.url! }
+}
+
+/** Asks as fast as four clients can, until it is told to stop. */
+function load(url: string): { stop(): Promise<{ answers: number; failures: readonly string[] }> } {
+  let isOver = false
+  let answers = 0
+  const failures: string[] = []
+  const isGoingOn = (): boolean => !isOver
+  const clients = Array.from({ length: 4 }, async () => {
+    while (isGoingOn()) {
+      const outcome = await fetch(`${url}/?ms=5`).then(
+        async (response) => (await response.text(), response.status),
+        (error: unknown) => String(error),
+      )
+      if (outcome === 200) answers++
+      else failures.push(String(outcome))
+    }
+  })
+  return {
+    async stop() {
+      isOver = true
+      await Promise.all(clients)
+      return { answers, failures }
+    },
+  }
+}
+
+const releaseOf = async (on: Stage, service = 'web'): Promise<string> =>
+  (await snapshotOf(on))!.services[service]!.release!
+
+test('releases sources to the services that are named, goes back and further back, without a failed request', async () => {
+  const { on, url } = await running({ ...shop(), ...TWO, 'server.js': serverOf('first') })
+  const first = await releaseOf(on)
+  const clients = load(url)
+  on.write({ 'server.js': serverOf('second') })
+  const released = await on.end(['release', 'web', '--json'])
+  expect(released).toMatchObject({ code: 0 })
+  const { services } = JSON.parse(released.out) as { services: { service: string; release: string; before: string }[] }
+  expect(services).toEqual([{ service: 'web', before: first, release: await releaseOf(on) }])
+  const second = services[0]!.release
+  expect([await ask(url), await ask(url, '/admin')]).toMatchObject([{ release: 'second' }, { release: 'first' }])
+
+  on.write({ 'server.js': serverOf('third') })
+  expect(await on.end(['release'])).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/web: .* → .*\n.*admin: .* → /s),
+  })
+  expect(await on.end(['release'])).toMatchObject({ code: 0, out: expect.stringContaining('Nothing to release') })
+  expect([await ask(url), await ask(url, '/admin')]).toMatchObject([{ release: 'third' }, { release: 'third' }])
+
+  // Both went together, so both go back; each to what it ran.
+  expect(await on.end(['rollback'])).toMatchObject({ code: 0, err: expect.any(String) })
+  expect([await ask(url), await ask(url, '/admin')]).toMatchObject([{ release: 'second' }, { release: 'first' }])
+  expect(await on.end(['rollback'])).toMatchObject({ code: 0 })
+  expect(await ask(url)).toMatchObject({ release: 'first' })
+  expect(await releaseOf(on)).toBe(first)
+  const nothing = await on.end(['rollback'])
+  expect(nothing).toMatchObject({ code: 1, err: expect.stringContaining('TF_RELEASE_UNKNOWN') })
+  expect(await on.end(['rollback', 'web', '--to', second.slice(0, 6)])).toMatchObject({ code: 0 })
+  expect(await ask(url)).toMatchObject({ release: 'second' })
+  const { answers, failures } = await clients.stop()
+  expect(failures).toEqual([])
+  expect(answers).toBeGreaterThan(100)
+  const list = await on.end(['release', '--list'])
+  expect(list.out).toMatch(new RegExp(`web +${second.slice(0, 8)} .* rollback +runs`))
+  expect(list.out).toMatch(/rolled-back +tenfold rollback/)
+
+  // The history outlives the system, and a start says when it takes what was rolled back.
+  expect(await on.end(['down'])).toMatchObject({ code: 0 })
+  expect(await on.end(['up', '--detach', '--port', '0'])).toMatchObject({ code: 0 })
+  const after = (await snapshotOf(on))!
+  expect(after.notices.map(({ message }) => message).join('\n')).toMatch(
+    /admin starts with release \w+, which was rolled back/,
+  )
+  expect(after.services['web']!.releases!.length).toBeGreaterThan(3)
+})
+
+test('goes back by itself when new instances crash, and refuses a second release meanwhile', async () => {
+  const { on, url } = await running({ ...shop(), 'server.js': serverOf('good') })
+  const good = await releaseOf(on)
+  const clients = load(url)
+  on.write({ 'server.js': 'setInterval(() => {}, 1_000)' })
+  const slow = on.tenfold(['release'])
+  await eventually('an instance to start', async () =>
+    (await snapshotOf(on))!.services['web']!.instances.some(({ state }) => state === 'starting'),
+  )
+  const refused = await on.end(['release'])
+  expect(refused).toMatchObject({ code: 1, err: expect.stringMatching(/TF_RELEASE_UNDER_WAY[^]*tenfold rollback/) })
+  const ended = await on.end(['rollback'])
+  expect(ended).toMatchObject({ code: 0, out: expect.stringContaining('has been ended') })
+  expect(await slow.ended).toMatchObject({ code: 1, err: expect.stringContaining('"tenfold rollback" ended it') })
+
+  on.write({ 'server.js': 'console.error("no menu"); process.exit(3)' })
+  const failed = await on.end(['release'])
+  expect(failed).toMatchObject({ code: 1, err: expect.stringMatching(/rolled back: [^]*no menu[^]*TF_ROLLOUT_FAILED/) })
+  expect((await clients.stop()).failures).toEqual([])
+  expect(await releaseOf(on)).toBe(good)
+  expect((await on.end(['release', '--list'])).out).toMatch(/rolled-back .*exited with code 3/)
+})
