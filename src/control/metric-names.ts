@@ -243,6 +243,13 @@ export const METRICS = {
     labels: ['service'],
     meaning: 'Requests whose client left before the last byte of the answer.',
   },
+  'tenfold.gateway.canary.duration': {
+    kind: 'histogram',
+    unit: 'us',
+    labels: ['service', 'status_class'],
+    meaning:
+      'As http.server.request.duration, of what the canary of a release has answered; those requests are in both.',
+  },
   'tenfold.gateway.ejections': {
     kind: 'counter',
     unit: '{ejection}',

@@ -1,5 +1,6 @@
 import type { MetricFrame, MetricSample } from '../control/metric-frame.ts'
 import type { MetricName } from '../control/metric-names.ts'
+import type { Histogram } from '../core/histogram.ts'
 import type { GatewayErrorCode } from './gateway-response.ts'
 import type { ServiceUpstreams } from './service-upstreams.ts'
 
@@ -19,7 +20,7 @@ export function accessFrame(source: AccessSource, atEpochMs: number): MetricFram
   return { atEpochMs, source: 'gateway', samples }
 }
 
-function samplesOf({ name: service, metrics, endpoints, health }: ServiceUpstreams): MetricSample[] {
+function samplesOf({ name: service, metrics, endpoints, health, canary }: ServiceUpstreams): MetricSample[] {
   const samples: MetricSample[] = [
     value('http.server.active_requests', metrics.inFlight, { service }),
     value('tenfold.gateway.queue.length', metrics.queued, { service }),
@@ -36,13 +37,24 @@ function samplesOf({ name: service, metrics, endpoints, health }: ServiceUpstrea
   for (const { id: instance, inFlight } of endpoints) {
     samples.push(value('http.server.active_requests', inFlight, { service, instance }))
   }
-  for (const [digit, histogram] of metrics.latencyUs.entries()) {
-    if (histogram === undefined || histogram.count === 0) continue
-    const name: MetricName = 'http.server.request.duration'
-    samples.push({ name, labels: { service, status_class: `${digit}xx` }, histogram: histogram.serialise() })
-  }
+  samples.push(...latencies('http.server.request.duration', service, metrics.latencyUs))
   metrics.reset()
+  if (canary !== undefined) {
+    samples.push(...latencies('tenfold.gateway.canary.duration', service, canary.latencyUs))
+    for (const histogram of canary.latencyUs) histogram?.reset()
+  }
   return samples
+}
+
+function latencies(
+  name: MetricName,
+  service: string,
+  latencyUs: readonly (Histogram | undefined)[],
+): readonly MetricSample[] {
+  return [...latencyUs.entries()].flatMap(([digit, histogram]) => {
+    if (histogram === undefined || histogram.count === 0) return []
+    return [{ name, labels: { service, status_class: `${digit}xx` }, histogram: histogram.serialise() }]
+  })
 }
 
 function value(name: MetricName, value: number, labels: Readonly<Record<string, string>>): MetricSample {

@@ -280,6 +280,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
       const durationMs = this.#context.clock.nowMs() - startedMs
       const status = response.statusCode
       service.metrics.record(status, durationMs)
+      service.canary?.record(this.#instance, status, durationMs)
       this.#trace(status, durationMs)
     } else {
       service.metrics.aborted += 1

@@ -46,4 +46,9 @@ export interface Endpoint {
   readonly port: number
   /** Share of the traffic relative to the others. @default 1 */
   readonly weight?: number
+  /**
+   * It is of a new release that is tried: together with the others like it, it gets exactly the share that its weight
+   * is of all weights, and what it answers is measured apart. @default false
+   */
+  readonly isCanary?: boolean
 }

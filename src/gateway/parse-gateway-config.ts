@@ -75,11 +75,12 @@ function parseFiles(value: unknown, path: string): GatewayFiles {
 }
 
 function parseEndpoint(value: unknown, path: string): Endpoint {
-  const { id, host, port, weight } = record(value, path)
+  const { id, host, port, weight, isCanary } = record(value, path)
   return {
     id: text(id, `${path}.id`),
     host: text(host, `${path}.host`),
     port: number(port, `${path}.port`, 1, 65_535),
     ...(weight === undefined ? {} : { weight: number(weight, `${path}.weight`, 0.001, 1_000) }),
+    ...(isCanary === true ? { isCanary } : {}),
   }
 }

@@ -7,6 +7,8 @@ import type { BalanceKeyOf } from './balance-key.ts'
 import { balanceKeyOf } from './balance-key.ts'
 import type { Balancer } from './balancer.ts'
 import { createBalancer } from './create-balancer.ts'
+import type { CanarySplit } from './canary-split.ts'
+import { createCanarySplit, hasCanary } from './canary-split.ts'
 import type { Endpoint, GatewayService } from './gateway-config.ts'
 import type { DeadlineList } from './deadline-list.ts'
 import { createDeadlineList } from './deadline-list.ts'
@@ -39,6 +41,8 @@ export interface ServiceUpstreams {
   /** What each client may ask from outside; undefined: as much as it likes. */
   readonly rateLimit: RateLimit | undefined
   readonly endpoints: readonly Upstream[]
+  /** While a new release is tried. */
+  readonly canary: CanarySplit | undefined
   /** Which of them get requests. */
   readonly health: Omit<ServiceHealth<Upstream>, 'configure' | 'report' | 'probed' | 'sweep'>
   /** Takes over what the control plane says; an instance that stays keeps its connections and its memory. */
@@ -90,6 +94,7 @@ class BalancedService implements ServiceUpstreams {
   #listed: Upstream[] = []
   #traffic: ResolvedTraffic = DEFAULT_TRAFFIC
   #balancer: Balancer
+  canary: CanarySplit | undefined
   keyOf: BalanceKeyOf | undefined
   rateLimit: RateLimit | undefined
 
@@ -135,11 +140,13 @@ class BalancedService implements ServiceUpstreams {
       const known = leaving.get(key)
       leaving.delete(key)
       const upstream = known ?? createUpstream(endpoint, { clock: this.#clock, initialLatencyMs, room: this.#room })
+      upstream.endpoint = endpoint
       // Where all are new none of them has others to leave the traffic to.
       if (known === undefined && !isFirst && this.#traffic.slowStartMs > 0) this.#warming.set(upstream, nowMs)
       if (!this.#warming.has(upstream)) upstream.reweigh(endpoint.weight ?? 1, 1)
       return upstream
     })
+    this.#split(service.endpoints)
     for (const upstream of leaving.values()) {
       upstream.retire()
       this.#warming.delete(upstream)
@@ -154,14 +161,15 @@ class BalancedService implements ServiceUpstreams {
   take(avoid?: Upstream, key?: number): Upstream | undefined {
     const { soft, hard } = this.#traffic.inFlight
     const nowMs = this.#clock.nowMs()
+    const isForCanary = this.canary?.isNext(avoid !== undefined, key) ?? false
     let upstream: Upstream | undefined
     if (soft < hard) {
       this.#room.inFlightMax = soft
-      upstream = this.#balancer.pick(this.health.available, nowMs, avoid, key)
+      upstream = this.#pick(isForCanary, nowMs, avoid, key)
       this.#room.inFlightMax = hard
       if (upstream === avoid) upstream = undefined
     }
-    upstream ??= this.#balancer.pick(this.health.available, nowMs, avoid, key)
+    upstream ??= this.#pick(isForCanary, nowMs, avoid, key)
     upstream?.enter()
     return upstream
   }
@@ -204,6 +212,18 @@ class BalancedService implements ServiceUpstreams {
   async destroy(): Promise<void> {
     this.#prober.stop()
     await Promise.all([...this.#listed, ...this.#retired].map((upstream) => upstream.destroy()))
+  }
+
+  #pick(isForCanary: boolean, nowMs: number, avoid?: Upstream, key?: number): Upstream | undefined {
+    const { available } = this.health
+    if (this.canary === undefined) return this.#balancer.pick(available, nowMs, avoid, key)
+    return this.canary.pick(available, this.#balancer, { isForCanary, nowMs, avoid, key })
+  }
+
+  #split(endpoints: readonly Endpoint[]): void {
+    if (!hasCanary(endpoints)) this.canary = undefined
+    else this.canary ??= createCanarySplit(this.#traffic.balance, this.#random.fork('canary'))
+    this.canary?.configure(endpoints)
   }
 
   #serveQueue(): void {

@@ -33,7 +33,8 @@ export interface Room {
 /** One instance: its connections, what is under way to it, how fast it is. */
 export interface Upstream extends Candidate {
   readonly id: string
-  readonly endpoint: Endpoint
+  /** As it was listed last: its weight may change, its address does not. */
+  endpoint: Endpoint
   readonly outcomes: Outcomes
   /** Takes a place; `leave` gives it back. */
   enter(): void
@@ -62,7 +63,7 @@ export function createUpstream(
 
 class PooledUpstream implements Upstream {
   readonly id: string
-  readonly endpoint: Endpoint
+  endpoint: Endpoint
   weight: number
   inFlight = 0
   readonly outcomes: Outcomes = { requests: 0, failures: 0, consecutive: 0 }
