@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { blueprint, shop, shopWithDatabase, WEB } from './shop.ts'
 import type { Stage } from './stage.ts'
-import { ask, snapshotOf, stage } from './stage.ts'
+import { ask, snapshotOf, stage, TEST_TIMEOUT_MS } from './stage.ts'
+
+vi.setConfig({ testTimeout: TEST_TIMEOUT_MS })
 
 async function running(files: Readonly<Record<string, string>>): Promise<{ on: Stage; url: string }> {
   const on = stage(files)
