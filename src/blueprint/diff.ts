@@ -116,6 +116,7 @@ const LIVE: Readonly<Record<string, (before: ResolvedService, after: ResolvedSer
   routes: (before, after) => `${list(before.routes)} → ${list(after.routes)}`,
   requestTimeoutMs: (before, after) => `${before.requestTimeoutMs} ms → ${after.requestTimeoutMs} ms`,
   traffic: () => 'holds from the next request',
+  scale: () => 'holds from the next decision',
   instances: (before, after) =>
     before.instances.desired === after.instances.desired
       ? 'only the bounds change'

@@ -3,6 +3,7 @@ import type { ReadDatabase } from './grammar/database.ts'
 import type { ReadResources } from './grammar/engine.ts'
 import type { ReadLoad } from './grammar/load.ts'
 import type { ReadSchedule } from './grammar/schedule.ts'
+import { resolveScale } from './grammar/scale.ts'
 import type { ReadService } from './grammar/service.ts'
 import type { ReadSystem } from './grammar/system.ts'
 import { resolveTraffic } from './grammar/traffic.ts'
@@ -84,6 +85,7 @@ function resolveService(name: string, service: ReadService, directory: string): 
     calls: service.calls ?? [],
     env: mapped(service.env, (_, value) => value),
     instances: resolveInstances(service),
+    scale: service.scale === undefined ? undefined : resolveScale(service.scale),
     resources: resolveResources(service.resources),
     health: service.health,
     startTimeoutMs: service.startTimeout ?? DEFAULT_START_TIMEOUT_MS,

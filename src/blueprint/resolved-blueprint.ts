@@ -1,3 +1,4 @@
+import type { ResolvedScale } from './resolved-scale.ts'
 import type { ResolvedTraffic } from './resolved-traffic.ts'
 import type { Arrivals, Scenario } from './scenario.ts'
 
@@ -59,6 +60,8 @@ export interface ResolvedService {
   readonly env: Readonly<Record<string, ResolvedEnvironmentValue>>
   /** How many run: none of what serves files; of a job so many at once, while it runs. */
   readonly instances: { readonly min: number; readonly desired: number; readonly max: number }
+  /** What sets how many; undefined: nothing does. */
+  readonly scale: ResolvedScale | undefined
   readonly resources: ResolvedResources
   /** Path that answers 2xx when an instance is ready; undefined: ready when the port accepts. */
   readonly health: string | undefined

@@ -2,17 +2,17 @@ import type { Duration } from '../core/duration.ts'
 
 /** When instances are added. */
 export interface ScaleOut {
-  /** Add instances when the metric is above this. @default the target */
+  /** Add instances when the metric is above this. @default 1.1 × the target */
   above?: number
-  /** It has to stay there so long. @default '0s' */
+  /** It has to stay there so long: as many are added as every look of this time asks for. @default at once */
   for?: Duration
 }
 
 /** When instances are taken away. */
 export interface ScaleIn {
-  /** Remove instances when the metric is below this. @default the target */
+  /** Remove instances when the metric is below this. @default 0.9 × the target */
   below?: number
-  /** It has to stay there so long. @default '5m' */
+  /** It has to stay there so long: as many are kept as any look of this time asks for. @default '5m' */
   for?: Duration
 }
 
@@ -20,7 +20,7 @@ export interface ScaleIn {
  * The signal that sets the number of instances between `instances.min` and `instances.max`. The number is the one of a
  * Kubernetes HPA: instances × metric / target, rounded up.
  *
- * - `cpu`: share of the CPU limit, 0 to 1 · `elu`: event-loop utilisation, 0 to 1
+ * - `cpu`: share of the CPU limit, or of a core without one, 0 to 1 · `elu`: event-loop utilisation, 0 to 1
  * - `inflight`: requests being served per instance · `arrivals`: requests per second per instance
  * - `lag`: how far behind a consumer is, in time
  *

@@ -22,7 +22,7 @@ export interface Instances {
    */
   min?: number
   /**
-   * How many are started.
+   * How many are started; what scales by itself goes on from there.
    * @default min
    * @example desired: 3
    */
@@ -136,10 +136,9 @@ export interface Service<
    */
   instances?: Instances
   /**
-   * What sets the number of instances.
+   * What sets the number of instances, between `instances.min` and `instances.max`, which has to be given.
    * @default `instances.desired` for good
-   * @later this version refuses it
-   * @example scale: { metric: 'cpu', target: 0.6 }
+   * @example scale: { metric: 'cpu', target: 0.6 }, instances: { max: 4 }
    */
   scale?: Scale
   /**

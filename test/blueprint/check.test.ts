@@ -58,6 +58,7 @@ describe('checkBlueprint', () => {
           calls: [],
           env: {},
           instances: { min: 1, desired: 1, max: 1 },
+          scale: undefined,
           resources: { cpu: undefined, memoryBytes: undefined },
           health: undefined,
           startTimeoutMs: 30_000,

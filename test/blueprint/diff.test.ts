@@ -14,6 +14,7 @@ const SERVICE: ResolvedService = {
   calls: [],
   env: {},
   instances: { min: 1, desired: 2, max: 10 },
+  scale: undefined,
   resources: { cpu: undefined, memoryBytes: undefined },
   health: undefined,
   startTimeoutMs: 10_000,

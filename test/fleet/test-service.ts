@@ -15,6 +15,7 @@ export function testService(changes: Partial<ResolvedService> = {}): ResolvedSer
     calls: [],
     env: {},
     instances: { min: 1, desired: 2, max: 10 },
+    scale: undefined,
     resources: { cpu: undefined, memoryBytes: undefined },
     health: undefined,
     startTimeoutMs: 10_000,

@@ -1,10 +1,12 @@
 import { kindOf } from '../describe-value.ts'
 import type { Place } from '../place.ts'
 import type { ResolvedEnvironmentValue } from '../resolved-blueprint.ts'
+import { runsNode } from '../runs-node.ts'
 import type { ReadResources } from './engine.ts'
 import { resources } from './engine.ts'
 import type { Reader } from './reader.ts'
 import { later, list, object, record } from './reader.ts'
+import type { ReadScale } from './scale.ts'
 import { scale } from './scale.ts'
 import type { ReadSchedule } from './schedule.ts'
 import { schedule } from './schedule.ts'
@@ -28,6 +30,7 @@ export interface ReadService {
   readonly calls: readonly string[] | undefined
   readonly env: ReadonlyMap<string, ResolvedEnvironmentValue | undefined> | undefined
   readonly instances: ReadInstances | undefined
+  readonly scale: ReadScale | undefined
   readonly resources: ReadResources | undefined
   readonly health: string | undefined
   readonly startTimeout: number | undefined
@@ -63,7 +66,7 @@ const options = {
     says: 'the name of a variable that Tenfold does not set itself (PORT, HOST, TENFOLD_…)',
   }),
   instances: object({ what: 'instances', options: { min: instanceCount, desired: instanceCount, max: instanceCount } }),
-  scale: later(scale, 'a service that scales by itself'),
+  scale,
   resources,
   health: text('a path'),
   startTimeout: durationMs,
@@ -78,6 +81,7 @@ export const service: Reader<ReadService> = (given, place) => {
   if (read === undefined) return undefined
   checkKind(given as Readonly<Record<string, unknown>>, place)
   checkInstances(read.instances, place.at('instances'))
+  checkScale(read, place)
   if (read.health !== undefined && !read.health.startsWith('/')) {
     place.at('health').invalid(`expected a path that starts with '/', got '${read.health}'`, `write '/${read.health}'`)
   }
@@ -112,6 +116,22 @@ function checkInstances(read: ReadInstances | undefined, place: Place): void {
     place
       .at('max')
       .invalid(`expected instances.${what}, ${floor}, or more, got ${max}`, `raise 'max', or lower '${what}'`)
+  }
+}
+
+function checkScale({ scale: scaled, instances, command }: ReadService, place: Place): void {
+  if (scaled === undefined) return
+  if (instances?.max === undefined) {
+    place
+      .at('instances')
+      .at('max')
+      .invalid('expected a bound for a service that scales by itself, got none', 'add instances: { min: 1, max: 4 }')
+  }
+  if (scaled.metric === 'elu' && command !== undefined && !runsNode(command)) {
+    place
+      .at('scale')
+      .at('metric')
+      .invalid("expected a Node.js program for 'elu', which is its event loop, got a command of another", "scale on 'cpu' or 'inflight'")
   }
 }
 
