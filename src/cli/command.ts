@@ -31,6 +31,8 @@ export interface CommandInput {
   readonly argument: string
   /** What was given of a list of arguments. */
   readonly names: readonly string[]
+  /** The second one; empty where the command has none. */
+  readonly value: string
   readonly options: Readonly<Record<string, string | boolean | undefined>>
   /** What stood after `--`. */
   readonly rest: readonly string[]
@@ -55,6 +57,8 @@ export interface Command {
     readonly default?: string
     readonly isList?: boolean
   }
+  /** A second argument, which has to be given. */
+  readonly value?: { readonly name: string; readonly description: string }
   /** What may stand after `--`; without it, nothing may. */
   readonly rest?: { readonly name: string; readonly description: string }
   readonly options: Readonly<Record<string, CommandOption>>

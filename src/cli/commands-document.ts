@@ -28,7 +28,7 @@ export function commandsDocument(commands: readonly Command[]): string {
 }
 
 function section(command: Command): readonly string[] {
-  const { name, description, argument, rest, options, examples } = command
+  const { name, description, argument, value, rest, options, examples } = command
   return [
     `## tenfold ${name}`,
     '',
@@ -41,6 +41,7 @@ function section(command: Command): readonly string[] {
     '| | meaning |',
     '|---|---|',
     `| \`${argument.name}\` | ${cell(argument.description)}${argument.default === undefined ? '' : `; \`${argument.default}\` if left out`} |`,
+    ...(value === undefined ? [] : [`| \`${cell(value.name)}\` | ${cell(value.description)} |`]),
     ...(rest === undefined ? [] : [`| \`${rest.name}\` | ${cell(rest.description)} |`]),
     ...optionRows(options),
     '',

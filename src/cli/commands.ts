@@ -9,6 +9,7 @@ import { release } from './commands/release.ts'
 import { rehearse } from './commands/rehearse.ts'
 import { rollback } from './commands/rollback.ts'
 import { run } from './commands/run.ts'
+import { scale } from './commands/scale.ts'
 import { sql } from './commands/sql.ts'
 import { status } from './commands/status.ts'
 import { up } from './commands/up.ts'
@@ -21,6 +22,7 @@ export const COMMANDS: readonly Command[] = [
   apply,
   release,
   rollback,
+  scale,
   status,
   logs,
   run,

@@ -24,7 +24,7 @@ export function commandHelp(command: Command): string {
         description,
       ] as const,
   )
-  const { argument, rest } = command
+  const { argument, value: second, rest } = command
   const isNeeded = argument.default === undefined
   return [
     `Usage: ${commandUsage(command)}`,
@@ -33,6 +33,7 @@ export function commandHelp(command: Command): string {
     '',
     ...columns([
       [argument.name, isNeeded ? argument.description : `${argument.description} (default: ${argument.default})`],
+      ...(second === undefined ? [] : [[second.name, second.description] as const]),
       ...(rest === undefined ? [] : [[rest.name, rest.description] as const]),
       ...options,
     ]),
@@ -45,9 +46,10 @@ export function commandHelp(command: Command): string {
 }
 
 /** How a command is typed: `tenfold run SERVICE [options] -- COMMAND…`. */
-export function commandUsage({ name, argument, rest }: Command): string {
+export function commandUsage({ name, argument, value, rest }: Command): string {
   const needed = argument.default === undefined ? argument.name : `[${argument.name}]`
-  return `tenfold ${name} ${needed} [options]${rest === undefined ? '' : ` -- ${rest.name}`}`
+  const second = value === undefined ? '' : ` ${value.name}`
+  return `tenfold ${name} ${needed}${second} [options]${rest === undefined ? '' : ` -- ${rest.name}`}`
 }
 
 function columns(rows: readonly (readonly [string, string])[]): readonly string[] {

@@ -13,6 +13,7 @@ export type CommandLine =
       readonly command: Command
       readonly argument: string
       readonly names: readonly string[]
+      readonly value: string
       readonly options: Readonly<Record<string, string | boolean | undefined>>
       readonly rest: readonly string[]
     }
@@ -34,12 +35,22 @@ export function parseCommandLine(argv: readonly string[], commands: readonly Com
   const { values, positionals } = parseOptions(command, end === -1 ? rest : rest.slice(0, end))
   if (values['help'] === true) return { kind: 'help', command }
   const { name, default: byDefault, isList = false } = command.argument
-  if (positionals.length > 1 && !isList) throw usage(`expected one ${name}, got ${positionals.join(' ')}`, command)
+  if (positionals.length > 1 && !isList && command.value === undefined)
+    throw usage(`expected one ${name}, got ${positionals.join(' ')}`, command)
   const argument = positionals[0] ?? byDefault
   if (argument === undefined) throw usage(`expected ${command.name} ${name}, got no ${name}`, command)
   if (end !== -1 && command.rest === undefined)
     throw usage(`expected nothing after --, got ${passedOn.join(' ')}`, command)
-  return { kind: 'run', command, argument, names: positionals, options: values, rest: passedOn }
+  const value = valueOf(command, positionals)
+  return { kind: 'run', command, argument, names: positionals, value, options: values, rest: passedOn }
+}
+
+function valueOf(command: Command, [first, second, ...more]: readonly string[]): string {
+  if (command.value === undefined) return ''
+  const { name } = command.value
+  if (second === undefined) throw usage(`expected ${command.name} ${first} ${name}, got no ${name}`, command)
+  if (more.length > 0) throw usage(`expected one ${name}, got ${[second, ...more].join(' ')}`, command)
+  return second
 }
 
 function parseOptions(

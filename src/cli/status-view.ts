@@ -33,6 +33,7 @@ export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): 
     `${style('bold', snapshot.system)} (${snapshot.configuration})  ${paintState(snapshot.phase, style)}  ${
       snapshot.gateway.url === undefined ? '' : style('underline', snapshot.gateway.url)
     }`.trimEnd(),
+    ...(snapshot.timeScale === undefined ? [] : [`  control time × ${snapshot.timeScale}`]),
     formatTable([heading, gateway, ...services, ...databases], '  '),
     ...(snapshot.telemetry === undefined ? [] : [style('dim', `  metrics  ${snapshot.telemetry.metricsUrl}`)]),
     ...snapshot.notices.map(({ level, message, hint }) => {
@@ -69,7 +70,8 @@ function gatewayNote({ unwell = [] }: SystemSnapshot['gateway']): string {
   return [...texts, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ')
 }
 
-function serviceNote({ instances, desired, kind, release, job }: ServiceStatus): string {
+function serviceNote(service: ServiceStatus): string {
+  const { instances, desired, kind, release, job } = service
   if (kind === 'job') return jobNote(job)
   if (kind === 'files') return release === undefined ? '' : `release ${release.slice(0, 8)}`
   const ready = instances.filter(({ state }) => state === 'ready').length
@@ -85,7 +87,21 @@ function serviceNote({ instances, desired, kind, release, job }: ServiceStatus):
     const last = failures.toSorted((a, b) => b.atEpochMs - a.atEpochMs)[0]
     notes.push(`${restarts} restart${restarts === 1 ? '' : 's'}${last === undefined ? '' : `: ${last.reason}`}`)
   }
+  const scaling = scalingNote(service)
+  if (scaling !== undefined) notes.push(scaling)
   return notes.join(', ')
+}
+
+/** What the autoscaler says of it: the last change, and what holds it back now. */
+function scalingNote({ scaling }: ServiceStatus): string | undefined {
+  if (scaling === undefined) return undefined
+  if (scaling.mode === 'manual') return 'set by hand'
+  const { last, lastChange } = scaling
+  // What is held back is worth more than what went through.
+  const shown =
+    last?.limit === 'cap' || last?.limit === 'max' || last?.limit === 'unmeasured' ? last : (lastChange ?? last)
+  if (shown === undefined) return `scales by ${scaling.metric}`
+  return `${shown.from === shown.to ? '' : `${shown.from} → ${shown.to}: `}${shown.reason}`
 }
 
 function paintState(state: string, style: Terminal['style']): string {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
+import type { AuditLog } from './audit-log.ts'
 import { createAuditLog } from './audit-log.ts'
 import type { CommandRequest, CommandRunner } from './command-runner.ts'
 import { createCommandRunner } from './command-runner.ts'
@@ -34,6 +35,12 @@ export interface ControlServerOptions {
   readonly clock: Clock
 }
 
+/** @see createControlServer */
+export interface ControlServer extends Component {
+  /** Where commands are written down; for what is decided without one. */
+  readonly audit: AuditLog
+}
+
 /** The longest that a request for a newer snapshot waits. */
 export const SNAPSHOT_WAIT_MS_MAX = 60_000
 
@@ -52,7 +59,7 @@ const LOG_TEXT_MAX = 1_000
  *
  * `start` throws as `createJsonSocket`; `stop` ends watches and waits for running commands until the deadline.
  */
-export function createControlServer(options: ControlServerOptions): Component {
+export function createControlServer(options: ControlServerOptions): ControlServer {
   const { snapshots, frames, clock } = options
   const audit = createAuditLog({ file: options.auditFile })
   const commands = createCommandRunner({ commands: options.commands, audit, clock })
@@ -75,6 +82,7 @@ export function createControlServer(options: ControlServerOptions): Component {
     },
   })
   return {
+    audit,
     start: (signal) => socket.start(signal),
     async stop(deadlineMs) {
       commands.abort()

@@ -194,6 +194,24 @@ export const METRICS = {
     labels: ['direction', 'interface'],
     meaning: 'Bytes on the network; `direction` is receive or transmit, `interface` is loopback or external.',
   },
+  'tenfold.autoscaler.desired': {
+    kind: 'gauge',
+    unit: '{instance}',
+    labels: ['service'],
+    meaning: 'Instances that the autoscaler has decided on; it looks every 15 s of control time.',
+  },
+  'tenfold.autoscaler.signal': {
+    kind: 'gauge',
+    unit: '1',
+    labels: ['service', 'metric'],
+    meaning: 'The signal that a service scales by, as the decision saw it, in the unit of its target.',
+  },
+  'tenfold.autoscaler.wanted': {
+    kind: 'gauge',
+    unit: '{instance}',
+    labels: ['service'],
+    meaning: 'Instances that the signal alone asks for, before bounds, rates and caps.',
+  },
   'tenfold.database.cache.hit_ratio': {
     kind: 'gauge',
     unit: '1',
@@ -371,26 +389,4 @@ export type MetricName = keyof typeof METRICS
 /** The row of a metric, or undefined when there is none of this name. */
 export function metricDescription(name: string): MetricDescription | undefined {
   return Object.hasOwn(METRICS, name) ? METRICS[name as MetricName] : undefined
-}
-
-/** Text of `docs/reference/metrics.md`. */
-export function metricsDocument(): string {
-  const rows = Object.keys(METRICS).map((name) => {
-    const { kind, unit, labels, mayHave = [], meaning } = metricDescription(name)!
-    const names = [...labels.map((label) => `\`${label}\``), ...mayHave.map((label) => `\`${label}\`?`)]
-    return `| \`${name}\` | ${kind} | \`${unit}\` | ${names.join(', ')} | ${meaning} |`
-  })
-  return [
-    '# Metrics',
-    '',
-    'Once a second every source (`gateway`, `instance/api-1`, `postgres/orders`, `host`, `generator`) reports a frame of these.',
-    'A counter is what was added in that second, a gauge is a level now, a histogram is the distribution of that second.',
-    'Labels with a question mark are not on every sample; what is counted with them is not counted again without. `status_class` is `2xx`, `3xx`, `4xx`, `5xx`, or `none` without an answer.',
-    'This page is generated from `src/control/metric-names.ts`.',
-    '',
-    '| name | kind | unit | labels | meaning |',
-    '|---|---|---|---|---|',
-    ...rows,
-    '',
-  ].join('\n')
 }

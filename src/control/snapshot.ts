@@ -12,6 +12,8 @@ export interface SystemSnapshot {
   readonly pid: number
   readonly startedEpochMs: number
   readonly phase: SystemPhase
+  /** Control time runs so many times as fast as the clock; absent: just as fast. */
+  readonly timeScale?: number
   readonly gateway: GatewayStatus
   readonly services: Readonly<Record<string, ServiceStatus>>
   readonly databases: Readonly<Record<string, DatabaseStatus>>
@@ -92,7 +94,36 @@ export interface ServiceStatus {
   readonly release?: string
   /** The releases that it ran, the latest first; a few. */
   readonly releases?: readonly ReleaseEntry[]
+  /** How `desired` is decided; absent where nothing but the blueprint and commands set it. */
+  readonly scaling?: ScalingStatus
   readonly instances: readonly InstanceStatus[]
+}
+
+export interface ScalingStatus {
+  /** `manual`: somebody has set the number, and it stays until they say `auto`. */
+  readonly mode: 'auto' | 'manual'
+  readonly metric: string
+  readonly target: number
+  /** The last look, whatever came of it; absent before the first. */
+  readonly last?: ScalingSummary
+  /** The last one that changed something. */
+  readonly lastChange?: ScalingSummary
+}
+
+/** One decision of the autoscaler. */
+export interface ScalingSummary {
+  readonly atEpochMs: number
+  readonly from: number
+  readonly to: number
+  /** The signal; absent where nothing was measured, or nobody had to look. */
+  readonly value?: number
+  /** How many the signal alone asks for. */
+  readonly wanted?: number
+  /** What kept it from that, and by whom: `cap` by `cores`. */
+  readonly limit?: 'min' | 'max' | 'cap' | 'rate' | 'stabilisation' | 'unmeasured'
+  readonly limitedBy?: string
+  /** For people: `cpu 0.85, target 0.6: wanted 9, capped at 4 by cores`. */
+  readonly reason: string
 }
 
 /** One release of a service: when it came, and what became of it. */

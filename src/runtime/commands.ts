@@ -5,11 +5,13 @@ import type { RehearsalStatus } from '../control/snapshot.ts'
 import type { Applier } from './apply.ts'
 import type { JobPlace } from './jobs.ts'
 import type { Releaser } from './releaser.ts'
+import type { ScalingOutcome } from './system-autoscaler.ts'
 
 /** What the commands of a running system act on. */
 export interface CommandTargets {
   requestStop(): void
-  scale(service: string, count: number): void
+  /** @throws TF_NOT_RUNNING while the system starts; as `SystemScaler.scaleTo` */
+  scale(service: string, count: number | 'auto'): ScalingOutcome
   showRehearsal(status: RehearsalStatus): void
   /** @throws TF_NOT_RUNNING while the system starts */
   applier(): Applier
@@ -35,11 +37,8 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
       },
     }),
     scale: controlCommand({
-      input: z.strictObject({ service: z.string(), count: z.number().int().min(0) }),
-      run({ service, count }) {
-        targets.scale(service, count)
-        return { service, count }
-      },
+      input: z.strictObject({ service: z.string(), count: z.union([z.number().int().min(0), z.literal('auto')]) }),
+      run: ({ service, count }) => targets.scale(service, count),
     }),
     plan: controlCommand({
       input: z.strictObject({}),

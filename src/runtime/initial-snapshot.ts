@@ -5,7 +5,7 @@ import type { ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
 /** The snapshot of a system of which nothing runs yet. */
 export function initialSnapshot(
   blueprint: ResolvedBlueprint,
-  run: { readonly id: string; readonly pid: number; readonly startedEpochMs: number },
+  run: { readonly id: string; readonly pid: number; readonly startedEpochMs: number; readonly timeScale: number },
 ): SystemSnapshot {
   return {
     version: 1,
@@ -15,6 +15,7 @@ export function initialSnapshot(
     pid: run.pid,
     startedEpochMs: run.startedEpochMs,
     phase: 'starting',
+    ...(run.timeScale === 1 ? {} : { timeScale: run.timeScale }),
     gateway: { state: 'starting' },
     services: Object.fromEntries(
       Object.values(blueprint.services).map((service) => [service.name, initialStatus(service)]),

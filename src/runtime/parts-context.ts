@@ -24,6 +24,8 @@ export interface PartsContext {
   readonly user: ChildUser | undefined
   readonly subprocesses: Subprocesses
   readonly clock: Clock
+  /** Control time runs so many times as fast. */
+  readonly timeScale: number
   readonly secrets: Secrets
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly snapshots: SnapshotStore

@@ -4,7 +4,8 @@ import type { BindingsDocument } from '../service/bindings-document.ts'
 
 /** Connections one instance may hold to a database; a cluster takes 100 in all. */
 const CONNECTIONS_PER_INSTANCE = 10
-const CONNECTIONS_PER_CLUSTER = 90
+/** What services may hold together of the connections of one cluster. */
+export const CONNECTIONS_PER_CLUSTER = 90
 
 /** What a service may reach, and nothing else. */
 export function bindingsOf(

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import type { ControlServer } from '../control/control-server.ts'
 import { createControlServer } from '../control/control-server.ts'
 import { createStateWatch } from '../control/state-watch.ts'
 import { createHostMetrics } from '../control/host-metrics.ts'
@@ -24,6 +25,8 @@ import { openBook, recordStart, sayRolledBack } from './release-record.ts'
 import type { Releaser } from './releaser.ts'
 import { createReleaser } from './releaser.ts'
 import { startTogether } from './start-together.ts'
+import type { SystemScaler } from './system-autoscaler.ts'
+import { createSystemScaler } from './system-autoscaler.ts'
 import type { SystemCode } from './system-code.ts'
 import { prepareCode, pruneReleases } from './system-code.ts'
 import type { SystemDatabases } from './system-databases.ts'
@@ -56,7 +59,7 @@ export function createSystemParts(context: PartsContext): SystemParts {
 
 class WiredParts implements SystemParts {
   readonly #context: PartsContext
-  readonly #control: Component
+  readonly #control: ControlServer
   readonly #metrics: readonly Component[]
   readonly #telemetry: InstanceTelemetry
   readonly #history: Telemetry
@@ -68,6 +71,7 @@ class WiredParts implements SystemParts {
   #jobs: SystemJobs | undefined
   #applier: Applier | undefined
   #releaser: Releaser | undefined
+  #scaler: SystemScaler | undefined
 
   constructor(context: PartsContext) {
     const { state, user, subprocesses, clock, snapshots, frames } = context
@@ -90,7 +94,7 @@ class WiredParts implements SystemParts {
       clock,
       commands: systemCommands({
         requestStop: () => context.requestStop(),
-        scale: (service, count) => this.#services?.scale(service, count),
+        scale: (service, count) => (this.#scaler ?? stillStarting()).scaleTo(service, count),
         applier: () => this.applier(),
         releaser: () => this.#releaser ?? stillStarting(),
         job: (service, id) => jobPlace(context, this.#services, service, id),
@@ -149,6 +153,8 @@ class WiredParts implements SystemParts {
     const parts = { gateway: this.#gateway!, databases: this.#databases, services, jobs, code, book }
     this.#applier = createApplier(this.#context, parts)
     this.#releaser = createReleaser(this.#context, parts, this.#applier)
+    this.#scaler = createSystemScaler(this.#context, services, this.#control.audit)
+    await this.#scaler.start()
   }
 
   applier(): Applier {
@@ -156,6 +162,7 @@ class WiredParts implements SystemParts {
   }
 
   async stop(deadlineMs: number): Promise<void> {
+    await this.#scaler?.stop(deadlineMs)
     // In the order in which a request would meet them, so that none meets a part that has left.
     await this.#gateway?.stop(deadlineMs)
     await this.#jobs?.stop(deadlineMs)

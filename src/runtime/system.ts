@@ -11,6 +11,7 @@ import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
+import { formatDuration } from '../core/duration.ts'
 import { messageOf, TenfoldError } from '../core/errors.ts'
 import { requireOpenFiles } from '../core/open-files.ts'
 import { uniqueId } from '../core/random.ts'
@@ -37,6 +38,8 @@ export interface SystemOptions {
   readonly isEphemeral: boolean
   /** Where secrets are read from. @default process.env */
   readonly environment?: Readonly<Record<string, string | undefined>>
+  /** Control time, by which the autoscaler decides, runs so many times as fast; a notice says so. @default 1 */
+  readonly timeScale?: number
   readonly clock?: Clock
 }
 
@@ -97,7 +100,12 @@ class BlueprintSystem implements System {
     const { blueprint, gateway = blueprint.gateway } = options
     this.#running = { blueprint: { ...blueprint, gateway } }
     this.snapshots = createSnapshotStore(
-      initialSnapshot(options.blueprint, { id: this.#run, pid: process.pid, startedEpochMs: this.#clock.epochMs() }),
+      initialSnapshot(options.blueprint, {
+        id: this.#run,
+        pid: process.pid,
+        startedEpochMs: this.#clock.epochMs(),
+        timeScale: options.timeScale ?? 1,
+      }),
     )
     this.frames = createFrameStore({ clock: this.#clock })
   }
@@ -149,6 +157,7 @@ class BlueprintSystem implements System {
     throwIfAborted(signal)
     const { blueprint, isEphemeral } = this.#options
     requireOpenFiles()
+    this.#sayTimeScale()
     const user = findChildUser()
     this.#state = await openStateDirectory({ blueprint, user, clock: this.#clock })
     const state = this.#state
@@ -181,6 +190,7 @@ class BlueprintSystem implements System {
       user,
       subprocesses,
       clock: this.#clock,
+      timeScale: this.#options.timeScale ?? 1,
       environment,
       secrets: createSecrets(environment, () => running.blueprint.secretsFile),
       snapshots: this.snapshots,
@@ -193,6 +203,13 @@ class BlueprintSystem implements System {
     await state.recordRun({ run: this.#run, startedEpochMs: this.snapshots.current().startedEpochMs })
     await this.#parts.start(signal)
     this.snapshots.update((snapshot) => ({ ...snapshot, phase: runningPhase({ ...snapshot, phase: 'running' }) }))
+  }
+
+  #sayTimeScale(): void {
+    const { timeScale = 1 } = this.#options
+    if (timeScale === 1) return
+    const message = `control time runs ${timeScale} times as fast: what the autoscaler does in a minute takes ${formatDuration(60_000 / timeScale)}`
+    this.#notice({ level: 'info', message })
   }
 
   async #stop(deadlineMs: number): Promise<void> {

@@ -12,7 +12,13 @@ const status: Command = {
   examples: [],
   run: async () => EXIT.success,
 }
-const parse = (...argv: string[]): ReturnType<typeof parseCommandLine> => parseCommandLine(argv, [status])
+const scale: Command = {
+  ...status,
+  name: 'scale',
+  argument: { name: 'SERVICE', description: '' },
+  value: { name: 'N', description: '' },
+}
+const parse = (...argv: string[]): ReturnType<typeof parseCommandLine> => parseCommandLine(argv, [status, scale])
 
 test('reads the argument and the options in any order', () => {
   expect(parse('status', '--watch', 'systems/x', '--seed=3')).toMatchObject({
@@ -20,6 +26,11 @@ test('reads the argument and the options in any order', () => {
     argument: 'systems/x',
     options: { watch: true, seed: '3' },
   })
+})
+
+test('reads a second argument where there is one', () => {
+  expect(parse('scale', 'api', '--watch', '3')).toMatchObject({ argument: 'api', value: '3', options: { watch: true } })
+  expect(parse('status')).toMatchObject({ value: '' })
 })
 
 test('takes the default of the argument', () => {
@@ -39,6 +50,9 @@ test.each([
   [['status', '--wacth'], 'did you mean --watch?'],
   [['status', 'a', 'b'], 'expected one BLUEPRINT, got a b'],
   [['status', '--seed'], 'seed'],
+  [['scale'], 'expected scale SERVICE, got no SERVICE'],
+  [['scale', 'api'], 'expected scale api N, got no N'],
+  [['scale', 'api', '3', '4'], 'expected one N, got 3 4'],
 ])('refuses %j and says %j', (argv, message) => {
   expect(() => parse(...argv)).toThrow(
     expect.objectContaining({ code: 'TF_USAGE', message: expect.stringContaining(message) }),

@@ -77,3 +77,28 @@ test('names the instances that the gateway sends nothing to, and of many the fir
   expect(view(2)).toMatch(/, api-2 unwell but needed \(5 failures in a row: out for 30 s\)$/)
   expect(view(4)).toMatch(/, and 1 more$/)
 })
+
+test('says what the autoscaler has done, what holds it, or that somebody has decided', () => {
+  const scaling = { mode: 'auto', metric: 'cpu', target: 0.6 } as const
+  const change = { atEpochMs: 0, from: 1, to: 2, reason: 'cpu 0.9, target 0.6: wanted 2' }
+  const view = (more: object): string => {
+    const instances = [{ id: 'api-1', state: 'ready' as const, restarts: 0, sinceEpochMs: 0 }]
+    const services = { api: { name: 'api', desired: 1, instances, scaling: { ...scaling, ...more } } }
+    const whole = statusView(
+      { ...snapshot, timeScale: 10, services, databases: {}, notices: [] },
+      (_style, text) => text,
+    )
+    expect(whole.split('\n')[1]).toBe('  control time × 10')
+    return /ready, (.*)$/m.exec(whole)![1]!
+  }
+  expect(view({})).toBe('scales by cpu')
+  expect(view({ last: { ...change, to: 1, reason: 'wanted 1' }, lastChange: change })).toBe(`1 → 2: ${change.reason}`)
+  const held = {
+    ...change,
+    to: 1,
+    limit: 'cap',
+    reason: 'cpu 0.9, target 0.6: wanted 9, capped at 1 by cores',
+  } as const
+  expect(view({ last: held, lastChange: change })).toBe(held.reason)
+  expect(view({ mode: 'manual' })).toBe('set by hand')
+})

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { checkFrame } from '../../src/control/check-frame.ts'
 import type { MetricSample } from '../../src/control/metric-frame.ts'
-import { metricDescription, METRICS, metricsDocument } from '../../src/control/metric-names.ts'
+import { metricDescription, METRICS } from '../../src/control/metric-names.ts'
+import { metricsDocument } from '../../src/control/metrics-document.ts'
 
 const names = Object.keys(METRICS)
 

@@ -131,7 +131,10 @@ function checkScale({ scale: scaled, instances, command }: ReadService, place: P
     place
       .at('scale')
       .at('metric')
-      .invalid("expected a Node.js program for 'elu', which is its event loop, got a command of another", "scale on 'cpu' or 'inflight'")
+      .invalid(
+        "expected a Node.js program for 'elu', which is its event loop, got a command of another",
+        "scale on 'cpu' or 'inflight'",
+      )
   }
 }
 

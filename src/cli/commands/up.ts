@@ -26,6 +26,11 @@ export const up: Command = {
     detach: { type: 'boolean', description: 'return when it runs, and leave it running; "tenfold down" stops it' },
     watch: { type: 'boolean', description: 'restart what changes with each save: for development' },
     inspect: { type: 'string', value: 'SERVICE', description: 'let one instance of it listen for a debugger' },
+    'time-scale': {
+      type: 'string',
+      value: 'N',
+      description: 'let the autoscaler decide as if time ran N times as fast, 1 to 60, to watch it',
+    },
     ephemeral: { type: 'boolean', description: 'take everything down also when this process is killed' },
     rehearse: { type: 'boolean', description: 'rehearse the peak once everything runs' },
     once: {
@@ -45,6 +50,7 @@ export const up: Command = {
     // Wrong options are said before anything starts.
     checkCombination(input.options)
     inspectedService(input.options['inspect'], blueprint)
+    timeScale(input.options['time-scale'])
     if (isRehearsed(input)) rehearsalRequest(input.options, blueprint)
     return input.options['detach'] === true ? startDetached(input, blueprint) : runHere(input, blueprint)
   },
@@ -72,6 +78,15 @@ function inspectedService(name: string | boolean | undefined, { services }: Reso
   )
 }
 
+function timeScale(text: string | boolean | undefined): number {
+  if (typeof text !== 'string') return 1
+  const number = Number(text)
+  if (/^\d{1,2}(\.\d+)?$/.test(text) && number >= 1 && number <= 60) return number
+  throw new TenfoldError('TF_USAGE', `expected --time-scale to be a number from 1 to 60, got ${JSON.stringify(text)}`, {
+    hint: 'write for example --time-scale 10',
+  })
+}
+
 function isRehearsed({ options }: CommandInput): boolean {
   return options['rehearse'] === true || options['once'] === true
 }
@@ -83,6 +98,7 @@ async function runHere(input: CommandInput, blueprint: ResolvedBlueprint): Promi
     blueprint,
     inspect: inspectedService(options['inspect'], blueprint),
     gateway: options['port'] === undefined ? undefined : blueprint.gateway,
+    timeScale: timeScale(options['time-scale']),
     isEphemeral: isOnce || options['ephemeral'] === true,
   })
   // Whatever it waits for; a stop that fails is told by the one below.

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { checkBlueprint } from '../../src/blueprint/check.ts'
+import type { ResolvedScale } from '../../src/blueprint/resolved-scale.ts'
+
+function resolved(scale: object): ResolvedScale {
+  const web = { command: 'node server.js', scale, instances: { max: 9 } }
+  return checkBlueprint({ name: 'shop', services: { web } }, { file: '/nowhere/tenfold.config.ts' }).services['web']!
+    .scale!
+}
+
+test('thresholds are tolerances around the target, and times are stabilisation windows', () => {
+  expect(
+    resolved({ metric: 'cpu', target: 0.6, out: { above: 0.6, for: '5m' }, in: { below: 0.3, for: '10m' } }),
+  ).toEqual({
+    metric: 'cpu',
+    target: 0.6,
+    tolerance: { out: 0, in: 0.5 },
+    stabilisationMs: { out: 300_000, in: 600_000 },
+  })
+})
+
+test('without them they are those of Kubernetes', () => {
+  expect(resolved({ metric: 'inflight', target: 20 })).toEqual({
+    metric: 'inflight',
+    target: 20,
+    tolerance: { out: 0.1, in: 0.1 },
+    stabilisationMs: { out: 0, in: 300_000 },
+  })
+})
+
+test('a tolerance has no more digits than what was written', () => {
+  expect(resolved({ metric: 'elu', target: 0.6, out: { above: 0.66 }, in: { below: 0.42 } }).tolerance).toEqual({
+    out: 0.1,
+    in: 0.3,
+  })
+})
+
+test.each(['custom', 'lag'])('%s is refused as something of a later version', (metric) => {
+  expect(() => resolved({ metric, target: metric === 'lag' ? '5s' : 1 })).toThrow(
+    expect.objectContaining({ code: 'TF_NOT_IMPLEMENTED' }),
+  )
+})
