@@ -26,11 +26,11 @@ const readyOf = ({ instances }: ServiceStatus): number => instances.filter(({ st
 
 /** Keeps so many requests under way until told to stop; gives back what went wrong, and how many came back. */
 function load(url: string, clients: number): () => Promise<{ failed: string[]; answered: number }> {
-  let isOver = false
+  const over = new AbortController()
   const failed: string[] = []
   let answered = 0
   const client = async (): Promise<void> => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       try {
         const response = await fetch(`${url}/?ms=100`, { signal: AbortSignal.timeout(20_000) })
         const text = await response.text()
@@ -43,7 +43,7 @@ function load(url: string, clients: number): () => Promise<{ failed: string[]; a
   }
   const running = Array.from({ length: clients }, client)
   return async () => {
-    isOver = true
+    over.abort()
     await Promise.all(running)
     return { failed, answered }
   }
