@@ -32,6 +32,7 @@ export default defineConfig({
           name: 'integration',
           include: slow,
           exclude: [releases],
+          globalSetup: './test/compile-cache.ts',
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -41,7 +42,13 @@ export default defineConfig({
         ? [
             {
               extends: true as const,
-              test: { name: 'engines', include: engines, fileParallelism: false, hookTimeout: 120_000 },
+              test: {
+                name: 'engines',
+                include: engines,
+                globalSetup: './test/compile-cache.ts',
+                fileParallelism: false,
+                hookTimeout: 120_000,
+              },
             },
           ]
         : []),

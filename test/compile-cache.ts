@@ -1,0 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/**
+ * What the tests start shares what Node has compiled, for one run of the tests: half of what a command line of Tenfold
+ * takes is the reading of its own TypeScript.
+ */
+export function setup(): () => void {
+  const directory = mkdtempSync(join(tmpdir(), 'tenfold compiled '))
+  process.env['NODE_COMPILE_CACHE'] = directory
+  return () => rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+}
