@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { systemClock } from '../../src/core/clock.ts'
 import { freshSeed, seededRandom } from '../../src/core/random.ts'
 import { createJsonSocket, jsonRoute, jsonStream } from '../../src/control/json-socket.ts'
-import { createFrameFeed } from '../../src/gateway/frame-feed.ts'
+import { createFrameFeed } from '../../src/gateway/measurements/frame-feed.ts'
 import { openListener } from '../../src/gateway/listener.ts'
 import { createProxy } from '../../src/gateway/proxy.ts'
 

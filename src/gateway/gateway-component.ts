@@ -1,45 +1,34 @@
 import { strict as assert } from 'node:assert'
-import { fileURLToPath } from 'node:url'
-import type { ChildUser } from '../core/child-user.ts'
 import type { Clock } from '../core/clock.ts'
 import { sleep, withTimeout } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
-import { messageOf, TenfoldError } from '../core/errors.ts'
-import type { ExitStatus, Subprocess, Subprocesses, SubprocessOptions } from '../core/subprocess.ts'
+import { messageOf } from '../core/errors.ts'
+import type { ExitStatus, Subprocess, Subprocesses } from '../core/subprocess.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Span } from '../control/span.ts'
 import type { GatewayStatus, UnwellInstance } from '../control/snapshot.ts'
 import type { GatewayClient } from './gateway-client.ts'
 import { createGatewayClient } from './gateway-client.ts'
-import type { Endpoint, GatewayConfig, GatewayRoute, GatewayService } from './gateway-config.ts'
-import type { GatewayOptions } from './gateway-options.ts'
-import { EXIT_PORT_FORBIDDEN, EXIT_PORT_TAKEN, GATEWAY_OPTIONS_VARIABLE } from './gateway-options.ts'
+import type { Endpoint } from './gateway-config.ts'
 import type { GatewayState } from './gateway-state.ts'
-import { portForbidden, portTaken } from './port-errors.ts'
-import { watchHealth } from './watch-health.ts'
+import type { GatewaySubprocessOptions, GatewayUrls } from './gateway-subprocess.ts'
+import {
+  describeExit,
+  GATEWAY_PROCESS_NAME,
+  gatewayOptions,
+  gatewaySubprocess,
+  portOf,
+  startFailed,
+} from './gateway-subprocess.ts'
+import type { GatewayTable, RoutesAndServices } from './gateway-table.ts'
+import { createGatewayTable } from './gateway-table.ts'
+import { watchHealth } from './health/watch-health.ts'
 
 /** @see createGateway */
-export interface GatewayComponentOptions {
+export interface GatewayComponentOptions extends GatewaySubprocessOptions, RoutesAndServices {
   readonly subprocesses: Subprocesses
-  /** Account that the process runs as; undefined: ours. */
-  readonly user: ChildUser | undefined
-  /** The module to run, where `user` can read it. @default the one beside this file */
-  readonly entryFile?: string
-  /** The Node to run it with, where `user` can execute it. @default our own */
-  readonly nodePath?: string
-  /** Address of the public listener. */
-  readonly host: string
-  readonly port: number
-  /** Whether it has to be this port; else the next free one is taken, and a notice says so. */
-  readonly isPortGiven: boolean
-  /** In a directory that `user` can write. */
-  readonly adminSocketPath: string
-  readonly logFile: string
   readonly clock: Clock
-  readonly routes: readonly GatewayRoute[]
-  /** Every service, with how its requests are treated, or its files. */
-  readonly services: Readonly<Record<string, Omit<GatewayService, 'endpoints'>>>
   /** Called with each change. */
   readonly onState?: (status: GatewayStatus) => void
   /** Called with what a person should know. */
@@ -60,7 +49,7 @@ export interface Gateway extends Component {
    *
    * @throws TF_CONTROL_UNREACHABLE when the process does not answer; call again
    */
-  reconfigure(table: Pick<GatewayComponentOptions, 'routes' | 'services'>): Promise<void>
+  reconfigure(table: RoutesAndServices): Promise<void>
   /** Whether it has endpoints of a service now, be they from an earlier run. */
   serves(service: string): boolean
   /** True once nothing is in flight to the instance, false if something still is when `deadlineMs` has passed. */
@@ -75,8 +64,6 @@ export interface Gateway extends Component {
   spans(signal?: AbortSignal): AsyncGenerator<readonly Span[], void, undefined>
 }
 
-/** Of the process. */
-const NAME = 'gateway'
 const READY_TIMEOUT_MS = 15_000
 const READY_POLL_MS = 20
 const RESTART_MS_MIN = 100
@@ -99,10 +86,8 @@ export function createGateway(options: GatewayComponentOptions): Gateway {
 class SupervisedGateway implements Gateway {
   readonly #options: GatewayComponentOptions
   readonly #client: GatewayClient
-  readonly #endpoints = new Map<string, readonly Endpoint[]>()
-  #table: Pick<GatewayComponentOptions, 'routes' | 'services'>
-  #version = 0
-  #listening: { url: string; internalUrl: string } | undefined
+  readonly #table: GatewayTable
+  #listening: GatewayUrls | undefined
   /** The process, from the moment it answers until it has ended. */
   #child: Subprocess | undefined
   #life: AbortController | undefined
@@ -112,7 +97,7 @@ class SupervisedGateway implements Gateway {
 
   constructor(options: GatewayComponentOptions) {
     this.#options = options
-    this.#table = { routes: options.routes, services: options.services }
+    this.#table = createGatewayTable(options)
     this.#client = createGatewayClient(options.adminSocketPath)
   }
 
@@ -156,21 +141,17 @@ class SupervisedGateway implements Gateway {
   }
 
   async publish(service: string, endpoints: readonly Endpoint[]): Promise<void> {
-    assert(Object.hasOwn(this.#table.services, service), `no service ${service} is known to the gateway`)
-    this.#endpoints.set(service, endpoints)
-    this.#version += 1
-    if (this.#child !== undefined) await this.#configure()
+    this.#table.publish(service, endpoints)
+    await this.#configure()
   }
 
-  async reconfigure({ routes, services }: Pick<GatewayComponentOptions, 'routes' | 'services'>): Promise<void> {
-    this.#table = { routes, services }
-    for (const name of this.#endpoints.keys()) if (!Object.hasOwn(services, name)) this.#endpoints.delete(name)
-    this.#version += 1
-    if (this.#child !== undefined) await this.#configure()
+  async reconfigure(table: RoutesAndServices): Promise<void> {
+    this.#table.replace(table)
+    await this.#configure()
   }
 
   serves(service: string): boolean {
-    return (this.#endpoints.get(service)?.length ?? 0) > 0
+    return this.#table.serves(service)
   }
 
   async drained(service: string, id: string, deadlineMs: number): Promise<boolean> {
@@ -215,8 +196,10 @@ class SupervisedGateway implements Gateway {
     const adopted = await this.#adopt(signal)
     if (adopted !== undefined) return adopted
     // One that can't be adopted holds the ports.
-    await subprocesses.endLeftovers(NAME)
-    const child = await subprocesses.spawn(this.#subprocess(JSON.stringify(this.#processOptions())))
+    await subprocesses.endLeftovers(GATEWAY_PROCESS_NAME)
+    const child = await subprocesses.spawn(
+      gatewaySubprocess(this.#options, JSON.stringify(gatewayOptions(this.#options, this.#listening))),
+    )
     await this.#takeCharge(child, signal)
     return child
   }
@@ -224,14 +207,11 @@ class SupervisedGateway implements Gateway {
   /** The endpoints that it has stay until the services say otherwise, so requests go on meanwhile. */
   async #adopt(signal: AbortSignal): Promise<Subprocess | undefined> {
     const { subprocesses } = this.#options
-    const notes = subprocesses.leftover(NAME)
-    const child = notes && (await subprocesses.adopt(this.#subprocess(String(notes['options']))))
+    const notes = subprocesses.leftover(GATEWAY_PROCESS_NAME)
+    const child = notes && (await subprocesses.adopt(gatewaySubprocess(this.#options, String(notes['options']))))
     if (child === undefined) return undefined
     try {
-      const { services } = await this.#client.config()
-      for (const [name, { endpoints }] of Object.entries(services)) {
-        if (Object.hasOwn(this.#table.services, name)) this.#endpoints.set(name, endpoints)
-      }
+      this.#table.adopt(await this.#client.config())
       await this.#takeCharge(child, signal)
       return child
     } catch {
@@ -241,29 +221,11 @@ class SupervisedGateway implements Gateway {
     }
   }
 
-  #subprocess(processOptions: string): SubprocessOptions {
-    const { user, logFile, host, port, isPortGiven, adminSocketPath, nodePath = process.execPath } = this.#options
-    const entryFile = this.#options.entryFile ?? besideUs()
-    return {
-      name: NAME,
-      command: nodePath,
-      args: ['--disable-warning=ExperimentalWarning', entryFile],
-      env: { [GATEWAY_OPTIONS_VARIABLE]: processOptions },
-      user,
-      outputFile: logFile,
-      handover: {
-        // What was asked for; the ports that it has got are among what it says itself.
-        sameness: JSON.stringify([nodePath, entryFile, host, port, isPortGiven, adminSocketPath, user]),
-        notes: { options: processOptions },
-      },
-    }
-  }
-
   async #takeCharge(child: Subprocess, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     try {
       const state = await withTimeout(clock, READY_TIMEOUT_MS, 'the gateway to listen', this.#ready(child, signal))
-      this.#version = Math.max(this.#version, state.configVersion) + 1
+      this.#table.passVersion(state.configVersion)
       this.#remember(state)
       this.#child = child
       await this.#configure()
@@ -280,7 +242,10 @@ class SupervisedGateway implements Gateway {
     void child.exited.then((status) => (exit = status))
     for (;;) {
       await sleep(this.#options.clock, READY_POLL_MS, signal)
-      if (exit !== undefined) throw this.#startFailed(exit)
+      if (exit !== undefined) {
+        const { logFile } = this.#options
+        throw startFailed(gatewayOptions(this.#options, this.#listening), logFile, exit)
+      }
       const state = await this.#client.state().catch(() => undefined)
       // Whoever else answers there is a gateway that an earlier run left behind.
       if (state?.pid === child.identity.pid) return state
@@ -298,7 +263,7 @@ class SupervisedGateway implements Gateway {
       this.#child = undefined
       if (life.aborted) return
       if (clock.nowMs() - startedMs > WELL_AFTER_MS) delayMs = RESTART_MS_MIN
-      if (exit !== undefined) this.#notify('error', `the gateway ended with ${describe(exit)} and is started again`)
+      if (exit !== undefined) this.#notify('error', `the gateway ended with ${describeExit(exit)} and is started again`)
       this.#tell(exit === undefined ? 'failed' : 'starting')
       const isGoingOn = await sleep(clock, delayMs, life).then(
         () => true,
@@ -313,34 +278,9 @@ class SupervisedGateway implements Gateway {
     }
   }
 
-  #configure(): Promise<unknown> {
-    const { routes, services } = this.#table
-    const config: GatewayConfig = {
-      version: this.#version,
-      routes,
-      services: Object.fromEntries(
-        Object.entries(services).map(([name, service]) => [
-          name,
-          { ...service, endpoints: this.#endpoints.get(name) ?? [] },
-        ]),
-      ),
-    }
-    return this.#client.configure(config)
-  }
-
-  /** After a restart the ports stay: instances hold the internal URL in their environment. */
-  #processOptions(): GatewayOptions {
-    const { host, port, isPortGiven, adminSocketPath } = this.#options
-    const known = this.#listening
-    return {
-      host,
-      port: known === undefined ? port : portOf(known.url),
-      isPortGiven: known !== undefined || isPortGiven,
-      internalPort: known === undefined ? 0 : portOf(known.internalUrl),
-      adminSocketPath,
-      // Before the kill that follows: its last act is to end its connections properly.
-      stopDeadlineMs: STOP_DEADLINE_MS_DEFAULT - 1_000,
-    }
+  /** A process that is not there yet begins with what the table says then. */
+  async #configure(): Promise<void> {
+    if (this.#child !== undefined) await this.#client.configure(this.#table.config())
   }
 
   #remember(state: GatewayState): void {
@@ -351,17 +291,6 @@ class SupervisedGateway implements Gateway {
       const message = `port ${port} is in use, so the gateway listens on ${state.url}`
       this.#notify('warning', message, 'give a port with --port to insist on it')
     }
-  }
-
-  #startFailed(exit: ExitStatus): TenfoldError {
-    const { host, logFile } = this.#options
-    const { port } = this.#processOptions()
-    if (exit.code === EXIT_PORT_TAKEN) return portTaken(host, port)
-    if (exit.code === EXIT_PORT_FORBIDDEN) return portForbidden(host, port)
-    return new TenfoldError('TF_SPAWN_FAILED', `expected the gateway to run, but it ended with ${describe(exit)}`, {
-      hint: `read ${logFile}`,
-      details: { logFile },
-    })
   }
 
   #tell(state: GatewayStatus['state']): void {
@@ -377,19 +306,4 @@ class SupervisedGateway implements Gateway {
   #notify(level: 'warning' | 'error', message: string, hint?: string): void {
     this.#options.onNotice?.({ level, message, ...(hint === undefined ? {} : { hint }) })
   }
-}
-
-/** In the sources this module is TypeScript and so is its neighbour; in the package both are JavaScript. */
-function besideUs(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return fileURLToPath(new URL(`gateway-process.${extension}`, import.meta.url))
-}
-
-function portOf(url: string): number {
-  return Number(new URL(url).port || 80)
-}
-
-function describe(exit: ExitStatus): string {
-  if (exit.signal !== undefined) return `signal ${exit.signal}`
-  return exit.code === undefined ? 'an unknown exit code' : `exit code ${exit.code}`
 }

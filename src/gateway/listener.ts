@@ -4,9 +4,9 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../core/clock.ts'
 import { uniqueId } from '../core/random.ts'
-import type { GatewayErrorCode } from './gateway-response.ts'
-import { answerError, GatewayResponse, isEnding, rawError } from './gateway-response.ts'
-import { isWebSocket } from './upgrade.ts'
+import type { GatewayErrorCode } from './exchange/gateway-response.ts'
+import { answerError, GatewayResponse, isEnding, rawError } from './exchange/gateway-response.ts'
+import { isWebSocket } from './exchange/upgrade.ts'
 
 /** Above what load balancers in front idle at (60 s), so that they leave first. */
 const KEEP_ALIVE_MS = 75_000

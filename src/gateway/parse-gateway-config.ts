@@ -1,7 +1,7 @@
 import type { Endpoint, GatewayConfig, GatewayFiles, GatewayRoute, GatewayService } from './gateway-config.ts'
 import { array, invalid, number, record, text } from './json-checks.ts'
 import { parseTraffic } from './parse-traffic.ts'
-import { normalisePath } from './request-path.ts'
+import { normalisePath } from './exchange/request-path.ts'
 
 /**
  * A configuration that came over the admin socket, checked whole before any of it is used.

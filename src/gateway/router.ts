@@ -1,5 +1,5 @@
 import type { GatewayRoute } from './gateway-config.ts'
-import type { RequestPath } from './request-path.ts'
+import type { RequestPath } from './exchange/request-path.ts'
 
 /** Where a request goes. */
 export interface RouteMatch {

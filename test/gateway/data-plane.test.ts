@@ -3,7 +3,7 @@ import { createServer as createTcpServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { accessFrame } from '../../src/gateway/access-frame.ts'
+import { accessFrame } from '../../src/gateway/measurements/access-frame.ts'
 import type { Answer, Backend } from './data-plane-for-tests.ts'
 import { errorCodeOf, send, sendRaw, startBackend, startDataPlane } from './data-plane-for-tests.ts'
 

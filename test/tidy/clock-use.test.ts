@@ -6,7 +6,7 @@ import { sourceFiles, withoutComments } from './source-files.ts'
  * so for people, or to write down when something that was measured otherwise had begun.
  */
 const MAY_RECKON: Readonly<Record<string, string>> = {
-  'src/gateway/span-feed.ts': 'the beginning of a request whose duration is known',
+  'src/gateway/measurements/span-feed.ts': 'the beginning of a request whose duration is known',
   'src/service/request-tracing.ts': 'likewise, of a statement',
   'src/cli/commands/logs.ts': '--since: a time for people',
   'src/load/worker.ts': 'threads begin together: their monotonic clocks have different origins',
