@@ -87,6 +87,8 @@ export interface Subprocesses {
   spawn(options: SubprocessOptions): Promise<Subprocess>
   /** What was noted of a child of an earlier run that can still be adopted; undefined when there is none of that name. */
   leftover(name: string): HandoverNotes | undefined
+  /** The names of children of an earlier run that can still be adopted. */
+  leftovers(): readonly string[]
   /**
    * Takes over the child of an earlier run that has the name of these options and was started with the same
    * `handover.sameness`: it goes on as if we had started it, and is stopped as such. Undefined when there is none.

@@ -74,6 +74,10 @@ class RecordedSubprocesses implements Subprocesses {
     return this.#adoptable(name)?.handover?.notes
   }
 
+  leftovers(): readonly string[] {
+    return this.#leftovers.filter((row) => isAdoptable(row) && isRunning(row)).map(({ name }) => name)
+  }
+
   async adopt({ name, handover, limits }: SubprocessOptions): Promise<Subprocess | undefined> {
     if (this.#isStopping) throw refused(name)
     const row = this.#adoptable(name)

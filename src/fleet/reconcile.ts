@@ -40,6 +40,8 @@ export interface ReconcilePolicy {
   readonly unhealthyAfterProbes: number
   /** So many restart it. @default 10 */
   readonly restartAfterProbes: number
+  /** Ids for places that are filled; then come `api-1`, `api-2` … @default none */
+  readonly preferredIds?: readonly string[]
 }
 
 /**
@@ -136,9 +138,11 @@ function starts(
     wanted.push({ kind: 'start', id, reason: 'its pause after a failure is over' })
   }
   const taken = new Set(instances.map(({ id }) => id))
-  for (let number = 1, missing = desired - kept.length; missing > 0; number++) {
-    const id = `${service}-${number}`
+  const ids = [...(policy.preferredIds ?? [])]
+  for (let number = 1, missing = desired - kept.length; missing > 0;) {
+    const id = ids.shift() ?? `${service}-${number++}`
     if (taken.has(id)) continue
+    taken.add(id)
     wanted.push({ kind: 'start', id, reason: `${kept.length} instances, ${desired} desired` })
     missing--
   }

@@ -64,10 +64,10 @@ export interface ServiceSupervisorOptions {
   /** How long requests in flight may take to end when an instance leaves. @default 30,000 */
   readonly drainTimeoutMs?: number
   /**
-   * Whether the balancer has endpoints of an earlier run: it keeps them until all instances are ready for the first
-   * time, so that requests go on meanwhile. @default false
+   * Ids of instances that an earlier run has left. They are started first, which the host may do by going on with them,
+   * and the balancer keeps what it has until all are ready for the first time: requests go on meanwhile. @default none
    */
-  readonly isSuccessor?: boolean
+  readonly earlierIds?: readonly string[]
   /** So many failed health checks in a row restart an instance; Infinity: never. @default 10 */
   readonly restartAfterProbes?: number
   /** Between two health checks of a ready instance. @default 1,000 */
@@ -119,7 +119,7 @@ class Supervisor implements ServiceSupervisor {
     this.#name = service.name
     this.#clock = options.clock ?? systemClock
     this.#stopLimit = new StopLimit(this.#clock)
-    this.#isHoldingBack = options.isSuccessor ?? false
+    this.#isHoldingBack = (options.earlierIds ?? []).length > 0
     this.#desired = options.desired ?? service.instances.desired
     this.#rollout = new Rollout(service.name, { service, release: options.release })
     this.#context = {
@@ -294,8 +294,9 @@ class Supervisor implements ServiceSupervisor {
 
   #policy(): ReconcilePolicy {
     const { startTimeoutMs } = this.revision.service
-    const { restartAfterProbes = 10 } = this.#options
-    return { surge: this.#rollout.surge, startTimeoutMs, unhealthyAfterProbes: 3, restartAfterProbes }
+    const { restartAfterProbes = 10, earlierIds = [] } = this.#options
+    const { surge } = this.#rollout
+    return { surge, startTimeoutMs, unhealthyAfterProbes: 3, restartAfterProbes, preferredIds: earlierIds }
   }
 
   #wakeWhenDue(nowMs: number): void {

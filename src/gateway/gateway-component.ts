@@ -50,8 +50,6 @@ export interface Gateway extends Component {
    * @throws TF_CONTROL_UNREACHABLE when the process does not answer; call again
    */
   reconfigure(table: RoutesAndServices): Promise<void>
-  /** Whether it has endpoints of a service now, be they from an earlier run. */
-  serves(service: string): boolean
   /** True once nothing is in flight to the instance, false if something still is when `deadlineMs` has passed. */
   drained(service: string, id: string, deadlineMs: number): Promise<boolean>
   /** Base URL of the public listener; undefined before the first start. */
@@ -148,10 +146,6 @@ class SupervisedGateway implements Gateway {
   async reconfigure(table: RoutesAndServices): Promise<void> {
     this.#table.replace(table)
     await this.#configure()
-  }
-
-  serves(service: string): boolean {
-    return this.#table.serves(service)
   }
 
   async drained(service: string, id: string, deadlineMs: number): Promise<boolean> {

@@ -20,7 +20,6 @@ export interface GatewayTable {
   adopt(config: GatewayConfig): void
   /** From now on newer than what a process has. */
   passVersion(version: number): void
-  serves(service: string): boolean
 }
 
 export function createGatewayTable(initial: RoutesAndServices): GatewayTable {
@@ -54,6 +53,5 @@ export function createGatewayTable(initial: RoutesAndServices): GatewayTable {
       }
     },
     passVersion: (other) => void (version = Math.max(version, other) + 1),
-    serves: (service) => (endpointsOf.get(service)?.length ?? 0) > 0,
   }
 }

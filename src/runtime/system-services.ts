@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { isFiles, kindOfService } from '../blueprint/service-kind.ts'
+import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
 import type { Component } from '../core/component.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
@@ -61,6 +62,12 @@ export interface ServicesOptions {
 /** Half of it is for requests under way: as long as any instance gets that leaves. */
 const REMOVAL_DEADLINE_MS = 60_000
 
+/** Where an autoscaler decides, a start goes on with as many instances as an earlier run has left. */
+function desiredOf({ scale, instances }: ResolvedService, earlier: number): number {
+  const { min, desired, max } = instances
+  return scale === undefined || earlier === 0 ? desired : Math.min(max, Math.max(min, earlier))
+}
+
 /** The services of a blueprint, each with a supervisor, started side by side. */
 export function createSystemServices(context: PartsContext, options: ServicesOptions): SystemServices {
   const { state, user, subprocesses, clock, environment, inspected } = context
@@ -69,12 +76,14 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
   let host: LocalInstanceHost | undefined
 
   function supervise({ service, release }: Revision): ServiceSupervisor {
+    const earlierIds = subprocesses.leftovers().filter((name) => /^(.+)-\d+$/.exec(name)?.[1] === service.name)
     const supervisor = createServiceSupervisor({
       service,
       release,
       host: host!,
       balancer: gateway,
-      isSuccessor: gateway.serves(service.name),
+      earlierIds,
+      desired: desiredOf(service, earlierIds.length),
       clock,
       onStatus: (status) =>
         context.change((snapshot) => {

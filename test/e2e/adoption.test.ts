@@ -49,8 +49,14 @@ const instancePids = ({ services }: SystemSnapshot): readonly unknown[] =>
 const nodePid = ({ databases }: SystemSnapshot): number | undefined => databases['orders']!.nodes[0]!.pid
 
 test('after kill -9 the next start adopts everything, no request fails, and it is watched and stopped as ever', async () => {
-  const on = stage(shopWithDatabase())
-  const before = await started(on)
+  const files = shopWithDatabase()
+  const on = stage(files)
+  await started(on)
+  // A rollout leaves gaps in the numbers of the instances.
+  on.write({ 'server.js': `${files['server.js']}\n// Edited.\n` })
+  expect((await on.end(['apply'])).code).toBe(0)
+  const snapshot = (await snapshotOf(on))!
+  const before = { ...snapshot, url: snapshot.gateway.url! }
   const { end } = traffic(before.url)
   await killed(on, before.pid)
   const { code, err } = await on.end(['status'])
@@ -66,13 +72,14 @@ test('after kill -9 the next start adopts everything, no request fails, and it i
   expect([after.url, after.gateway.pid]).toEqual([before.url, before.gateway.pid])
   expect(nodePid(after)).toBe(nodePid(before))
   expect(instancePids(after)).toEqual(instancePids(before))
-  expect(notices(after)).toBe('adopted from an earlier run: gateway, orders, web-1, web-2')
+  expect(notices(after)).toMatch(/^adopted from an earlier run: gateway, orders, web-\d, web-\d$/)
 
   // The end of a process that is not its child is seen all the same.
   for (const pid of [after.services['web']!.instances[0]!.pid!, nodePid(after)!]) process.kill(pid, 'SIGKILL')
   await eventually('both to come back', async () => {
     const status = (await snapshotOf(on))!
-    const isBack = status.services['web']!.instances[0]!.restarts === 1 && nodePid(status) !== nodePid(after)
+    const isBack =
+      status.services['web']!.instances.some(({ restarts }) => restarts === 1) && nodePid(status) !== nodePid(after)
     return isBack && status.phase === 'running'
   })
   expect(await ask(after.url)).toMatchObject({ pid: expect.any(Number) })

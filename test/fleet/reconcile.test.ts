@@ -23,6 +23,12 @@ describe('reconcile', () => {
     expect(decide([instance(2, ready)], 3)).toEqual(['start api-1', 'start api-3'])
   })
 
+  test('starts under the preferred ids first, once each', () => {
+    const preferred = { ...policy, preferredIds: ['api-7', 'api-2'] }
+    const ids = reconcile('api', [], 3, 0, preferred).map(({ id }) => id)
+    expect(ids).toEqual(['api-7', 'api-2', 'api-1'])
+  })
+
   test('asks for nothing when all that is desired runs', () => {
     expect(decide([instance(1, ready), instance(2, { kind: 'starting', sinceMs: 0 })], 2)).toEqual([])
   })
