@@ -1,5 +1,6 @@
 import { readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { messageOf } from './errors.ts'
 import type { CpuThrottling } from './resource-limits.ts'
 
 /** The control groups of one child: what holds it to its limits, counts what it uses, and knows all its processes. */
@@ -86,6 +87,13 @@ export function readGroupTable(directory: string, file: string): ReadonlyMap<str
   if (text === undefined) return undefined
   const lines = text.split('\n').map((line) => line.split(' '))
   return new Map(lines.filter((parts) => parts.length === 2).map(([name, number]) => [name as string, Number(number)]))
+}
+
+/** Why no group could be made in a place: the same words for every child. */
+export function whyNoGroup(parent: string, error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException
+  const isForbidden = code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
+  return isForbidden ? `this account may not make control groups in ${parent}` : messageOf(error)
 }
 
 /** Writes a setting of the group; a group that is gone, or a kernel that refuses, leaves it as it was. */

@@ -149,7 +149,8 @@ export class SupervisedInstance implements ObservedInstance {
   async #follow(running: RunningInstance, watch: AbortController): Promise<void> {
     const { clock, warn, changed } = this.#context
     this.running = running
-    if (running.limitsNotEnforced !== undefined) warn(`${this.id}: ${running.limitsNotEnforced}`)
+    // The same for every instance, so that it is said once.
+    if (running.limitsNotEnforced !== undefined) warn(`limits are not enforced: ${running.limitsNotEnforced}`)
     const probing = this.#probe(running, watch.signal)
     const exit = await running.exited
     const isTakenDown = watch.signal.aborted

@@ -8,9 +8,9 @@ import {
   readGroupFile,
   readGroupTable,
   removeGroups,
+  whyNoGroup,
   writeGroupFile,
 } from '../control-group.ts'
-import { messageOf } from '../errors.ts'
 import type { ResourceLimits } from '../resource-limits.ts'
 
 /** Our own group in each hierarchy that is mounted; version 1 mounts every controller apart, or some together. */
@@ -39,7 +39,7 @@ export function createVersion1Group(parents: Version1Hierarchies, name: string, 
       set(directory)
       return directory
     } catch (error) {
-      if (isNeeded) problems.push(`${controller}: ${messageOf(error)}`)
+      if (isNeeded) problems.push(`${controller}: ${whyNoGroup(parent ?? '', error)}`)
       return undefined
     }
   }

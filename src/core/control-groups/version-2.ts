@@ -8,9 +8,9 @@ import {
   readGroupFile,
   readGroupTable,
   removeGroups,
+  whyNoGroup,
   writeGroupFile,
 } from '../control-group.ts'
-import { messageOf } from '../errors.ts'
 import type { ResourceLimits } from '../resource-limits.ts'
 
 /**
@@ -36,7 +36,7 @@ export function createVersion2Group(parents: readonly string[], name: string, li
       return version2Group(directory, limits)
     } catch (error) {
       removeGroups([directory])
-      problems.push(messageOf(error))
+      problems.push(whyNoGroup(parent, error))
     }
   }
   return noControlGroup(problems.join('; '))
