@@ -11,6 +11,7 @@ import type { Balancer } from './balancer-port.ts'
 import type { EndpointPublisher } from './endpoint-publisher.ts'
 import { createEndpointPublisher } from './endpoint-publisher.ts'
 import type { InstanceHost } from './instance-host.ts'
+import { notReady } from './not-ready.ts'
 import type { ReconcilePolicy } from './reconcile.ts'
 import { balanced, nextDueMs, reconcile } from './reconcile.ts'
 import type { Release } from './release.ts'
@@ -388,12 +389,4 @@ class Supervisor implements ServiceSupervisor {
     const notice = { atEpochMs: this.#clock.epochMs(), level, message }
     this.#options.onNotice?.(hint === undefined ? notice : { ...notice, hint })
   }
-}
-
-function notReady(id: string, { reason, lastLines }: Pick<InstanceFailure, 'reason' | 'lastLines'>): TenfoldError {
-  const output = lastLines.map((line) => `\n    ${line}`).join('')
-  return new TenfoldError('TF_SERVICE_NOT_READY', `expected ${id} to become ready, but it ${reason}${output}`, {
-    hint: 'fix what its output says; if it only needs longer to start, raise the start timeout of the service',
-    details: { instance: id, reason, lastLines },
-  })
 }

@@ -8,6 +8,7 @@ import type { Application } from '../../init/application.ts'
 import { detectApplication } from '../../init/detect-application.ts'
 import type { ProjectFiles } from '../../init/project-files.ts'
 import { readProject } from '../../init/project-files.ts'
+import { procfileExample } from '../../init/procfile-example.ts'
 import { writeBlueprint } from '../../init/write-blueprint.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../command.ts'
@@ -132,15 +133,18 @@ async function write(file: string, text: string): Promise<void> {
   }
 }
 
-function nothingFound(directory: string, { paths }: ProjectFiles): TenfoldError {
-  const below = [...paths].filter((path) => path.endsWith('/package.json')).map((path) => path.slice(0, -13))
+function nothingFound(directory: string, files: ProjectFiles): TenfoldError {
+  const below = [...files.paths].filter((path) => path.endsWith('/package.json')).map((path) => path.slice(0, -13))
+  const way = files.paths.has('package.json')
+    ? 'add a start script to package.json'
+    : `add a file named Procfile that says how it starts, such as "${procfileExample(files)}"`
   return new TenfoldError(
     'TF_INIT_NOTHING_FOUND',
     `expected ${directory} to have a start script, a Procfile, or a file that starts a server, got none of them`,
     {
       hint:
         below.length === 0
-          ? 'add a start script to package.json, or write the blueprint by hand: docs/concepts/blueprint.md'
+          ? `${way}, or write the blueprint by hand: docs/concepts/blueprint.md`
           : `name the directory of one application: ${below.slice(0, 8).join(', ')}`,
       details: { directory, packages: below.slice(0, 100) },
     },
