@@ -4,6 +4,10 @@ export interface BalancedEndpoint {
   readonly id: string
   readonly host: string
   readonly port: number
+  /** Its share relative to the others. @default 1 */
+  readonly weight?: number
+  /** It is tried: together with the others like it, it gets exactly its share by weight. @default false */
+  readonly isCanary?: boolean
 }
 
 /** What the fleet needs of the gateway; `runtime` wires the two, neither imports the other. */

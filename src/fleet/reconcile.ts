@@ -42,6 +42,8 @@ export interface ReconcilePolicy {
   readonly restartAfterProbes: number
   /** Ids for places that are filled; then come `api-1`, `api-2` … @default none */
   readonly preferredIds?: readonly string[]
+  /** Ids that others have. @default those of the instances */
+  readonly taken?: readonly string[]
 }
 
 /**
@@ -137,7 +139,7 @@ function starts(
     if (phase.kind !== 'waiting' || phase.untilMs > nowMs) continue
     wanted.push({ kind: 'start', id, reason: 'its pause after a failure is over' })
   }
-  const taken = new Set(instances.map(({ id }) => id))
+  const taken = new Set(policy.taken ?? instances.map(({ id }) => id))
   const ids = [...(policy.preferredIds ?? [])]
   for (let number = 1, missing = desired - kept.length; missing > 0;) {
     const id = ids.shift() ?? `${service}-${number++}`

@@ -1,4 +1,6 @@
 import { messageOf, TenfoldError } from '../core/errors.ts'
+import type { CanaryOptions } from './canary.ts'
+import { canaryCount } from './canary.ts'
 import type { Revision } from './revision.ts'
 
 /** How instances are replaced. */
@@ -7,6 +9,8 @@ export interface RolloutOptions {
   readonly surge?: number
   /** So many failures in a row of one new instance end the rollout. @default 3 */
   readonly attempts?: number
+  /** Is tried with a share of the requests first, by instances beside all the others. @default not */
+  readonly canary?: CanaryOptions | undefined
   /** Goes back to what ran before, while it is under way. */
   readonly signal?: AbortSignal
 }
@@ -14,6 +18,15 @@ export interface RolloutOptions {
 const SURGE_DEFAULT = 1
 /** A program that can't run is better said at once than tried for minutes. */
 const ATTEMPTS_DEFAULT = 3
+
+/** A revision that is tried beside the one that is wanted. */
+export interface Trial {
+  readonly revision: Revision
+  readonly count: number
+  readonly share: number
+  /** Settles when its instances are ready, or it is given up. */
+  readonly ready: Promise<void>
+}
 
 /**
  * What a supervisor is on its way to: the first instances of a service, those of another revision, or back. It only
@@ -30,6 +43,7 @@ export class Rollout {
   #former: Revision | undefined
   #isFirst = true
   #arrival = Promise.withResolvers<void>()
+  #trial: (Trial & { resolve(): void }) | undefined
 
   constructor(service: string, revision: Revision) {
     this.#service = service
@@ -41,6 +55,11 @@ export class Rollout {
     return this.#arrival.promise
   }
 
+  /** What is tried; the revision that is wanted stays until it has passed. */
+  get trial(): Trial | undefined {
+    return this.#trial
+  }
+
   /** The first instances are on their way. */
   begin(): void {
     this.#isFirst = true
@@ -48,15 +67,32 @@ export class Rollout {
     this.#head(this.revision)
   }
 
-  /** Another revision is. @throws TF_ABORTED before the first instances have been ready */
-  replace(next: Revision, { surge = SURGE_DEFAULT, attempts = ATTEMPTS_DEFAULT }: RolloutOptions): void {
+  /** Another revision is, or is tried. @throws TF_ABORTED before the first instances have been ready */
+  replace(next: Revision, options: RolloutOptions, desired: number): void {
+    const { surge = SURGE_DEFAULT, attempts = ATTEMPTS_DEFAULT, canary } = options
     if (this.#isFirst && !this.isDone) throw aborted(this.#service, 'it has not started yet')
     this.end('a later change took over')
     this.#isFirst = false
     this.#former ??= this.revision
-    this.#head(next)
+    this.#head(canary === undefined ? next : this.#former)
     this.surge = surge
     this.attempts = attempts
+    if (canary === undefined) return
+    const { promise: ready, resolve } = Promise.withResolvers<void>()
+    const count = canaryCount(desired, canary.share)
+    this.#trial = { revision: next, count, share: canary.share, ready, resolve }
+  }
+
+  /** All instances of what is tried are ready. */
+  arriveTrial(): void {
+    this.#trial?.resolve()
+  }
+
+  /** What was tried is wanted now: the others are replaced. */
+  promote(): void {
+    if (this.#trial === undefined) return
+    this.revision = this.#trial.revision
+    this.#trial = undefined
   }
 
   /** All instances are ready. */
@@ -76,7 +112,7 @@ export class Rollout {
    * True if something else is wanted now.
    */
   fail(revision: Revision, error: unknown): boolean {
-    if (this.isDone || revision !== this.revision) return false
+    if (this.isDone || revision !== (this.#trial?.revision ?? this.revision)) return false
     if (this.#former === undefined) this.#arrival.reject(error)
     return this.goBack(this.arrived, rolledBack(this.#service, error))
   }
@@ -92,6 +128,8 @@ export class Rollout {
 
   #head(revision: Revision): void {
     this.revision = revision
+    this.#trial?.resolve()
+    this.#trial = undefined
     this.isDone = false
     this.surge = SURGE_DEFAULT
     this.attempts = ATTEMPTS_DEFAULT
@@ -106,7 +144,8 @@ export function aborted(service: string, cause: unknown): TenfoldError {
   return new TenfoldError('TF_ABORTED', `expected ${service} to start, but it was stopped`, { cause })
 }
 
-function rolledBack(service: string, cause: unknown): TenfoldError {
+/** The error of a rollout that went back. */
+export function rolledBack(service: string, cause: unknown): TenfoldError {
   const message = `expected the new ${service} to run, but it was rolled back: ${messageOf(cause)}`
   return new TenfoldError('TF_ROLLOUT_FAILED', message, {
     hint: 'correct what its output says and apply again; what ran before goes on',

@@ -1,23 +1,21 @@
-import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
 import type { Notice, ServiceStatus } from '../control/snapshot.ts'
 import type { Cancel, Clock } from '../core/clock.ts'
 import { sleep, systemClock, withTimeout } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import { messageOf, TenfoldError } from '../core/errors.ts'
-import type { Random } from '../core/random.ts'
 import { freshSeed, seededRandom } from '../core/random.ts'
-import type { Balancer } from './balancer-port.ts'
+import type { CanaryOptions } from './canary.ts'
 import type { EndpointPublisher } from './endpoint-publisher.ts'
 import { createEndpointPublisher } from './endpoint-publisher.ts'
-import type { InstanceHost } from './instance-host.ts'
 import { notReady } from './not-ready.ts'
 import type { ReconcilePolicy } from './reconcile.ts'
+import { publishedEndpoints } from './published-endpoints.ts'
 import { balanced, nextDueMs, reconcile } from './reconcile.ts'
-import type { Release } from './release.ts'
 import type { Revision } from './revision.ts'
 import type { RolloutOptions } from './rollout.ts'
-import { aborted, Rollout } from './rollout.ts'
+import { aborted, rolledBack, Rollout } from './rollout.ts'
+import type { ServiceSupervisorOptions } from './service-supervisor-options.ts'
 import type { InstanceContext, InstanceFailure } from './supervised-instance.ts'
 import { StopLimit } from './stop-limit.ts'
 import { SupervisedInstance } from './supervised-instance.ts'
@@ -33,8 +31,8 @@ export interface ServiceSupervisor extends Component {
   /**
    * Replaces all instances by instances of another revision: new ones start, and when one is ready and gets requests an
    * old one finishes its own and leaves. Resolves when only new ones get requests; some old may still be finishing.
-   * If new ones fail, all go back to the revision that ran before, which is wanted from then on, and it rejects. A
-   * later call takes over from one that is under way.
+   * If new ones fail, or do not pass as canary, all go back to the revision that ran before, which is wanted from then
+   * on, and it rejects. A later call takes over from one that is under way.
    *
    * @throws TF_ROLLOUT_FAILED with what the program printed last; TF_ABORTED when the signal, a stop or a later
    * call ended it
@@ -48,33 +46,6 @@ export interface ServiceSupervisor extends Component {
   scale(desired: number): void
   /** The present state, as in the snapshot. */
   status(): ServiceStatus
-}
-
-/** What a supervisor works with. */
-export interface ServiceSupervisorOptions {
-  readonly service: ResolvedService
-  readonly release: Release
-  readonly host: InstanceHost
-  readonly balancer: Balancer
-  /** Gets the status after each change. */
-  readonly onStatus?: (status: ServiceStatus) => void
-  /** Gets what a person should know: a crash loop, limits that are not enforced. */
-  readonly onNotice?: (notice: Notice) => void
-  /** How many at first. @default the service's `instances.desired` */
-  readonly desired?: number
-  /** How long requests in flight may take to end when an instance leaves. @default 30,000 */
-  readonly drainTimeoutMs?: number
-  /**
-   * Ids of instances that an earlier run has left. They are started first, which the host may do by going on with them,
-   * and the balancer keeps what it has until all are ready for the first time: requests go on meanwhile. @default none
-   */
-  readonly earlierIds?: readonly string[]
-  /** So many failed health checks in a row restart an instance; Infinity: never. @default 10 */
-  readonly restartAfterProbes?: number
-  /** Between two health checks of a ready instance. @default 1,000 */
-  readonly probeIntervalMs?: number
-  readonly clock?: Clock
-  readonly random?: Random
 }
 
 const DRAIN_TIMEOUT_MS_DEFAULT = 30_000
@@ -182,7 +153,7 @@ class Supervisor implements ServiceSupervisor {
     const { signal } = options
     if (this.#state !== 'running') throw aborted(this.#name, 'it does not run')
     if (signal?.aborted === true) throw aborted(this.#name, signal.reason)
-    this.#rollout.replace(next, options)
+    this.#rollout.replace(next, options, this.#desired)
     const { arrived } = this.#rollout
     const onAbort = (): void => {
       if (this.#rollout.goBack(arrived, aborted(this.#name, signal?.reason))) this.#tick()
@@ -190,11 +161,30 @@ class Supervisor implements ServiceSupervisor {
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
       this.#tick()
+      if (options.canary !== undefined) await this.#try(options.canary, arrived)
       await arrived
       await this.#publisher?.settled(DRAIN_TIMEOUT_MS_DEFAULT)
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }
+  }
+
+  /** Resolves when what is tried has passed; then it is wanted. */
+  async #try(canary: CanaryOptions, arrived: Promise<void>): Promise<void> {
+    const over = new AbortController()
+    try {
+      await Promise.race([this.#rollout.trial?.ready, arrived])
+      await this.#publisher?.settled(DRAIN_TIMEOUT_MS_DEFAULT)
+      await Promise.race([canary.hold(over.signal), arrived])
+    } catch (error) {
+      if (this.#rollout.goBack(arrived, rolledBack(this.#name, error))) this.#tick()
+      // Whatever ended it: the way has an error of its own by now.
+      await arrived
+    } finally {
+      over.abort()
+    }
+    this.#rollout.promote()
+    this.#tick()
   }
 
   async settled(deadlineMs: number): Promise<boolean> {
@@ -215,7 +205,10 @@ class Supervisor implements ServiceSupervisor {
       release: this.revision.release.id,
       instances: [...this.#instances.values()]
         .toSorted((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }))
-        .map((instance) => instance.status()),
+        .map((instance) => {
+          const { id } = instance.revision.release
+          return { ...instance.status(), ...(id === this.revision.release.id ? {} : { release: id }) }
+        }),
     }
   }
 
@@ -270,21 +263,31 @@ class Supervisor implements ServiceSupervisor {
   #decide(): void {
     if (this.#state !== 'running') return
     const nowMs = this.#clock.nowMs()
-    const observed = [...this.#instances.values()]
-    for (const instance of observed) instance.isOutdated = instance.revision !== this.revision
-    for (const { kind, id, reason } of reconcile(this.#name, observed, this.#desired, nowMs, this.#policy())) {
-      const instance = this.#instances.get(id) ?? this.#instanceOf(id)
+    const { trial } = this.#rollout
+    for (const instance of this.#instances.values()) {
+      instance.isOutdated = instance.revision !== this.revision && instance.revision !== trial?.revision
+    }
+    this.#reconcile(this.revision, this.#desired, nowMs)
+    if (trial !== undefined) this.#reconcile(trial.revision, Math.min(trial.count, this.#desired), nowMs)
+    this.#checkAllReady()
+    this.#wakeWhenDue(nowMs)
+  }
+
+  /** What is tried is a set of its own: the others stay as many as they are. */
+  #reconcile(revision: Revision, desired: number, nowMs: number): void {
+    const tried = this.#rollout.trial?.revision
+    const observed = [...this.#instances.values()].filter((each) => (each.revision === tried) === (revision === tried))
+    const policy = { ...this.#policy(), taken: [...this.#instances.keys()] }
+    for (const { kind, id, reason } of reconcile(this.#name, observed, desired, nowMs, policy)) {
+      const instance = this.#instances.get(id) ?? this.#instanceOf(id, revision)
       this.#instances.set(id, instance)
       if (kind === 'start') this.#track(instance.run(reason))
       else if (kind === 'remove') this.#remove(instance, reason)
       else this.#track(this.#restart(instance, reason))
     }
-    this.#checkAllReady()
-    this.#wakeWhenDue(nowMs)
   }
 
-  #instanceOf(id: string): SupervisedInstance {
-    const { revision } = this
+  #instanceOf(id: string, revision: Revision): SupervisedInstance {
     const { stopTimeoutMs } = revision.service
     return new SupervisedInstance(id, {
       ...this.#context,
@@ -351,20 +354,22 @@ class Supervisor implements ServiceSupervisor {
   }
 
   #checkAllReady(): void {
-    const isReady = ({ phase, isLeaving, isOutdated }: SupervisedInstance): boolean =>
-      phase.kind === 'ready' && !isLeaving && !isOutdated
-    if (this.#rollout.isDone || [...this.#instances.values()].filter(isReady).length < this.#desired) return
-    this.#rollout.arrive()
+    const { trial, isDone } = this.#rollout
+    const isReady = ({ phase, isLeaving, revision }: SupervisedInstance): boolean =>
+      phase.kind === 'ready' && !isLeaving && revision === (trial?.revision ?? this.revision)
+    const ready = [...this.#instances.values()].filter(isReady).length
+    if (trial !== undefined && ready >= Math.min(trial.count, this.#desired)) this.#rollout.arriveTrial()
+    else if (trial === undefined && !isDone && ready >= this.#desired) this.#rollout.arrive()
   }
 
   #publish(): void {
     if (this.#isHoldingBack && this.#state === 'running' && !this.#rollout.isDone) return
     this.#isHoldingBack = false
     const ids = this.#state === 'running' ? balanced([...this.#instances.values()], this.#desired, this.#policy()) : []
-    const endpoints = ids.flatMap((id) => {
-      const running = this.#instances.get(id)?.running
-      return running === undefined ? [] : [{ id, host: running.host, port: running.port }]
-    })
+    const endpoints = publishedEndpoints(
+      ids.map((id) => this.#instances.get(id)!),
+      this.#rollout.trial,
+    )
     const text = JSON.stringify(endpoints)
     if (text === this.#published) return
     this.#published = text

@@ -214,3 +214,109 @@ describe('a rollout', () => {
     )
   })
 })
+
+describe('a canary', () => {
+  /** A replacement whose canary passes, or fails, when it is told to. */
+  function tried(stage: Stage, share = 0.25) {
+    const verdict = Promise.withResolvers<void>()
+    const signals: AbortSignal[] = []
+    const outcome = stage.supervisor
+      .replace(NEW, { canary: { share, hold: (signal) => (signals.push(signal), verdict.promise) } })
+      .then(
+        () => 'replaced',
+        (error: unknown) => error,
+      )
+    return { outcome, verdict, signals }
+  }
+
+  test('runs beside all the others and gets its share, until it has passed; then the others are replaced', async () => {
+    const stage = await started({ desired: 3 })
+    const { outcome, verdict, signals } = tried(stage)
+    await stage.clock.advance('1m')
+    expect(serving(stage)).toEqual([testRelease.id, testRelease.id, testRelease.id, 'new'])
+    expect(stage.balancer.endpoints.map(({ weight, isCanary }) => [weight, isCanary])).toEqual([
+      ...Array.from({ length: 3 }, () => [undefined, undefined]),
+      [1, true],
+    ])
+    expect(stage.supervisor.status()).toMatchObject({ release: testRelease.id, instances: { 3: { release: 'new' } } })
+    verdict.resolve()
+    await stage.clock.advance('2s')
+    expect(await outcome).toBe('replaced')
+    expect(serving(stage)).toEqual(['new', 'new', 'new'])
+    expect(stage.balancer.endpoints.some(({ weight, isCanary }) => weight !== undefined || isCanary)).toBe(false)
+    expect(signals[0]?.aborted).toBe(true)
+  })
+
+  test('leaves when it does not pass, and the old have never been fewer', async () => {
+    const stage = await started({ desired: 3 })
+    const { outcome, verdict } = tried(stage)
+    await stage.clock.advance('1s')
+    verdict.reject(new Error('12 of 240 requests failed'))
+    await stage.clock.advance('1s')
+    expect(await outcome).toMatchObject({
+      code: 'TF_ROLLOUT_FAILED',
+      message: expect.stringContaining('rolled back: 12 of 240'),
+    })
+    expect(serving(stage)).toEqual([testRelease.id, testRelease.id, testRelease.id])
+    expect(stage.host.running).toHaveLength(3)
+    expect(stage.supervisor.revision.release.id).toBe(testRelease.id)
+  })
+
+  test('that crashes before it is ready is never held, and the old go on', async () => {
+    const stage = await started({ program: failing })
+    const { outcome, signals } = tried(stage)
+    await stage.clock.advance('10s')
+    expect(await outcome).toMatchObject({ code: 'TF_ROLLOUT_FAILED', message: expect.stringContaining('SyntaxError') })
+    expect(signals).toEqual([])
+    expect(serving(stage)).toEqual([testRelease.id, testRelease.id])
+  })
+
+  test('that crashes again and again while it is held goes back', async () => {
+    const stage = await started({
+      program: ({ release }) => (release.id === 'new' ? { exitsAfterMs: 500, exitReason: 'exited with code 9' } : {}),
+    })
+    const { outcome, signals } = tried(stage)
+    await stage.clock.advance('20s')
+    expect(await outcome).toMatchObject({ message: expect.stringContaining('exited with code 9') })
+    expect(signals[0]?.aborted).toBe(true)
+    expect(serving(stage)).toEqual([testRelease.id, testRelease.id])
+  })
+
+  test('does not keep an old one that crashes from being started again as it was', async () => {
+    const stage = await started({ desired: 2 })
+    const { verdict, outcome } = tried(stage)
+    await stage.clock.advance('1s')
+    for (let crash = 0; crash < 4; crash++) {
+      stage.host.crash('api-1')
+      await stage.clock.advance('1m')
+    }
+    expect(serving(stage)).toEqual([testRelease.id, testRelease.id, 'new'])
+    stage.supervisor.scale(4)
+    await stage.clock.advance('1s')
+    expect(serving(stage).filter((release) => release === 'new')).toHaveLength(1)
+    expect(serving(stage)).toHaveLength(5)
+    verdict.resolve()
+    await stage.clock.advance('5s')
+    expect(await outcome).toBe('replaced')
+    expect(serving(stage)).toEqual(['new', 'new', 'new', 'new'])
+  })
+
+  test('gives way to a later replacement, a cancellation and the end of the service', async () => {
+    for (const end of ['replace', 'cancel', 'stop'] as const) {
+      const stage = await started()
+      const cancelling = new AbortController()
+      const canary = { share: 0.5, hold: () => new Promise<void>(() => undefined) }
+      const outcome = stage.supervisor
+        .replace(NEW, { canary, signal: cancelling.signal })
+        .catch((error: unknown) => error)
+      await stage.clock.advance('1s')
+      if (end === 'replace') void stage.supervisor.replace(NEWER)
+      if (end === 'cancel') cancelling.abort()
+      if (end === 'stop') void stage.supervisor.stop()
+      await stage.clock.advance('2s')
+      expect(await outcome).toMatchObject({ code: 'TF_ABORTED' })
+      const expected = { replace: 'newer', cancel: testRelease.id, stop: undefined }[end]
+      expect(serving(stage)).toEqual(expected === undefined ? [] : [expected, expected])
+    }
+  })
+})
