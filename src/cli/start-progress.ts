@@ -1,4 +1,5 @@
 import type { SystemSnapshot } from '../control/snapshot.ts'
+import { releasingNote } from './status-view.ts'
 
 /** What each part is doing on the way up, by name: `orders` → `seeding (keys and indexes)`. Pure. */
 export function partStates(snapshot: SystemSnapshot): ReadonlyMap<string, string> {
@@ -8,11 +9,12 @@ export function partStates(snapshot: SystemSnapshot): ReadonlyMap<string, string
     const part = Object.hasOwn(snapshot.services, name) ? `${name} (database)` : name
     parts.set(part, reason === undefined ? state : `${state} (${reason})`)
   }
-  for (const { name, kind, desired, instances } of Object.values(snapshot.services)) {
+  for (const { name, kind, desired, instances, releasing } of Object.values(snapshot.services)) {
     // Files are there with the gateway, and nobody waits for a job.
     if (kind !== undefined) continue
     const ready = instances.filter(({ state }) => state === 'ready').length
-    parts.set(name, instances.length === 0 ? 'waiting' : `${ready} of ${desired} ready`)
+    const note = releasing === undefined ? '' : `, ${releasingNote(releasing)}`
+    parts.set(name, instances.length === 0 ? 'waiting' : `${ready} of ${desired} ready${note}`)
   }
   return parts
 }

@@ -1,4 +1,4 @@
-import type { InstanceStatus, JobStatus, ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
+import type { InstanceStatus, JobStatus, ReleasingStatus, ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
 import { formatTable } from '../core/table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -71,11 +71,12 @@ function gatewayNote({ unwell = [] }: SystemSnapshot['gateway']): string {
 }
 
 function serviceNote(service: ServiceStatus): string {
-  const { instances, desired, kind, release, job } = service
+  const { instances, desired, kind, release, job, releasing } = service
   if (kind === 'job') return jobNote(job)
   if (kind === 'files') return release === undefined ? '' : `release ${release.slice(0, 8)}`
   const ready = instances.filter(({ state }) => state === 'ready').length
   const notes = [`${ready} of ${desired} instance${desired === 1 ? '' : 's'} ready`]
+  if (releasing !== undefined) notes.push(releasingNote(releasing))
   // What is wrong now before what was wrong; of one that is ready and answers no health check, too.
   const isReady = ({ state }: InstanceStatus): boolean => state === 'ready'
   const withReason = instances.filter(({ reason }) => reason !== undefined)
@@ -102,6 +103,12 @@ function scalingNote({ scaling }: ServiceStatus): string | undefined {
     last?.limit === 'cap' || last?.limit === 'max' || last?.limit === 'unmeasured' ? last : (lastChange ?? last)
   if (shown === undefined) return `scales by ${scaling.metric}`
   return `${shown.from === shown.to ? '' : `${shown.from} → ${shown.to}: `}${shown.reason}`
+}
+
+/** Also in what is shown while a release goes on. */
+export function releasingNote({ release, phase, share = 1 }: ReleasingStatus): string {
+  const id = release.slice(0, 8)
+  return phase === 'watched' ? `release ${id} is watched` : `canary ${id} has ${Number((share * 100).toPrecision(3))} %`
 }
 
 function paintState(state: string, style: Terminal['style']): string {

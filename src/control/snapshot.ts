@@ -92,6 +92,8 @@ export interface ServiceStatus {
   readonly desired: number
   /** Content address of the release that instances run. */
   readonly release?: string
+  /** A release that serves and may still be rolled back. */
+  readonly releasing?: ReleasingStatus
   /** The releases that it ran, the latest first; a few. */
   readonly releases?: readonly ReleaseEntry[]
   /** How `desired` is decided; absent where nothing but the blueprint and commands set it. */
@@ -124,6 +126,17 @@ export interface ScalingSummary {
   readonly limitedBy?: string
   /** For people: `cpu 0.85, target 0.6: wanted 9, capped at 4 by cores`. */
   readonly reason: string
+}
+
+/** How a new release of a service is tried. */
+export interface ReleasingStatus {
+  readonly release: string
+  /** `canary`: some instances run it; `watched`: all do. */
+  readonly phase: 'canary' | 'watched'
+  /** Share of the requests that the canary gets. */
+  readonly share?: number
+  /** When that ends. */
+  readonly untilEpochMs: number
 }
 
 /** One release of a service: when it came, and what became of it. */

@@ -241,8 +241,8 @@ export const ERROR_CODES = {
     remedy: 'Make the file readable, or list it in .tenfoldignore.',
   },
   TF_ROLLOUT_FAILED: {
-    meaning: 'The new instances of a service did not become ready, so what ran before goes on.',
-    remedy: 'Correct what the output in the message says, then apply again.',
+    meaning: 'The new instances of a service did not become ready, or broke its objective, so what ran before goes on.',
+    remedy: 'Correct what the message says, then release or apply again.',
   },
   TF_ROUTE_UNKNOWN: {
     meaning: 'A process was asked for something that its version does not have.',

@@ -148,7 +148,7 @@ export function aborted(service: string, cause: unknown): TenfoldError {
 export function rolledBack(service: string, cause: unknown): TenfoldError {
   const message = `expected the new ${service} to run, but it was rolled back: ${messageOf(cause)}`
   return new TenfoldError('TF_ROLLOUT_FAILED', message, {
-    hint: 'correct what its output says and apply again; what ran before goes on',
+    hint: 'correct what is said here and do it again; what ran before goes on',
     details: { service, ...(cause instanceof TenfoldError ? cause.details : {}) },
     cause,
   })

@@ -1,8 +1,9 @@
 import { withoutRestarts } from '../blueprint/diff.ts'
 import type { ResolvedBlueprint, ResolvedService } from '../blueprint/resolved-blueprint.ts'
-import { isFiles } from '../blueprint/service-kind.ts'
+import { isFiles, kindOfService } from '../blueprint/service-kind.ts'
 import { messageOf } from '../core/errors.ts'
 import type { ReleaseEntry } from '../control/snapshot.ts'
+import type { CanaryOptions } from '../fleet/canary.ts'
 import type { ReleaseBook } from '../fleet/release-book.ts'
 import type { Revision } from '../fleet/revision.ts'
 import type { Gateway } from '../gateway/gateway-component.ts'
@@ -28,6 +29,10 @@ export interface ApplyOptions {
   readonly only?: ReadonlySet<string>
   /** What the history of releases says of it. @default 'apply' */
   readonly by?: ReleaseEntry['by']
+  /** How a service with instances is tried before all of it is replaced. @default not */
+  readonly canary?: (service: ResolvedService) => CanaryOptions | undefined
+  /** Called when all are replaced; when it rejects, they go back. @default nothing is watched */
+  readonly watch?: (services: readonly string[]) => Promise<void>
 }
 
 /** What an applier changes. */
@@ -77,6 +82,7 @@ export class Takeover {
       await this.#bringDatabases()
       await this.#bringServices(replaced)
       await this.#enter(overlap(this.#before, this.#after), this.#after)
+      await this.#options.watch?.(replaced)
     } catch (error) {
       await this.#goBack()
       await released.end({ state: 'rolled-back', reason: messageOf(error) })
@@ -146,6 +152,7 @@ export class Takeover {
     await services.replace(this.#revision(service), {
       surge: isAlone ? 0 : isQuick ? desired : Math.ceil(desired / 4),
       ...(isQuick ? { attempts: 1 } : {}),
+      canary: kindOfService(service) === 'server' ? this.#options.canary?.(service) : undefined,
       signal,
     })
     this.#undo.push(() => services.replace(former, { surge: isAlone ? 0 : isQuick ? desired : 1 }))

@@ -24,6 +24,7 @@ export interface CommandTargets {
 }
 
 const SERVICES_MAX = 1_000
+const WATCH_MS_MAX = 86_400_000
 
 /** The commands of the control socket. */
 export function systemCommands(targets: CommandTargets): Readonly<Record<string, ControlCommand>> {
@@ -49,7 +50,13 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
       run: ({ plan }, { signal }) => targets.applier().apply(plan, { signal }),
     }),
     release: controlCommand({
-      input: z.strictObject({ services: z.array(z.string()).max(SERVICES_MAX) }),
+      input: z.strictObject({
+        services: z.array(z.string()).max(SERVICES_MAX),
+        canary: z
+          .strictObject({ share: z.number().min(0.001).max(0.9), holdMs: z.number().min(0).max(WATCH_MS_MAX) })
+          .optional(),
+        watchMs: z.number().min(0).max(WATCH_MS_MAX).optional(),
+      }),
       run: (request, { signal }) => targets.releaser().release(request, signal),
     }),
     rollback: controlCommand({

@@ -9,16 +9,18 @@ import { isFiles } from '../blueprint/service-kind.ts'
 import type { Applier } from './apply.ts'
 import type { ApplyPlan } from './apply-plan.ts'
 import { changesOf, refuseIfNeeded, releaseOf, replacedServices } from './apply-plan.ts'
-import type { ApplierParts } from './apply-takeover.ts'
+import type { ApplierParts, ApplyOptions } from './apply-takeover.ts'
 import { Takeover } from './apply-takeover.ts'
 import type { PartsContext } from './parts-context.ts'
+import { ReleaseTrial } from './release-trial.ts'
 import { findRelease, takeFiles, takeRelease } from './system-code.ts'
 
 /** Brings new releases of services into a running system, and former ones back. One at a time. */
 export interface Releaser {
   /**
    * Takes a release of the sources as they are now and replaces the instances of services by instances of it; the
-   * blueprint stays. When it fails, what ran before goes on. Waits for an `apply` that is under way.
+   * blueprint stays. When it fails, or burns while it is tried or watched, what ran before goes on. Waits for an `apply`
+   * that is under way.
    *
    * @throws TF_RELEASE_UNDER_WAY; TF_USAGE for a service that is not there; TF_ROLLOUT_FAILED; what taking a release throws
    */
@@ -35,6 +37,10 @@ export interface Releaser {
 export interface ReleaseRequest {
   /** Those that get it; none: all. */
   readonly services: readonly string[]
+  /** What is tried first, one service after the other. @default nothing */
+  readonly canary?: { readonly share: number; readonly holdMs: number } | undefined
+  /** How long it is watched when all instances run it. @default 30,000 of services with an objective, else 0 */
+  readonly watchMs?: number | undefined
 }
 
 /** @see Releaser.rollback */
@@ -120,8 +126,10 @@ class SerialReleaser implements Releaser {
     }
   }
 
-  async #release({ services }: ReleaseRequest, signal: AbortSignal): Promise<ReleaseOutcome> {
-    const chosen = new Set(this.#chosen(services).map(({ name }) => name))
+  async #release(request: ReleaseRequest, signal: AbortSignal): Promise<ReleaseOutcome> {
+    const wanted = this.#chosen(request.services)
+    if (request.canary !== undefined) refuseAlone(wanted)
+    const chosen = new Set(wanted.map(({ name }) => name))
     const { blueprint } = this.#context
     const [release, files] = await Promise.all([
       takeRelease(this.#context),
@@ -136,7 +144,9 @@ class SerialReleaser implements Releaser {
     const observed = this.#applier.observed()
     const changes = await changesOf(plan, observed)
     refuseIfNeeded(changes)
-    return this.#takeOver(plan, replacedServices(changes, plan, observed, chosen), { by: 'release', signal })
+    const replaced = replacedServices(changes, plan, observed, chosen)
+    const trial = new ReleaseTrial(this.#context, request, (service) => releaseOf(plan, service).id, signal)
+    return this.#takeOver(plan, replaced, { by: 'release', signal, ...trial.options() })
   }
 
   async #rollback({ services, to }: RollbackRequest, signal: AbortSignal): Promise<ReleaseOutcome> {
@@ -180,11 +190,7 @@ class SerialReleaser implements Releaser {
     return release
   }
 
-  async #takeOver(
-    plan: ApplyPlan,
-    replaced: readonly string[],
-    options: { by: 'release' | 'rollback'; signal: AbortSignal },
-  ): Promise<ReleaseOutcome> {
+  async #takeOver(plan: ApplyPlan, replaced: readonly string[], options: ApplyOptions): Promise<ReleaseOutcome> {
     const before = new Map(this.#parts.services.revisions())
     const isNews = replaced.some((name) => before.get(name)?.release.id !== releaseOf(plan, name).id)
     if (isNews) await new Takeover(this.#context, this.#parts, plan, options).run(replaced)
@@ -211,6 +217,19 @@ class SerialReleaser implements Releaser {
       })
     })
   }
+}
+
+/** @throws TF_USAGE for a service of which no two instances can run */
+function refuseAlone(services: readonly ResolvedService[]): void {
+  const alone = services.find(({ listensOn }) => listensOn?.isMoved === false)
+  if (alone === undefined) return
+  throw new TenfoldError(
+    'TF_USAGE',
+    `expected services with room for a canary, got ${alone.name}, which has one port`,
+    {
+      hint: 'release it without --canary, or let it listen on $PORT',
+    },
+  )
 }
 
 function isUnderWay(what: string): TenfoldError {

@@ -117,3 +117,43 @@ test('goes back by itself when new instances crash, and refuses a second release
   expect(await releaseOf(on)).toBe(good)
   expect((await on.end(['release', '--list'])).out).toMatch(/rolled-back .*exited with code 3/)
 })
+
+test('a canary gets its share, and all is rolled back when it burns, with the reason', async () => {
+  const on0 = { ...shop(), ...blueprint({ objectives: { web: { availability: 0.99 } } }) }
+  const { on, url } = await running({ ...on0, 'server.js': serverOf('good') })
+  const good = await releaseOf(on)
+  // It answers, but not well: one in three fails, never five in a row.
+  const bad = serverOf('bad').replace(
+    'const url =',
+    'if (Math.random() < 0.3) return void response.writeHead(500).end()\n  const url =',
+  )
+  on.write({ 'server.js': bad })
+  const clients = load(url)
+  const releasing = on.tenfold(['release', '--canary', '20%', '--hold', '10m'])
+  await releasing.says(/canary \w{8} has 20 %/)
+  const burnt = await releasing.ended
+  expect(burnt).toMatchObject({ code: 1 })
+  expect(burnt.err).toMatch(/rolled back: (\d+ of \d+ requests failed, the objective allows 1 %|web-\d .* took it out)/)
+  const { answers, failures } = await clients.stop()
+  expect(failures.length / (answers + failures.length)).toBeLessThan(0.12)
+  expect(await releaseOf(on)).toBe(good)
+  const after = (await snapshotOf(on))!
+  expect(after.services['web']!.instances.filter(({ state }) => state === 'ready')).toHaveLength(2)
+  expect(after.notices.at(-1)?.message).toMatch(/of web was rolled back/)
+  expect((await on.end(['release', '--list'])).out).toMatch(/rolled-back/)
+
+  on.write({ 'server.js': serverOf('better') })
+  const well = load(url)
+  const passed = await on.end(['release', '--canary', '50%', '--hold', '4s', '--watch', '4s'])
+  expect(passed).toMatchObject({ code: 0, out: expect.stringMatching(/web: \w+ → \w+/) })
+  expect((await well.stop()).failures).toEqual([])
+  expect(await ask(url)).toMatchObject({ release: 'better' })
+
+  // All at once: it burns while it is watched.
+  on.write({ 'server.js': bad })
+  const late = load(url)
+  const watched = await on.end(['release', '--watch', '10m'])
+  await late.stop()
+  expect(watched).toMatchObject({ code: 1, err: expect.stringMatching(/rolled back: [^]*TF_ROLLOUT_FAILED/) })
+  expect(await ask(url)).toMatchObject({ release: 'better' })
+})

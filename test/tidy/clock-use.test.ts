@@ -13,6 +13,8 @@ const MAY_RECKON: Readonly<Record<string, string>> = {
   'src/load/run-load.ts': 'likewise',
   'src/fleet/file-releases.ts': 'the time of a file in seconds; no decision but which of the unused leaves first',
   'src/fleet/release-store.ts': 'seconds for the time of a file; what is in use is never removed by it',
+  'src/runtime/release-trial.ts':
+    'when a trial ends, for people; frames kept from before it, which a jump makes more or fewer',
   'src/telemetry/cautious-time.ts': 'compares it with the monotonic clock',
 }
 
