@@ -45,9 +45,13 @@ export class ReleaseTrial {
     const { canary } = this.#request
     if (canary === undefined) return undefined
     const { share, holdMs } = canary
-    const hold = (signal: AbortSignal): Promise<void> =>
-      this.#probation([name], { phase: 'canary', share }, holdMs, signal)
-    return { share, hold }
+    return {
+      share,
+      hold: async (signal) => {
+        const burning = await this.#probation([name], { phase: 'canary', share }, holdMs, signal)
+        if (burning !== undefined) throw new Error(burning[1].reason)
+      },
+    }
   }
 
   async #watch(names: readonly string[]): Promise<void> {
