@@ -122,6 +122,9 @@ test('a canary gets its share, and all is rolled back when it burns, with the re
   const on0 = { ...shop(), ...blueprint({ objectives: { web: { availability: 0.99 } } }) }
   const { on, url } = await running({ ...on0, 'server.js': serverOf('good') })
   const good = await releaseOf(on)
+  const pids = async (): Promise<readonly unknown[]> =>
+    (await snapshotOf(on))!.services['web']!.instances.map(({ id, pid }) => ({ id, pid }))
+  const before = await pids()
   // It answers, but not well: one in three fails, never five in a row.
   const bad = serverOf('bad').replace(
     'const url =',
@@ -137,8 +140,10 @@ test('a canary gets its share, and all is rolled back when it burns, with the re
   const { answers, failures } = await clients.stop()
   expect(failures.length / (answers + failures.length)).toBeLessThan(0.12)
   expect(await releaseOf(on)).toBe(good)
+  // Nothing but the canary has come and gone.
+  await eventually('the canary to leave', async () => (await pids()).length === 2)
+  expect(await pids()).toEqual(before)
   const after = (await snapshotOf(on))!
-  expect(after.services['web']!.instances.filter(({ state }) => state === 'ready')).toHaveLength(2)
   expect(after.notices.at(-1)?.message).toMatch(/of web was rolled back/)
   expect((await on.end(['release', '--list'])).out).toMatch(/rolled-back/)
 
