@@ -1,0 +1,76 @@
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { sleep, systemClock } from '../../src/core/clock.ts'
+import type { Subject } from './subject.ts'
+import { serverOf } from './subject.ts'
+
+const run = promisify(execFile)
+
+/** The version of pm2 on the PATH; undefined when there is none. */
+export async function pm2Version(): Promise<string | undefined> {
+  const home = mkdtempSync(join(tmpdir(), 'tenfold-pm2-'))
+  try {
+    const { stdout } = await run('pm2', ['--version'], { env: { ...process.env, PM2_HOME: home }, timeout: 15_000 })
+    return stdout.trim().split('\n').at(-1)
+  } catch {
+    return undefined
+  } finally {
+    await run('pm2', ['kill'], { env: { ...process.env, PM2_HOME: home } }).catch(() => undefined)
+    rmSync(home, { recursive: true, force: true })
+  }
+}
+
+/** Two workers of a cluster that says when it is ready and leaves in order, as pm2's manual wants it. */
+export async function pm2Subject(): Promise<Subject> {
+  const directory = mkdtempSync(join(tmpdir(), 'tenfold-pm2-'))
+  const port = await freePort()
+  const env = { ...process.env, PM2_HOME: join(directory, 'home'), PORT: String(port), HOST: '127.0.0.1' }
+  const pm2 = async (...args: string[]): Promise<string> => (await run('pm2', args, { env, cwd: directory })).stdout
+  let version = 1
+  const write = (): void => writeFileSync(join(directory, 'server.js'), serverOf(version))
+  const workers = async (): Promise<readonly number[]> =>
+    (JSON.parse(await pm2('jlist')) as { pid: number; pm2_env: { status: string } }[])
+      .filter((worker) => worker.pm2_env.status === 'online')
+      .map(({ pid }) => pid)
+  write()
+  writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
+  const app = { name: 'web', script: 'server.js', instances: 2, exec_mode: 'cluster', wait_ready: true }
+  const limits = { listen_timeout: 10_000, kill_timeout: 10_000 }
+  writeFileSync(join(directory, 'app.json'), JSON.stringify({ apps: [{ ...app, ...limits }] }))
+  await pm2('start', 'app.json')
+  return {
+    name: 'pm2',
+    url: `http://127.0.0.1:${port}`,
+    async release() {
+      version++
+      write()
+      await pm2('reload', 'web')
+    },
+    async scale(count) {
+      await pm2('scale', 'web', String(count))
+      while ((await workers()).length !== count) await sleep(systemClock, 100)
+    },
+    async kill() {
+      const before = await workers()
+      process.kill(before[0]!, 'SIGKILL')
+      const isBack = (now: readonly number[]): boolean => now.length >= before.length && !now.includes(before[0]!)
+      while (!isBack(await workers())) await sleep(systemClock, 100)
+    },
+    async stop() {
+      await pm2('kill').catch(() => undefined)
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
