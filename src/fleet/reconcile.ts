@@ -73,7 +73,7 @@ export function reconcile(
     actions.push({ kind: 'remove', id, reason: 'it is replaced' })
   }
   for (const { id, phase } of kept) {
-    if (phase.kind === 'starting' && nowMs - phase.sinceMs >= policy.startTimeoutMs) {
+    if (phase.kind === 'starting' && nowMs >= dueMsOf(phase.sinceMs, policy)) {
       actions.push({ kind: 'restart', id, reason: `was not ready within ${policy.startTimeoutMs} ms` })
     }
   }
@@ -106,9 +106,14 @@ export function nextDueMs(instances: readonly ObservedInstance[], policy: Reconc
   const due = instances.map(({ phase, isLeaving }) => {
     if (isLeaving) return Infinity
     if (phase.kind === 'waiting') return phase.untilMs
-    return phase.kind === 'starting' ? phase.sinceMs + policy.startTimeoutMs : Infinity
+    return phase.kind === 'starting' ? dueMsOf(phase.sinceMs, policy) : Infinity
   })
   return Math.min(Infinity, ...due)
+}
+
+/** Worked out in one way: a wake-up that fractions put a hair before what it is for would be the last. */
+function dueMsOf(startingSinceMs: number, { startTimeoutMs }: ReconcilePolicy): number {
+  return startingSinceMs + startTimeoutMs
 }
 
 /** The outdated that are not needed any more: as many may serve as there are places without a new one that is ready. */

@@ -333,6 +333,8 @@ class Supervisor implements ServiceSupervisor {
   async #drain(id: string): Promise<void> {
     const drainMs = this.#options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS_DEFAULT
     const endMs = this.#clock.nowMs() + drainMs
+    // Not when the decision is over: until then the balancer would seem to have the list without it.
+    this.#publish()
     const leave = async (): Promise<boolean> => {
       if ((await this.#publisher?.settled(drainMs)) !== true) return false
       return this.#options.balancer.drained(this.#name, id, Math.max(0, endMs - this.#clock.nowMs()))

@@ -58,6 +58,15 @@ describe('reconcile', () => {
     expect(nextDueMs([starting], policy)).toBe(1_100)
   })
 
+  test.each([1_000, 94.19909956354111, 3163.295480338113])(
+    'a start at %d that takes too long is over at the very moment that it is due, whatever fractions make of it',
+    (sinceMs) => {
+      const starting: ObservedInstance = { id: 'api-1', phase: { kind: 'starting', sinceMs }, isLeaving: false }
+      const dueMs = nextDueMs([starting], policy)
+      expect(reconcile('api', [starting], 1, dueMs, policy)).toMatchObject([{ kind: 'restart', id: 'api-1' }])
+    },
+  )
+
   test('restarts failing instances one at a time, the worst first', () => {
     const all = [instance(1, failing(10)), instance(2, failing(12)), instance(3, ready)]
     expect(decide(all, 3)).toEqual(['restart api-2'])

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Notice, ServiceStatus } from '../../src/control/snapshot.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { systemClock } from '../../src/core/clock.ts'
+import { sleep, systemClock } from '../../src/core/clock.ts'
 import { hasCode } from '../../src/core/errors.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import type { Balancer } from '../../src/fleet/balancer-port.ts'
@@ -223,6 +223,25 @@ describe('the service supervisor', () => {
     await clock.advance('15s')
     expect(host.starts).toBe(3)
     expect(balancer.ids).toEqual(['api-1', 'api-2'])
+  })
+
+  test('asks whether requests have ended only when the balancer sends no new ones', async () => {
+    const calls: string[] = []
+    const balancer: Balancer = {
+      async publish(_service, endpoints) {
+        await sleep(running.clock, 50)
+        calls.push(`took ${endpoints.map(({ id }) => id).join(',')}`)
+      },
+      async drained(_service, id) {
+        calls.push(`drained ${id}`)
+        return true
+      },
+    }
+    const running = stage(() => ({}), { balancer })
+    await started(running)
+    running.supervisor.scale(1)
+    await running.clock.advance('1s')
+    expect(calls.slice(-2)).toEqual(['took api-1', 'drained api-2'])
   })
 
   test('repeats what the balancer did not take', async () => {

@@ -11,6 +11,8 @@ export interface Hunt {
 export interface HuntContext {
   /** All chance comes from here: the same seed hunts in the same way, as far as the machine does. */
   readonly random: Random
+  /** What `random` comes from, for hunts that count seeds. */
+  readonly seed: number
   /** Aborted when the time is over, or by Ctrl-C: finish the round and judge. */
   readonly signal: AbortSignal
   readonly log: (text: string) => void

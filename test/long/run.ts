@@ -34,6 +34,7 @@ async function run({ name, run: search }: Hunt, seed: number): Promise<void> {
   try {
     const { figures, defects } = await search({
       random: seededRandom(seed),
+      seed,
       signal: over.signal,
       log: (text) => console.error(text),
     })
