@@ -11,6 +11,7 @@ import { closedLoop } from './scale-model/closed-loop.ts'
 /** Requests per second at most; never more than half of what the subject can do. */
 const RATE_MAX = { quick: 300, full: 1_000 }
 const REQUESTS = { quick: 5_000, full: 100_000 }
+const ROUNDS = { quick: 2, full: 10 }
 const QUIET_SECONDS = { quick: 4, full: 20 }
 const CAPACITY_SECONDS = 2
 const CONCURRENCY = 32
@@ -66,7 +67,7 @@ async function measure(subject: Subject, context: BenchmarkContext): Promise<Fig
     for (const { examples } of runs) for (const { kind, problem } of examples) log(`  ${kind}: ${problem}`)
     const figures = {
       failedRequests: sum(({ requests }) => requests.failed),
-      totalRequests: sum(({ requests }) => requests.completed + requests.failed),
+      totalRequests: sum(({ requests }) => requests.offered),
       p99Ratio: all.percentile(99) / 1_000 / quiet.latency.msP99,
       p99QuietMs: quiet.latency.msP99,
       p99Ms: all.percentile(99) / 1_000,
@@ -106,7 +107,7 @@ function disturb(
   const all = (async () => {
     try {
       await sleep(systemClock, 1_000)
-      for (let rounds = isQuick ? 1 : 5; rounds > 0; rounds--) await round()
+      for (let rounds = ROUNDS[isQuick ? 'quick' : 'full']; rounds > 0; rounds--) await round()
       return counts
     } finally {
       isOver = true

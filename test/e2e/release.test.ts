@@ -162,3 +162,33 @@ test('a canary gets its share, and all is rolled back when it burns, with the re
   expect(watched).toMatchObject({ code: 1, err: expect.stringMatching(/rolled back: [^]*TF_ROLLOUT_FAILED/) })
   expect(await ask(url)).toMatchObject({ release: 'better' })
 })
+
+test('a release goes on when its command is interrupted, and the next start goes on when the control plane is killed', async () => {
+  const { on, url } = await running({ ...shop(), 'server.js': serverOf('old') })
+  const clients = load(url)
+  on.write({ 'server.js': serverOf('new') })
+  const command = on.tenfold(['release', '--canary', '50%', '--hold', '10m'])
+  await command.says(/canary \w{8} has 50 %/)
+  command.signal('SIGINT')
+  expect(await command.ended).toMatchObject({ code: 130 })
+  const { pid, services } = (await snapshotOf(on))!
+  expect(services['web']).toMatchObject({ releasing: { phase: 'canary', share: 0.5 } })
+  expect(services['web']!.instances).toHaveLength(3)
+
+  process.kill(pid, 'SIGKILL')
+  await eventually('the control plane to be gone', async () => (await snapshotOf(on)) === undefined)
+  expect(await on.end(['up', '--detach', '--port', '0'])).toMatchObject({ code: 0 })
+  expect((await clients.stop()).failures).toEqual([])
+  expect(await ask(url)).toMatchObject({ release: 'new' })
+  const after = (await snapshotOf(on))!.services['web']!
+  expect(after.instances).toHaveLength(2)
+  expect(after.releases!.map(({ by, state }) => `${by} ${state}`)).toEqual([
+    'up released',
+    'release interrupted',
+    'up released',
+  ])
+  expect(await on.end(['rollback'])).toMatchObject({ code: 0 })
+  expect(await ask(url)).toMatchObject({ release: 'old' })
+  expect(await on.end(['down'])).toMatchObject({ code: 0 })
+  expect(on.leftovers()).toEqual([])
+})
