@@ -8,11 +8,17 @@ import type { Subject } from './reload/subject.ts'
 import { tenfoldSubject } from './reload/tenfold-subject.ts'
 import { closedLoop } from './scale-model/closed-loop.ts'
 
-/** Requests per second at most; never more than half of what the subject can do. */
-const RATE_MAX = { quick: 300, full: 1_000 }
-const REQUESTS = { quick: 5_000, full: 100_000 }
-const ROUNDS = { quick: 2, full: 10 }
-const QUIET_SECONDS = { quick: 4, full: 20 }
+/** How much is done; the rate is never more than half of what the subject can do. */
+interface Size {
+  readonly rateMax: number
+  readonly requests: number
+  readonly quietSeconds: number
+  /** Of a release, a kill and scaling out and in. */
+  readonly rounds: number
+}
+const FULL: Size = { rateMax: 1_000, requests: 100_000, quietSeconds: 20, rounds: 10 }
+const QUICK: Size = { rateMax: 400, requests: 5_000, quietSeconds: 4, rounds: 2 }
+const QUICK_PEER: Size = { rateMax: 300, requests: 1_500, quietSeconds: 2, rounds: 1 }
 const CAPACITY_SECONDS = 2
 const CONCURRENCY = 32
 
@@ -21,7 +27,7 @@ export const benchmark: Benchmark = {
   name: 'reload',
   description: 'failed requests and p99 under releases, scaling 2 → 8 → 2 and kill -9, against pm2 reload',
   async run(context) {
-    const figures = await measure(await tenfoldSubject(context.signal), context)
+    const figures = await measure(await tenfoldSubject(context.signal), context, context.isQuick ? QUICK : FULL)
     return { figures, peers: [await pm2(context)] }
   },
 }
@@ -29,20 +35,19 @@ export const benchmark: Benchmark = {
 async function pm2(context: BenchmarkContext): Promise<Peer> {
   const version = await pm2Version()
   if (version === undefined) return { name: 'pm2', ran: false, reason: 'no pm2 on the PATH' }
-  if (context.isQuick) return { name: 'pm2', ran: false, reason: 'left out of a quick run, which has 45 s' }
-  return { name: 'pm2', ran: true, version, figures: await measure(await pm2Subject(), context) }
+  const figures = await measure(await pm2Subject(), context, context.isQuick ? QUICK_PEER : FULL)
+  return { name: 'pm2', ran: true, version, figures }
 }
 
-async function measure(subject: Subject, context: BenchmarkContext): Promise<Figures> {
-  const { isQuick, signal, log } = context
-  const size = isQuick ? 'quick' : 'full'
+async function measure(subject: Subject, context: BenchmarkContext, size: Size): Promise<Figures> {
+  const { signal, log } = context
   try {
     const { requestsPerSecond: capacity } = await closedLoop(subject.url, [], {
       concurrency: CONCURRENCY,
       seconds: CAPACITY_SECONDS,
       signal,
     })
-    const rate = Math.floor(Math.min(RATE_MAX[size], capacity / 2))
+    const rate = Math.floor(Math.min(size.rateMax, capacity / 2))
     log(`${subject.name}: ${Math.round(capacity)} requests/s at most, ${rate} from now on`)
     const load = (seconds: number): Promise<LoadResult> =>
       runRequests({
@@ -53,10 +58,10 @@ async function measure(subject: Subject, context: BenchmarkContext): Promise<Fig
         connections: { min: CONCURRENCY },
         signal,
       })
-    const quiet = await load(QUIET_SECONDS[size])
-    const disturbances = disturb(subject, context)
+    const quiet = await load(size.quietSeconds)
+    const disturbances = disturb(subject, size.rounds, log)
     const runs: LoadResult[] = []
-    const seconds = Math.max(1, Math.ceil(REQUESTS[size] / rate) - QUIET_SECONDS[size])
+    const seconds = Math.max(1, Math.ceil(size.requests / rate) - size.quietSeconds)
     do runs.push(await load(runs.length === 0 ? seconds : 2))
     while (!disturbances.isOver())
     const counts = await disturbances.counts
@@ -85,7 +90,8 @@ async function measure(subject: Subject, context: BenchmarkContext): Promise<Fig
 /** One thing after the other, while requests come in. */
 function disturb(
   subject: Subject,
-  { isQuick, log }: BenchmarkContext,
+  rounds: number,
+  log: (text: string) => void,
 ): { isOver(): boolean; counts: Promise<Figures> } {
   const counts = { releases: 0, scalings: 0, kills: 0 }
   let isOver = false
@@ -107,7 +113,7 @@ function disturb(
   const all = (async () => {
     try {
       await sleep(systemClock, 1_000)
-      for (let rounds = ROUNDS[isQuick ? 'quick' : 'full']; rounds > 0; rounds--) await round()
+      for (let done = 0; done < rounds; done++) await round()
       return counts
     } finally {
       isOver = true
