@@ -42,6 +42,8 @@ export interface AutoscalerOptions {
   readonly scale: (service: string, count: number) => void
   /** Gets every decision, also those that change nothing. */
   readonly onDecision: (decision: ScalingDecision) => void
+  /** A service does not scale by itself any more, or is gone. */
+  readonly onForgotten?: (service: string) => void
   readonly clock: Clock
   /** Control time runs so many times as fast: windows and periods pass, and looks come, so much sooner. @default 1 */
   readonly timeScale?: number
@@ -100,6 +102,7 @@ class ClockedAutoscaler implements Autoscaler {
     for (const gone of [...this.#memories.keys(), ...this.#paused].filter((name) => !known.has(name))) {
       this.#memories.delete(gone)
       this.#paused.delete(gone)
+      this.#options.onForgotten?.(gone)
     }
     // One after the other: what one takes, the next does not have.
     for (const service of services) if (!this.#paused.has(service.name)) this.#decide(service)

@@ -83,7 +83,7 @@ async function rehearseOnce(
   control: ControlClient,
   request: RehearsalRequest,
 ): Promise<RehearsalReport> {
-  const target = await publicUrl(control)
+  const { target, timeScale } = await runningSystem(control)
   const id = uniqueId()
   const status: RehearsalStatus = {
     id,
@@ -97,6 +97,7 @@ async function rehearseOnce(
       blueprint,
       target,
       id,
+      controlTimeScale: timeScale,
       ...request,
       framesSince: (sinceEpochMs) => collect(control.frames({ sinceEpochMs, follow: false })),
       onSecond: (second) => showSecond(terminal, second, request),
@@ -129,9 +130,10 @@ function showSecond(terminal: Terminal, second: LoadSecond, { durationMs }: Rehe
   else if (done % 5 === 0 || done === total) terminal.note(text)
 }
 
-async function publicUrl(control: ControlClient): Promise<string> {
-  const { gateway, phase } = await control.snapshot()
-  if (gateway.url !== undefined && (phase === 'running' || phase === 'degraded')) return gateway.url
+async function runningSystem(control: ControlClient): Promise<{ target: string; timeScale: number }> {
+  const { gateway, phase, timeScale = 1 } = await control.snapshot()
+  const isRunning = phase === 'running' || phase === 'degraded'
+  if (gateway.url !== undefined && isRunning) return { target: gateway.url, timeScale }
   throw new TenfoldError('TF_NOT_RUNNING', `expected the system to be running, but it is ${phase}`, {
     hint: 'wait until "tenfold status" shows it running',
   })

@@ -15,6 +15,8 @@ export interface RehearsalReport {
   /** Sessions per second at the peak of this rehearsal. */
   readonly peakPerSecond: number
   readonly arrivals: Arrivals
+  /** The autoscaler decided as if time ran so many times as fast; absent: just as fast. */
+  readonly controlTimeScale?: number
   readonly load: LoadResult
   /** One for each service that has an objective. */
   readonly verdicts: readonly ServiceVerdict[]

@@ -26,6 +26,8 @@ export interface RehearsalOptions {
   readonly times?: number
   /** @default the blueprint's */
   readonly durationMs?: number
+  /** That of the system, for the report. @default 1 */
+  readonly controlTimeScale?: number
   /** The system's frames since an instant, for services that users do not reach themselves. */
   readonly framesSince: (epochMs: number) => Promise<readonly MetricFrame[]>
   readonly onSecond?: (second: LoadSecond) => void
@@ -42,7 +44,7 @@ export const WARMUP_MS = 3_000
  * @throws TF_LOAD_MISSING when the blueprint has no load; what `runLoad` throws
  */
 export async function rehearse(options: RehearsalOptions): Promise<RehearsalReport> {
-  const { blueprint, clock = systemClock, times = 1 } = options
+  const { blueprint, clock = systemClock, times = 1, controlTimeScale = 1 } = options
   const load = requireLoad(blueprint)
   const startedEpochMs = clock.epochMs()
   const bounds = Object.values(blueprint.objectives).flatMap((objective) => strictestBoundMs(objective) ?? [])
@@ -74,6 +76,7 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalRepo
     times,
     peakPerSecond: load.peakPerSecond * times,
     arrivals: load.arrivals,
+    ...(controlTimeScale === 1 ? {} : { controlTimeScale }),
     load: result,
     verdicts,
     state: stateOf(verdicts, result),

@@ -23,10 +23,11 @@ export function reportView(report: RehearsalReport, style: Style, columns = 78):
   ].join('\n')
 }
 
-function what({ peakPerSecond, times, arrivals, load }: RehearsalReport): string {
+function what({ peakPerSecond, times, arrivals, load, controlTimeScale }: RehearsalReport): string {
   const peak = `${round(peakPerSecond)} sessions/s at the peak${times === 1 ? '' : ` (${times} × the blueprint's)`}`
   const scale = load.timeScale === 1 ? '' : `, timeScale ${load.timeScale}`
-  return `${peak}, ${arrivals.shape} arrivals over ${formatDuration(load.durationMs)}${scale}, seed ${load.seed}`
+  const control = controlTimeScale === undefined ? '' : `, control time × ${controlTimeScale}`
+  return `${peak}, ${arrivals.shape} arrivals over ${formatDuration(load.durationMs)}${scale}${control}, seed ${load.seed}`
 }
 
 function plot({ load, verdicts }: RehearsalReport, style: Style, columns: number): string {

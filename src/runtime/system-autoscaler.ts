@@ -72,7 +72,8 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
 
   function show(service: string, scaling: ScalingStatus | undefined): void {
     context.change((snapshot) => {
-      const { scaling: _, ...status } = snapshot.services[service]!
+      if (snapshot.services[service] === undefined) return snapshot
+      const { scaling: _, ...status } = snapshot.services[service]
       const next = scaling === undefined ? status : { ...status, scaling }
       return { ...snapshot, services: { ...snapshot.services, [service]: next } }
     })
@@ -99,6 +100,7 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
     caps: ({ name }) => capsOf(name, context.blueprint, countsOf(context), roomOf(context)),
     scale: (service, count) => services.scale(service, count),
     onDecision: decided,
+    onForgotten: (service) => show(service, undefined),
     clock,
     timeScale,
   })

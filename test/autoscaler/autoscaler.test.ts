@@ -17,6 +17,7 @@ interface Scene {
   readonly autoscaler: Autoscaler
   readonly counts: Map<string, number>
   readonly decisions: ScalingDecision[]
+  readonly forgotten: string[]
   /** Requests in flight by service; undefined: not measured. */
   readonly load: Map<string, number>
 }
@@ -33,6 +34,7 @@ function scene(
     clock,
     counts,
     decisions: [],
+    forgotten: [],
     load: new Map(),
     autoscaler: createAutoscaler({
       services,
@@ -40,6 +42,7 @@ function scene(
       caps: () => options.caps?.(whole) ?? [],
       scale: (name, count) => void counts.set(name, count),
       onDecision: (decision) => void whole.decisions.push(decision),
+      onForgotten: (name) => void whole.forgotten.push(name),
       clock,
       ...(options.timeScale === undefined ? {} : { timeScale: options.timeScale }),
     }),
@@ -130,12 +133,13 @@ test('says that nothing was measured, and keeps what there is', async () => {
 })
 
 test('a service that goes and comes back is not judged by what it was', async () => {
-  const { clock, autoscaler, counts, load } = scene(['api'])
+  const { clock, autoscaler, counts, load, forgotten } = scene(['api'])
   await autoscaler.start()
   load.set('api', 48)
   await clock.advance('15s')
   counts.delete('api')
-  await clock.advance('15s')
+  await clock.advance('30s')
+  expect(forgotten).toEqual(['api'])
   counts.set('api', 3)
   load.set('api', 5)
   await clock.advance('15s')

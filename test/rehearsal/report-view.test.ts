@@ -54,6 +54,7 @@ const cases: readonly [name: string, report: RehearsalReport][] = [
       }),
       times: 2,
       peakPerSecond: 50,
+      controlTimeScale: 10,
     },
   ],
   [
