@@ -50,6 +50,8 @@ test.each([
   [['status', '--wacth'], 'did you mean --watch?'],
   [['status', 'a', 'b'], 'expected one BLUEPRINT, got a b'],
   [['status', '--seed'], 'seed'],
+  [['status', '--json=yes'], '--json'],
+  [['status', '--seed', '-1'], "'--seed' argument is ambiguous"],
   [['scale'], 'expected scale SERVICE, got no SERVICE'],
   [['scale', 'api'], 'expected scale api N, got no N'],
   [['scale', 'api', '3', '4'], 'expected one N, got 3 4'],

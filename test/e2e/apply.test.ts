@@ -81,7 +81,7 @@ test('applies edits of blueprint, sources and migrations under load without a fa
   expect(on.leftovers()).toEqual([])
 })
 
-test('goes back when new instances do not become ready, says why, and serves all the while', async () => {
+test('goes back when new instances do not become ready, does one apply after the other, and says mistakes', async () => {
   const { on, url } = await running(shop())
   const clients = load(url)
   on.write({ 'server.js': 'import "./nothing.js"' })
@@ -90,8 +90,17 @@ test('goes back when new instances do not become ready, says why, and serves all
   expect(failed.err).toMatch(/rolled back: [^]*nothing\.js[^]*\[TF_ROLLOUT_FAILED\]/)
   expect((await clients.stop()).failures).toEqual([])
   expect(await snapshotOf(on)).toMatchObject({ phase: 'running' })
+  on.write({ ...shop(), ...blueprint({ services: { web: { ...WEB, env: { TEXT: 'once' } } } }) })
+  const both = await Promise.all([on.end(['apply']), on.end(['apply'])])
+  expect(both.map(({ code }) => code)).toEqual([0, 0])
+  expect(await ask(url)).toMatchObject({ text: 'once' })
+  expect((await snapshotOf(on))?.phase).toBe('running')
+
+  on.write({ 'tenfold.config.ts': 'export default {' })
+  expect(await on.end(['apply'])).toMatchObject({ code: 1, err: expect.stringContaining('TF_BLUEPRINT_UNLOADABLE') })
   on.write(shop())
-  expect(await on.end(['apply'])).toMatchObject({ code: 0 })
+  expect(await on.end(['down'])).toMatchObject({ code: 0 })
+  expect(await on.end(['apply'])).toMatchObject({ code: 1, err: expect.stringContaining('TF_NOT_RUNNING') })
 })
 
 test('refuses what would leave data behind, and does nothing of the rest', async () => {
@@ -109,22 +118,4 @@ test('refuses what would leave data behind, and does nothing of the rest', async
   expect((await snapshotOf(on))?.services['web']).toEqual(before?.services['web'])
   on.write({ ...shopWithDatabase(), 'migrations/001-orders.sql': 'select 1;' })
   expect((await on.end(['apply'])).err).toMatch(/to be as it was when it was applied[^]*TF_APPLY_REFUSED/)
-})
-
-test('does one apply after the other', async () => {
-  const { on, url } = await running(shop())
-  on.write(blueprint({ services: { web: { ...WEB, env: { TEXT: 'once' } } } }))
-  const both = await Promise.all([on.end(['apply']), on.end(['apply'])])
-  expect(both.map(({ code }) => code)).toEqual([0, 0])
-  expect(await ask(url)).toMatchObject({ text: 'once' })
-  expect((await snapshotOf(on))?.phase).toBe('running')
-})
-
-test('says a mistake in the edited blueprint, and that nothing runs', async () => {
-  const { on } = await running(shop())
-  on.write({ 'tenfold.config.ts': 'export default {' })
-  expect(await on.end(['apply'])).toMatchObject({ code: 1, err: expect.stringContaining('TF_BLUEPRINT_UNLOADABLE') })
-  on.write(shop())
-  expect(await on.end(['down'])).toMatchObject({ code: 0 })
-  expect(await on.end(['apply'])).toMatchObject({ code: 1, err: expect.stringContaining('TF_NOT_RUNNING') })
 })

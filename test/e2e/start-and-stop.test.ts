@@ -28,8 +28,10 @@ test('finds the data of an earlier start, and applies what is new', async () => 
   await up.says(/Ctrl-C stops everything/)
   expect(up.err()).not.toContain('001-orders.sql')
   expect(up.err()).toContain('003-price.sql')
+  // It ends in order, as with Ctrl-C.
   up.signal('SIGTERM')
-  expect(await up.ended).toMatchObject({ code: 0 })
+  expect(await up.ended).toMatchObject({ code: 0, signal: null })
+  expect(on.leftovers()).toEqual([])
 })
 
 test('leaves a detached system running, and stops it with down, which is idempotent', async () => {
@@ -47,9 +49,10 @@ test('leaves a detached system running, and stops it with down, which is idempot
   expect(await on.end(['down'])).toMatchObject({ code: 0, out: 'shop does not run.\n' })
 })
 
-test('refuses a second copy and leaves the first alone', async () => {
+test('refuses a second copy, leaves the first alone, and ends it when it is stopped from elsewhere', async () => {
   const on = stage(shop())
-  expect(await on.end(['up', '--detach', ...ANY_PORT])).toMatchObject({ code: 0 })
+  const up = on.tenfold(['up', ...ANY_PORT])
+  await up.says(/Ctrl-C stops everything/)
   for (const args of [['up'], ['up', '--detach']]) {
     expect(await on.end([...args, ...ANY_PORT])).toMatchObject({
       code: 1,
@@ -57,13 +60,6 @@ test('refuses a second copy and leaves the first alone', async () => {
     })
   }
   expect((await snapshotOf(on))?.phase).toBe('running')
-  expect(await on.end(['down'])).toMatchObject({ code: 0 })
-})
-
-test('ends the system when it is stopped from elsewhere', async () => {
-  const on = stage(shop())
-  const up = on.tenfold(['up', ...ANY_PORT])
-  await up.says(/Ctrl-C stops everything/)
   expect(await on.end(['down'])).toMatchObject({ code: 0 })
   expect(await up.ended).toMatchObject({ code: 0 })
   expect(on.leftovers()).toEqual([])
