@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os'
-import type { Autoscaler, ScaledService, ScalingDecision } from '../autoscaler/autoscaler.ts'
+import type { ScaledService, ScalingDecision } from '../autoscaler/autoscaler.ts'
 import { createAutoscaler, LOOK_INTERVAL_MS } from '../autoscaler/autoscaler.ts'
 import { capsOf } from '../autoscaler/caps.ts'
 import { WARM_UP } from '../autoscaler/group-instances.ts'
@@ -10,6 +10,7 @@ import type { AuditLog } from '../control/audit-log.ts'
 import type { MetricName } from '../control/metric-names.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { ScalingStatus } from '../control/snapshot.ts'
+import type { Component } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { uniqueId } from '../core/random.ts'
 import type { PartsContext } from './parts-context.ts'
@@ -18,7 +19,7 @@ import { CONNECTIONS_PER_CLUSTER, connectionsPerInstance } from './service-bindi
 import type { SystemServices } from './system-services.ts'
 
 /** Scales the services of a system, by itself and by hand. */
-export interface SystemScaler extends Autoscaler {
+export interface SystemScaler extends Component {
   /**
    * Sets how many instances of a service there are, and leaves it at that until `auto`.
    *
@@ -105,7 +106,8 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
     timeScale,
   })
   return {
-    ...bound(autoscaler),
+    start: (signal) => autoscaler.start(signal),
+    stop: (deadlineMs) => autoscaler.stop(deadlineMs),
     scaleTo(service, count) {
       const status = snapshots.current().services[service]
       const scale = context.blueprint.services[service]?.scale
@@ -186,13 +188,4 @@ function notScaled(service: string, services: Readonly<Record<string, ResolvedSe
   return new TenfoldError('TF_USAGE', `expected a service that scales by itself (${names}), got ${service}`, {
     hint: `add "scale" to it in the blueprint, or give a number of instances`,
   })
-}
-
-function bound(autoscaler: Autoscaler): Autoscaler {
-  return {
-    start: (signal) => autoscaler.start(signal),
-    stop: (deadlineMs) => autoscaler.stop(deadlineMs),
-    pause: (service) => autoscaler.pause(service),
-    resume: (service) => autoscaler.resume(service),
-  }
 }
