@@ -85,6 +85,7 @@ function resolveService(name: string, service: ReadService, directory: string): 
     calls: service.calls ?? [],
     env: mapped(service.env, (_, value) => value),
     instances: resolveInstances(service),
+    ...((service.instances?.zones ?? []).length > 0 ? { zones: service.instances!.zones! } : {}),
     scale: service.scale === undefined ? undefined : resolveScale(service.scale),
     resources: resolveResources(service.resources),
     health: service.health,

@@ -60,6 +60,8 @@ export interface ResolvedService {
   readonly env: Readonly<Record<string, ResolvedEnvironmentValue>>
   /** How many run: none of what serves files; of a job so many at once, while it runs. */
   readonly instances: { readonly min: number; readonly desired: number; readonly max: number }
+  /** Labels of places that instances spread over; absent where there are none. */
+  readonly zones?: readonly string[]
   /** What sets how many; undefined: nothing does. */
   readonly scale: ResolvedScale | undefined
   readonly resources: ResolvedResources

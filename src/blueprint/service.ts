@@ -33,6 +33,13 @@ export interface Instances {
    * @example max: 10
    */
   max?: number
+  /**
+   * Labels of places that they are spread over as evenly as can be. Each finds its own in `TENFOLD_ZONE`; on one machine
+   * that is all there is to them.
+   * @default none
+   * @example zones: ['a', 'b']
+   */
+  zones?: readonly string[]
 }
 
 /**

@@ -88,9 +88,22 @@ function serviceNote(service: ServiceStatus): string {
     const last = failures.toSorted((a, b) => b.atEpochMs - a.atEpochMs)[0]
     notes.push(`${restarts} restart${restarts === 1 ? '' : 's'}${last === undefined ? '' : `: ${last.reason}`}`)
   }
+  const zones = zonesNote(instances)
+  if (zones !== undefined) notes.push(zones)
   const scaling = scalingNote(service)
   if (scaling !== undefined) notes.push(scaling)
   return notes.join(', ')
+}
+
+/** How many serve in each zone: `zones a 2, b 1`. */
+function zonesNote(instances: readonly InstanceStatus[]): string | undefined {
+  const counts = new Map<string, number>()
+  for (const { zone, state } of instances) {
+    if (zone !== undefined) counts.set(zone, (counts.get(zone) ?? 0) + (state === 'ready' ? 1 : 0))
+  }
+  if (counts.size === 0) return undefined
+  const texts = [...counts].toSorted(([a], [b]) => a.localeCompare(b, 'en')).map(([zone, count]) => `${zone} ${count}`)
+  return `zones ${texts.join(' ')}`
 }
 
 /** What the autoscaler says of it: the last change, and what holds it back now. */

@@ -164,6 +164,8 @@ export type InstanceState = 'starting' | 'ready' | 'draining' | 'stopping' | 'st
 export interface InstanceStatus {
   /** `api-1` */
   readonly id: string
+  /** Where it counts as being, for services with zones. */
+  readonly zone?: string
   /** What it runs, if that is not what the service runs: it is tried, or replaced. */
   readonly release?: string
   readonly state: InstanceState

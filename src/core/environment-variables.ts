@@ -88,6 +88,11 @@ export const INSTANCE_VARIABLES: readonly EnvironmentVariable[] = [
     example: 'TENFOLD_INSTANCE=api-2',
   },
   {
+    name: 'TENFOLD_ZONE',
+    meaning: 'The zone of the instance, where `instances.zones` has some.',
+    example: 'TENFOLD_ZONE=b',
+  },
+  {
     name: 'TENFOLD_URL_<SERVICE>',
     meaning: 'Base URL of each service in `calls`; the name in upper case, `-` as `_`.',
     example: 'TENFOLD_URL_PRICE_LIST=http://127.0.0.1:36111/price-list',

@@ -2,6 +2,7 @@ import { dirname, delimiter } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
 import { TenfoldError } from '../core/errors.ts'
+import { zoneOf } from './zones.ts'
 
 /** What the environment of an instance is made of. */
 export interface InstanceEnvironmentParts {
@@ -58,6 +59,8 @@ export function instanceEnvironment(parts: InstanceEnvironmentParts): Record<str
     TENFOLD_INSTANCE: parts.id,
     TENFOLD_BINDINGS: parts.bindingsFile,
   }
+  const zone = zoneOf(parts.id, service.zones ?? [])
+  if (zone !== undefined) env.TENFOLD_ZONE = zone
   if (parts.compileCache !== undefined) env.NODE_COMPILE_CACHE = parts.compileCache
   if (service.listensOn?.isMoved === true) env.TENFOLD_LISTENS_ON = String(service.listensOn.port)
   for (const name of PASSED_ON) {

@@ -1,3 +1,5 @@
+import { nextId, numberOf, ranksInZone } from './zones.ts'
+
 /** One place in the set of instances, as far as decisions go. Times are of the monotonic clock. */
 export interface ObservedInstance {
   readonly id: string
@@ -42,6 +44,8 @@ export interface ReconcilePolicy {
   readonly restartAfterProbes: number
   /** Ids for places that are filled; then come `api-1`, `api-2` … @default none */
   readonly preferredIds?: readonly string[]
+  /** Places that instances are spread over. @default none */
+  readonly zones?: readonly string[]
   /** Ids that others have. @default those of the instances */
   readonly taken?: readonly string[]
 }
@@ -51,7 +55,7 @@ export interface ReconcilePolicy {
  *
  * Starts never make more processes run than `desired` and the surge. Outdated instances that serve stay until as many
  * new ones are ready; those that don't serve leave at once. Those removed first are those that serve least:
- * not running, not ready, failing, then the highest number. Failing instances are restarted one at a time, since what
+ * not running, not ready, failing, then those of the zone that has the most, then the highest number. Failing instances are restarted one at a time, since what
  * fails all of them at once is seldom cured by a restart.
  */
 export function reconcile(
@@ -62,7 +66,7 @@ export function reconcile(
   policy: ReconcilePolicy,
 ): readonly FleetAction[] {
   const staying = instances.filter(({ isLeaving, isOutdated }) => !isLeaving && isOutdated !== true)
-  const surplus = byUsefulness(staying).slice(desired)
+  const surplus = byUsefulness(staying, policy.zones).slice(desired)
   const kept = staying.filter((instance) => !surplus.includes(instance))
   const actions: FleetAction[] = surplus.map(({ id }) => ({
     kind: 'remove',
@@ -145,13 +149,13 @@ function starts(
     wanted.push({ kind: 'start', id, reason: 'its pause after a failure is over' })
   }
   const taken = new Set(policy.taken ?? instances.map(({ id }) => id))
-  const ids = [...(policy.preferredIds ?? [])]
-  for (let number = 1, missing = desired - kept.length; missing > 0;) {
-    const id = ids.shift() ?? `${service}-${number++}`
-    if (taken.has(id)) continue
+  const ids = (policy.preferredIds ?? []).filter((id) => !taken.has(id))
+  const places = kept.map(({ id }) => id)
+  for (let missing = desired - kept.length; missing > 0; missing--) {
+    const id = ids.shift() ?? nextId(service, taken, places, policy.zones)
     taken.add(id)
+    places.push(id)
     wanted.push({ kind: 'start', id, reason: `${kept.length} instances, ${desired} desired` })
-    missing--
   }
   return wanted.slice(0, Math.max(0, desired + policy.surge - running))
 }
@@ -170,12 +174,13 @@ function mostFailing(
 
 const USEFULNESS = { ready: 0, starting: 1, draining: 2, stopping: 2, waiting: 3 } as const
 
-function byUsefulness(instances: readonly ObservedInstance[]): readonly ObservedInstance[] {
+function byUsefulness(instances: readonly ObservedInstance[], zones?: readonly string[]): readonly ObservedInstance[] {
   const rank = ({ phase }: ObservedInstance): number =>
     phase.kind === 'ready' && phase.failedProbes > 0 ? 0.5 : USEFULNESS[phase.kind]
-  return instances.toSorted((a, b) => rank(a) - rank(b) || numberOf(a.id) - numberOf(b.id))
-}
-
-function numberOf(id: string): number {
-  return Number(id.slice(id.lastIndexOf('-') + 1))
+  const sorted = instances.toSorted((a, b) => rank(a) - rank(b) || numberOf(a.id) - numberOf(b.id))
+  const inZone = ranksInZone(
+    sorted.map(({ id }) => id),
+    zones,
+  )
+  return sorted.toSorted((a, b) => rank(a) - rank(b) || inZone.get(a.id)! - inZone.get(b.id)!)
 }

@@ -297,10 +297,10 @@ class Supervisor implements ServiceSupervisor {
   }
 
   #policy(): ReconcilePolicy {
-    const { startTimeoutMs } = this.revision.service
+    const { startTimeoutMs, zones = [] } = this.revision.service
     const { restartAfterProbes = 10, earlierIds = [] } = this.#options
     const { surge } = this.#rollout
-    return { surge, startTimeoutMs, unhealthyAfterProbes: 3, restartAfterProbes, preferredIds: earlierIds }
+    return { surge, startTimeoutMs, unhealthyAfterProbes: 3, restartAfterProbes, preferredIds: earlierIds, zones }
   }
 
   #wakeWhenDue(nowMs: number): void {

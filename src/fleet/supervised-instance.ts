@@ -8,6 +8,7 @@ import type { InstancePhase, ObservedInstance } from './reconcile.ts'
 import type { FailureHistory } from './restart-policy.ts'
 import { afterFailure, NO_FAILURES } from './restart-policy.ts'
 import type { Revision } from './revision.ts'
+import { zoneOf } from './zones.ts'
 
 /** What an instance needs from the set that it belongs to. */
 export interface InstanceContext {
@@ -119,9 +120,11 @@ export class SupervisedInstance implements ObservedInstance {
   }
 
   status(): InstanceStatus {
+    const zone = zoneOf(this.id, this.revision.service.zones ?? [])
     return {
       id: this.id,
       state: this.#state(),
+      ...(zone === undefined ? {} : { zone }),
       ...(this.running?.pid === undefined ? {} : { pid: this.running.pid }),
       ...(this.running === undefined ? {} : { port: this.running.port }),
       restarts: this.#restarts,

@@ -9,9 +9,14 @@ vi.setConfig({ testTimeout: TEST_TIMEOUT_MS })
 const SERVER = shop()['server.js']!
 /** The server of the shop, of which every release says its name. */
 const serverOf = (name: string): string =>
-  `const RELEASE = ${JSON.stringify(name)}\n${SERVER.replace('JSON.stringify({', 'JSON.stringify({ release: RELEASE,')}`
+  `const RELEASE = ${JSON.stringify(name)}\n${SERVER.replace('JSON.stringify({', 'JSON.stringify({ release: RELEASE, zone: process.env.TENFOLD_ZONE,')}`
 
-const TWO = blueprint({ services: { web: WEB, admin: { command: 'node server.js', routes: ['/admin'] } } })
+const TWO = blueprint({
+  services: {
+    web: { ...WEB, instances: { min: 2, zones: ['a', 'b'] } },
+    admin: { command: 'node server.js', routes: ['/admin'] },
+  },
+})
 
 async function running(files: Readonly<Record<string, string>>): Promise<{ on: Stage; url: string }> {
   const on = stage(files)
@@ -51,6 +56,10 @@ const releaseOf = async (on: Stage, service = 'web'): Promise<string> =>
 test('releases sources to the services that are named, goes back and further back, without a failed request', async () => {
   const { on, url } = await running({ ...shop(), ...TWO, 'server.js': serverOf('first') })
   const first = await releaseOf(on)
+  expect(await ask(url)).toMatchObject({ zone: expect.stringMatching(/^[ab]$/) })
+  const zones = async (): Promise<readonly unknown[]> =>
+    (await snapshotOf(on))!.services['web']!.instances.map(({ zone }) => zone).toSorted()
+  expect(await zones()).toEqual(['a', 'b'])
   const clients = load(url)
   on.write({ 'server.js': serverOf('second') })
   const released = await on.end(['release', 'web', '--json'])
@@ -58,6 +67,7 @@ test('releases sources to the services that are named, goes back and further bac
   const { services } = JSON.parse(released.out) as { services: { service: string; release: string; before: string }[] }
   expect(services).toEqual([{ service: 'web', before: first, release: await releaseOf(on) }])
   const second = services[0]!.release
+  expect(await zones()).toEqual(['a', 'b'])
   expect([await ask(url), await ask(url, '/admin')]).toMatchObject([{ release: 'second' }, { release: 'first' }])
 
   on.write({ 'server.js': serverOf('third') })

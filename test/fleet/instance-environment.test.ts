@@ -40,6 +40,12 @@ describe('the environment of an instance', () => {
     expect(instanceEnvironment(parts)).not.toHaveProperty('TENFOLD_LISTENS_ON')
   })
 
+  test('says its zone, where there are zones', () => {
+    const inZones = { ...parts, id: 'api-2', service: testService({ zones: ['a', 'b'] }) }
+    expect(instanceEnvironment(inZones)).toMatchObject({ TENFOLD_ZONE: 'b' })
+    expect(instanceEnvironment(parts)).not.toHaveProperty('TENFOLD_ZONE')
+  })
+
   test('has our Node first on the PATH', () => {
     expect(instanceEnvironment(parts).PATH).toBe('/opt/node/bin:/usr/bin')
     expect(instanceEnvironment({ ...parts, surroundings: {} }).PATH).toMatch(/^\/opt\/node\/bin:.*\/usr\/bin/)

@@ -43,6 +43,7 @@ export interface ReadInstances {
   readonly min: number | undefined
   readonly desired: number | undefined
   readonly max: number | undefined
+  readonly zones: readonly string[] | undefined
 }
 
 const names = (what: string) => list(what, text('a name'))
@@ -65,7 +66,10 @@ const options = {
     pattern: /^(?!PORT$|HOST$|TENFOLD_)[A-Za-z_][A-Za-z0-9_]*$/,
     says: 'the name of a variable that Tenfold does not set itself (PORT, HOST, TENFOLD_…)',
   }),
-  instances: object({ what: 'instances', options: { min: instanceCount, desired: instanceCount, max: instanceCount } }),
+  instances: object({
+    what: 'instances',
+    options: { min: instanceCount, desired: instanceCount, max: instanceCount, zones: list('zones', zone) },
+  }),
   scale,
   resources,
   health: text('a path'),
@@ -104,7 +108,11 @@ export const service: Reader<ReadService> = (given, place) => {
 }
 
 function checkInstances(read: ReadInstances | undefined, place: Place): void {
-  const { min = 1, desired, max } = read ?? {}
+  const { min = 1, desired, max, zones = [] } = read ?? {}
+  const twice = zones.findIndex((zone, index) => zones.indexOf(zone) !== index)
+  if (twice !== -1) {
+    place.at('zones').at(twice).invalid(`expected each zone once, got '${zones[twice]}' again`, 'remove it')
+  }
   if (desired !== undefined && desired < min) {
     place
       .at('desired')
@@ -136,6 +144,12 @@ function checkScale({ scale: scaled, instances, command }: ReadService, place: P
         "scale on 'cpu' or 'inflight'",
       )
   }
+}
+
+function zone(given: unknown, place: Place): string | undefined {
+  const label = text('a zone')(given, place)
+  if (label === undefined || /^[a-z0-9][a-z0-9-]{0,31}$/.test(label)) return label
+  return place.invalid(`expected a label of small letters, digits and '-', got '${label}'`, "write 'a' or 'eu-west-1b'")
 }
 
 /** A file among those that are served, as the path that stands for it. */
