@@ -78,6 +78,8 @@ const VALUES: Readonly<Record<string, string>> = {
   'Traffic.panicBelow': 'share',
   'Ejection.atMost': 'share',
   'Traffic.rate': '[`{ requests, … }`](#rate)',
+  'Traffic.adaptive': '[`{ start }`](#adaptive)',
+  'Traffic.shed': '[`{ low, … }`](#shed)',
   'Rate.key': "`'client'`, `{ header }` or `{ cookie }`",
   'Traffic.queue': '[`{ length, timeout }`](#queue)',
   'Service.scale': '`{ metric, target, out, in }`',

@@ -15,6 +15,24 @@ export interface ResolvedTraffic {
   readonly panicBelow: number
   /** What each client may ask through the public listener; undefined: as much as it likes. */
   readonly rate: ResolvedRate | undefined
+  /** The service gets as many requests at a time as it answers without getting slower; undefined: what `inFlight` allows. */
+  readonly adaptive: ResolvedAdaptive | undefined
+  /** Which requests are turned away first; undefined: all are alike. */
+  readonly shed: ResolvedShed | undefined
+}
+
+export interface ResolvedAdaptive {
+  /** Requests for each instance that it begins with, and has at least. */
+  readonly start: number
+}
+
+export interface ResolvedShed {
+  /** In lower case. */
+  readonly header: string
+  /** Its values, in lower case. */
+  readonly low: readonly string[]
+  /** Of the requests that a service can have at a time. */
+  readonly share: number
 }
 
 export interface ResolvedRate {
@@ -66,4 +84,6 @@ export const DEFAULT_TRAFFIC: ResolvedTraffic = {
   ejection: { after: 5, forMs: 30_000, atMost: 0.1 },
   panicBelow: 0.5,
   rate: undefined,
+  adaptive: undefined,
+  shed: undefined,
 }

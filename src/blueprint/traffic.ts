@@ -129,6 +129,37 @@ export interface Rate {
   key?: RequestKey
 }
 
+/** A service gets as many requests at a time as it answers without getting slower. */
+export interface Adaptive {
+  /**
+   * Requests for each instance that it begins with, and has at least; `inFlight.hard` at most.
+   * @default 4
+   * @example start: 10
+   */
+  start?: number
+}
+
+/** Which requests are turned away first. */
+export interface Shed {
+  /**
+   * The header that says how important a request is.
+   * @default 'x-priority'
+   * @example header: 'x-kind'
+   */
+  header?: string
+  /**
+   * Its values for what can be done without; the case of letters does not count.
+   * @example low: ['batch', 'prefetch']
+   */
+  low: readonly string[]
+  /**
+   * Of the requests that the service can have at a time, these get so much at most. They never wait.
+   * @default 0.5
+   * @example share: 0.2
+   */
+  share?: number
+}
+
 /** How the gateway treats the requests of a service. All of it can be changed while the system runs. */
 export interface Traffic {
   /**
@@ -179,4 +210,17 @@ export interface Traffic {
    * @example rate: { requests: 100, per: '1m' }
    */
   rate?: Rate
+  /**
+   * Finds out how many requests the service has at a time by how long they take, instead of by `inFlight` alone; more wait. Not
+   * for services whose answers stay open.
+   * @default none
+   * @example adaptive: { start: 10 }
+   */
+  adaptive?: Adaptive
+  /**
+   * Requests that are turned away first, by a header, when there is much to do: 503 with `Retry-After`.
+   * @default none
+   * @example shed: { low: ['batch'] }
+   */
+  shed?: Shed
 }

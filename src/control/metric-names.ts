@@ -281,6 +281,12 @@ export const METRICS = {
     labels: ['service'],
     meaning: 'Instances that the gateway holds to be unwell, by their answers or by its probes.',
   },
+  'tenfold.gateway.limit': {
+    kind: 'gauge',
+    unit: '{request}',
+    labels: ['service'],
+    meaning: 'Requests that all instances of a service together get at a time, as `traffic.adaptive` has found out.',
+  },
   'tenfold.gateway.panic': {
     kind: 'gauge',
     unit: '1',
@@ -297,7 +303,8 @@ export const METRICS = {
     kind: 'counter',
     unit: '{request}',
     labels: ['reason'],
-    meaning: 'Requests that reached no service: `bad_request`, `too_many_headers`, `no_route` or `rate_limited`.',
+    meaning:
+      'Requests that reached no service: `bad_request`, `too_many_headers`, `no_route`, `rate_limited` or `shed`.',
   },
   'tenfold.gateway.retries': {
     kind: 'counter',

@@ -1,9 +1,11 @@
 import type {
+  ResolvedAdaptive,
   ResolvedBalance,
   ResolvedRequestKey,
   ResolvedEjection,
   ResolvedProbe,
   ResolvedRate,
+  ResolvedShed,
   ResolvedTraffic,
 } from '../blueprint/resolved-traffic.ts'
 import { IN_FLIGHT_MAX, QUEUE_LENGTH_MAX } from '../blueprint/resolved-traffic.ts'
@@ -34,6 +36,24 @@ export function parseTraffic(value: unknown, path: string): ResolvedTraffic {
     ejection: traffic['ejection'] === undefined ? undefined : parseEjection(traffic['ejection'], `${path}.ejection`),
     panicBelow: number(traffic['panicBelow'], `${path}.panicBelow`, 0, 1),
     rate: traffic['rate'] === undefined ? undefined : parseRate(traffic['rate'], `${path}.rate`),
+    adaptive:
+      traffic['adaptive'] === undefined ? undefined : parseAdaptive(traffic['adaptive'], `${path}.adaptive`, hard),
+    shed: traffic['shed'] === undefined ? undefined : parseShed(traffic['shed'], `${path}.shed`),
+  }
+}
+
+function parseAdaptive(value: unknown, path: string, hard: number): ResolvedAdaptive {
+  return { start: number(record(value, path)['start'], `${path}.start`, 1, hard) }
+}
+
+function parseShed(value: unknown, path: string): ResolvedShed {
+  const shed = record(value, path)
+  const low = shed['low']
+  if (!Array.isArray(low)) throw invalid(`${path}.low`, 'a list', low)
+  return {
+    header: text(shed['header'], `${path}.header`),
+    low: low.map((each, at) => text(each, `${path}.low.${at}`)),
+    share: number(shed['share'], `${path}.share`, 0, 1),
   }
 }
 

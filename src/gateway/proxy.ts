@@ -39,6 +39,8 @@ export type Entrance = 'public' | 'internal'
 /** How long an answer may pause between two pieces; streams that are quiet for longer send a comment now and then. */
 const ANSWER_IDLE_MS = 300_000
 const SWEEP_MS = 50
+/** Refusals after which a connection goes on: nothing is wrong with what follows. */
+const CONTINUES: ReadonlySet<GatewayErrorCode> = new Set(['no_route', 'rate_limited', 'shed'])
 
 /** The data plane: requests in, requests out. Knows nothing of sockets that listen. */
 export interface Proxy extends AccessSource {
@@ -145,7 +147,7 @@ class BalancingProxy implements Proxy {
     asked: Pick<ExchangeInput, 'request' | 'response' | 'expectsContinue' | 'callerTimeoutMs'>,
   ): void {
     if ('status' in place) {
-      const isLast = (place.status !== 404 && place.status !== 429) || asked.expectsContinue
+      const isLast = !CONTINUES.has(place.code) || asked.expectsContinue
       this.#count(place.code)
       answerError(asked.response, { ...place, isLast })
       return
@@ -169,9 +171,14 @@ class BalancingProxy implements Proxy {
     startUpgrade(this.#context, { request, socket, firstBytes, head, target, service, upgraded, startedMs })
   }
 
-  /** A request from outside, if its client has not asked for too much. */
+  /** A request that there is room for and, from outside, whose client has not asked for too much: told by its head alone. */
   #admit(entrance: Entrance, place: Place | GatewayError, request: IncomingMessage): Place | GatewayError {
-    if (entrance === 'internal' || 'status' in place || place.service.rateLimit === undefined) return place
+    if ('status' in place) return place
+    if (place.service.isShed(request)) {
+      const message = `expected ${place.service.name} to have room for what is not urgent, got more important requests`
+      return { status: 503, code: 'shed', message, requestId: place.head.requestId, retryAfterS: 1 }
+    }
+    if (entrance === 'internal' || place.service.rateLimit === undefined) return place
     const retryAfterS = place.service.rateLimit(request, this.#clock.nowMs())
     if (retryAfterS === 0) return place
     const message = `expected fewer requests to ${place.service.name}: come again in ${retryAfterS} s`

@@ -28,6 +28,8 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
   Traffic: (traffic) => inService({ entry: 'x.ts', health: '/healthz', traffic }),
   Probe: (probe) => inService({ entry: 'x.ts', health: '/healthz', traffic: { probe } }),
   Rate: (rate) => inService({ entry: 'x.ts', traffic: { rate: { requests: 1, ...rate } } }),
+  Adaptive: (adaptive) => inService({ entry: 'x.ts', traffic: { adaptive } }),
+  Shed: (shed) => inService({ entry: 'x.ts', traffic: { shed: { low: ['batch'], ...shed } } }),
   Ejection: (ejection) => inService({ entry: 'x.ts', traffic: { ejection } }),
   InFlight: (inFlight) => inService({ entry: 'x.ts', traffic: { inFlight } }),
   Queue: (queue) => inService({ entry: 'x.ts', traffic: { queue } }),

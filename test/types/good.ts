@@ -62,6 +62,8 @@ export const system = defineSystem({
         probe: { interval: '2s', timeout: '500ms', failures: 2, successes: 1 },
         ejection: { after: 10, for: '10s', atMost: 0.3 },
         panicBelow: 0.3,
+        adaptive: { start: 10 },
+        shed: { header: 'x-kind', low: ['batch'], share: 0.2 },
         rate: { requests: 100, per: '1m', burst: 20, key: { header: 'x-api-key' } },
       },
       health: '/ready',

@@ -6,12 +6,13 @@ import type {
   ResolvedEjection,
   ResolvedProbe,
   ResolvedRate,
+  ResolvedShed,
   ResolvedTraffic,
 } from '../resolved-traffic.ts'
 import { DEFAULT_TRAFFIC, IN_FLIGHT_MAX, QUEUE_LENGTH_MAX } from '../resolved-traffic.ts'
 import type { Reader } from './reader.ts'
-import { object, oneOf } from './reader.ts'
-import { durationMs, number } from './value.ts'
+import { list, object, oneOf } from './reader.ts'
+import { durationMs, number, shareBetween } from './value.ts'
 
 const count = number({ min: 1, max: 1_000, isInteger: true })
 const rateCount = number({ min: 1, max: 1_000_000, isInteger: true })
@@ -45,6 +46,12 @@ const options: Reader<ReadTraffic> = object({
       options: { requests: rateCount, per: durationMs, burst: rateCount, key: requestKey },
       required: ['requests'],
     }),
+    adaptive: object({ what: 'adaptive', options: { start: places } }),
+    shed: object({
+      what: 'shed',
+      options: { header: token, low: list('values of the header', priority, { min: 1 }), share: shareBetween },
+      required: ['low'],
+    }),
   },
 })
 
@@ -57,6 +64,14 @@ export interface ReadTraffic {
   readonly ejection: ReadEjection | 'off' | undefined
   readonly panicBelow: number | undefined
   readonly rate: ReadRate | undefined
+  readonly adaptive: { readonly start: number | undefined } | undefined
+  readonly shed: ReadShed | undefined
+}
+
+interface ReadShed {
+  readonly header: string | undefined
+  readonly low: readonly string[] | undefined
+  readonly share: number | undefined
 }
 
 interface ReadRate {
@@ -89,6 +104,12 @@ export const traffic: Reader<ReadTraffic> = (given, place) => {
       .at('soft')
       .invalid(`expected inFlight.hard, ${hard}, or less, got ${soft}`, "lower 'soft', or raise 'hard'")
   }
+  if (read?.adaptive?.start !== undefined && read.adaptive.start > hard) {
+    place
+      .at('adaptive')
+      .at('start')
+      .invalid(`expected inFlight.hard, ${hard}, or less, got ${read.adaptive.start}`, "lower 'start', or raise 'hard'")
+  }
   if (read?.slowStart !== undefined && read.balance?.by === 'ring-hash') {
     place
       .at('slowStart')
@@ -109,11 +130,17 @@ export function resolveTraffic(read: ReadTraffic | undefined, health: string | u
     ejection: read?.ejection === 'off' ? undefined : resolveEjection(read?.ejection),
     panicBelow: read?.panicBelow ?? DEFAULT_TRAFFIC.panicBelow,
     rate: read?.rate === undefined ? undefined : resolveRate(read.rate),
+    adaptive: read?.adaptive === undefined ? undefined : { start: read.adaptive.start ?? Math.min(4, hard) },
+    shed: read?.shed === undefined ? undefined : resolveShed(read.shed),
   }
 }
 
 function resolveRate({ requests = 1, per: perMs = 1_000, burst = requests, key = 'client' }: ReadRate): ResolvedRate {
   return { requests, perMs, burst, key }
+}
+
+function resolveShed({ header = 'x-priority', low = [], share = 0.5 }: ReadShed): ResolvedShed {
+  return { header: header.toLowerCase(), low: low.map((value) => value.toLowerCase()), share }
 }
 
 function resolveProbe(read: ReadProbe, path: string): ResolvedProbe {
@@ -170,6 +197,13 @@ function requestKey(given: unknown, place: Place): ResolvedRequestKey | undefine
   if (read.header !== undefined && read.cookie === undefined) return { header: read.header.toLowerCase() }
   if (read.cookie !== undefined && read.header === undefined) return { cookie: read.cookie }
   return place.invalid("expected one of 'header' and 'cookie'", 'keep one of them')
+}
+
+/** A value of a header, without blanks around it. */
+function priority(given: unknown, place: Place): string | undefined {
+  return typeof given === 'string' && /^[!-~](?:[ -~]{0,98}[!-~])?$/.test(given)
+    ? given
+    : place.invalid(`expected the value of a header, got ${describeValue(given)}`, "write it as text, such as 'batch'")
 }
 
 /** A token of HTTP, which names of headers and of cookies are. */

@@ -163,7 +163,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     const nowMs = this.#context.clock.nowMs()
     const upstream = this.#upstream
     if (upstream !== undefined) {
-      upstream.observe(nowMs - this.#sentMs)
+      this.#input.service.observe(upstream, nowMs - this.#sentMs)
       this.#input.service.report(upstream, status >= 500)
     }
     if (this.#context.isStopping) response.makeLast()
@@ -260,7 +260,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
       service.metrics.upstreamFailures += 1
       const upstream = this.#upstream
       if (upstream !== undefined) {
-        upstream.observe(this.#context.clock.nowMs() - this.#sentMs)
+        service.observe(upstream, this.#context.clock.nowMs() - this.#sentMs)
         service.report(upstream, true)
       }
       this.#fail(504, 'upstream_timeout', `expected ${service.name} to begin its answer in time, got nothing`)

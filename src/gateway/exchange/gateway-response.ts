@@ -53,6 +53,7 @@ export type GatewayErrorCode =
   | 'queue_full'
   | 'rate_limited'
   | 'request_timeout'
+  | 'shed'
   | 'upstream_failed'
   | 'upstream_timeout'
   | 'upgrade_refused'

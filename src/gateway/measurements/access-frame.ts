@@ -20,7 +20,7 @@ export function accessFrame(source: AccessSource, atEpochMs: number): MetricFram
   return { atEpochMs, source: 'gateway', samples }
 }
 
-function samplesOf({ name: service, metrics, endpoints, health, canary }: ServiceUpstreams): MetricSample[] {
+function samplesOf({ name: service, metrics, endpoints, health, canary, limit }: ServiceUpstreams): MetricSample[] {
   const samples: MetricSample[] = [
     value('http.server.active_requests', metrics.inFlight, { service }),
     value('tenfold.gateway.queue.length', metrics.queued, { service }),
@@ -31,6 +31,7 @@ function samplesOf({ name: service, metrics, endpoints, health, canary }: Servic
     value('tenfold.gateway.instances.out', health.out.length, { service }),
     value('tenfold.gateway.panic', health.isPanic ? 1 : 0, { service }),
   ]
+  if (limit !== undefined) samples.push(value('tenfold.gateway.limit', limit, { service }))
   for (const { instance, reason, count } of metrics.outs.values()) {
     samples.push(value('tenfold.gateway.ejections', count, { service, instance, reason }))
   }

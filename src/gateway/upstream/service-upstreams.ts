@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
 import type { ResolvedTraffic } from '../../blueprint/resolved-traffic.ts'
 import { DEFAULT_TRAFFIC } from '../../blueprint/resolved-traffic.ts'
@@ -25,6 +26,8 @@ import { createRateLimit } from '../limits/rate-limit.ts'
 import { slowStartShare } from '../balancing/slow-start.ts'
 import type { Room, Upstream } from './upstream.ts'
 import { createUpstream } from './upstream.ts'
+import type { Capacity } from '../limits/capacity.ts'
+import { createCapacity } from '../limits/capacity.ts'
 import type { Waiter, WaitingQueue } from '../limits/waiting-queue.ts'
 import { createWaitingQueue } from '../limits/waiting-queue.ts'
 
@@ -40,6 +43,8 @@ export interface ServiceUpstreams {
   readonly keyOf: BalanceKeyOf | undefined
   /** What each client may ask from outside; undefined: as much as it likes. */
   readonly rateLimit: RateLimit | undefined
+  /** Requests that all instances together get at a time, as it has been found out; undefined: nobody tries to. */
+  readonly limit: number | undefined
   readonly endpoints: readonly Upstream[]
   /** While a new release is tried. */
   readonly canary: CanarySplit | undefined
@@ -49,6 +54,10 @@ export interface ServiceUpstreams {
   configure(service: GatewayService): void
   /** An instance with a place taken in it, or undefined: all are full, or there are none. */
   take(avoid?: Upstream, key?: number): Upstream | undefined
+  /** Whether a request is one that can be done without, and there is too much to do. */
+  isShed(request: IncomingMessage): boolean
+  /** An instance began to answer, or has not, after this time. */
+  observe(upstream: Upstream, latencyMs: number): void
   /** An attempt has been answered, or has failed by no fault of the client's: it counts for the instance's health. */
   report(upstream: Upstream, isFailure: boolean): void
   /** Gives a place back, to the request that has waited longest. */
@@ -86,6 +95,7 @@ class BalancedService implements ServiceUpstreams {
   readonly #random: Random
   readonly health: ServiceHealth<Upstream>
   readonly #prober: Prober<Upstream>
+  readonly #capacity: Capacity = createCapacity()
   readonly #queue: WaitingQueue = createWaitingQueue()
   readonly #room: Room = { inFlightMax: 0 }
   /** New instances and since when they are here. */
@@ -124,6 +134,10 @@ class BalancedService implements ServiceUpstreams {
     return this.#listed.length === 0
   }
 
+  get limit(): number | undefined {
+    return this.#capacity.limit
+  }
+
   get endpoints(): readonly Upstream[] {
     return this.#listed
   }
@@ -154,11 +168,13 @@ class BalancedService implements ServiceUpstreams {
     }
     this.#warm(nowMs)
     this.health.configure(this.#listed, this.#traffic)
+    this.#capacity.configure(this.#traffic, this.#listed.length)
     this.#prober.configure(this.#listed, this.#traffic.probe)
     this.#serveQueue()
   }
 
   take(avoid?: Upstream, key?: number): Upstream | undefined {
+    if (this.#capacity.isFull) return undefined
     const { soft, hard } = this.#traffic.inFlight
     const nowMs = this.#clock.nowMs()
     const isForCanary = this.canary?.isNext(avoid !== undefined, key) ?? false
@@ -170,8 +186,19 @@ class BalancedService implements ServiceUpstreams {
       if (upstream === avoid) upstream = undefined
     }
     upstream ??= this.#pick(isForCanary, nowMs, avoid, key)
-    upstream?.enter()
+    if (upstream === undefined) return undefined
+    upstream.enter()
+    this.#capacity.enter()
     return upstream
+  }
+
+  isShed(request: IncomingMessage): boolean {
+    return this.#capacity.isShed(request, this.#queue.length)
+  }
+
+  observe(upstream: Upstream, latencyMs: number): void {
+    upstream.observe(latencyMs)
+    this.#capacity.observe(latencyMs, this.#clock.nowMs())
   }
 
   report(upstream: Upstream, isFailure: boolean): void {
@@ -180,6 +207,7 @@ class BalancedService implements ServiceUpstreams {
 
   giveBack(upstream: Upstream): void {
     upstream.leave()
+    this.#capacity.leave()
     if (this.#retired.size > 0 && upstream.inFlight === 0) this.#retired.delete(upstream)
     if (this.#queue.length > 0) this.#serveQueue()
   }
