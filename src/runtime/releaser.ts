@@ -4,7 +4,7 @@ import { TenfoldError } from '../core/errors.ts'
 import { uniqueId } from '../core/random.ts'
 import type { Release } from '../fleet/release.ts'
 import type { FileRelease } from '../fleet/file-releases.ts'
-import { formerRelease, lastReleased } from '../fleet/release-history.ts'
+import { formerRelease, lastReleased, withServices } from '../fleet/release-history.ts'
 import { isFiles } from '../blueprint/service-kind.ts'
 import type { Applier } from './apply.ts'
 import type { ApplyPlan } from './apply-plan.ts'
@@ -150,7 +150,10 @@ class SerialReleaser implements Releaser {
   }
 
   async #rollback({ services, to }: RollbackRequest, signal: AbortSignal): Promise<ReleaseOutcome> {
-    const names = services.length > 0 ? services : lastReleased(this.#parts.book.history)
+    const names =
+      services.length > 0
+        ? services
+        : lastReleased(withServices(this.#parts.book.history, Object.keys(this.#context.blueprint.services)))
     const chosen = names.length > 0 ? this.#chosen(names) : []
     if (chosen.length === 0) throw unknownRelease('the system', 'no service ran another release before')
     const targets = await Promise.all(chosen.map((service) => this.#target(service, to)))
