@@ -202,3 +202,22 @@ test('a release goes on when its command is interrupted, and the next start goes
   expect(await on.end(['down'])).toMatchObject({ code: 0 })
   expect(on.leftovers()).toEqual([])
 })
+
+test('a front end is released and rolled back like a server', async () => {
+  const services = { web: WEB, site: { static: './dist', routes: ['/site'] } }
+  const { on, url } = await running({ ...shop(), ...blueprint({ services }), 'dist/index.html': 'first' })
+  const page = async (): Promise<string> => (await fetch(`${url}/site/`)).text()
+  expect(await page()).toBe('first')
+  on.write({ 'dist/index.html': 'second' })
+  expect(await on.end(['release', 'site'])).toMatchObject({ code: 0, out: expect.stringMatching(/^site: /) })
+  expect(await page()).toBe('second')
+  expect(await on.end(['rollback'])).toMatchObject({ code: 0, out: expect.stringMatching(/^site: /) })
+  expect(await page()).toBe('first')
+
+  // What is gone from the blueprint is no part of the last release.
+  on.write({ 'dist/index.html': 'third' })
+  expect(await on.end(['release', 'site'])).toMatchObject({ code: 0 })
+  on.write(blueprint({ services: { web: WEB } }))
+  expect(await on.end(['apply'])).toMatchObject({ code: 0 })
+  expect(await on.end(['rollback'])).toMatchObject({ code: 1, err: expect.stringContaining('TF_RELEASE_UNKNOWN') })
+})
