@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { sleep, systemClock } from '../src/core/clock.ts'
 import type { Benchmark } from './benchmark.ts'
 import { median } from './benchmark.ts'
-import { freePort } from './free-port.ts'
+import { findFreePort } from '../src/core/free-port.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const GIVE_UP_MS = 120_000
@@ -65,7 +65,7 @@ async function removeSystem(directory: string): Promise<void> {
 }
 
 async function secondsToFirstAnswer(system: string, signal: AbortSignal): Promise<number> {
-  const port = await freePort()
+  const port = await findFreePort()
   const startMs = systemClock.nowMs()
   const child = spawn(join(root, 'bin/tenfold.js'), ['up', system, '--ephemeral', '--port', String(port)], {
     stdio: ['ignore', 'ignore', 'pipe'],

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort } from '../free-port.ts'
+import { findFreePort } from '../../src/core/free-port.ts'
 import { runTimed } from '../program.ts'
 import type { Proxy } from './proxy.ts'
 
@@ -23,7 +23,7 @@ export function foreignProxy(options: {
       return options.version.exec(output)?.[1]
     },
     async start({ upstream, directory, signal }) {
-      const port = await freePort()
+      const port = await findFreePort()
       const file = join(directory, `${name}.conf`)
       await writeFile(file, options.config({ port, upstream }, directory))
       const child = spawn(name, options.args(file, directory), { stdio: ['ignore', 'ignore', 'inherit'], signal })
