@@ -19,6 +19,8 @@ export interface ResolvedTraffic {
   readonly adaptive: ResolvedAdaptive | undefined
   /** Which requests are turned away first; undefined: all are alike. */
   readonly shed: ResolvedShed | undefined
+  /** Of the body of a request; undefined: it may be of any length. */
+  readonly bodyBytesMax: number | undefined
 }
 
 export interface ResolvedAdaptive {
@@ -86,4 +88,5 @@ export const DEFAULT_TRAFFIC: ResolvedTraffic = {
   rate: undefined,
   adaptive: undefined,
   shed: undefined,
+  bodyBytesMax: undefined,
 }

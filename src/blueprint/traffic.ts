@@ -1,4 +1,5 @@
 import type { Duration } from '../core/duration.ts'
+import type { Size } from '../core/size.ts'
 
 /** What tells the requests of different users apart. */
 export type RequestKey =
@@ -223,4 +224,10 @@ export interface Traffic {
    * @example shed: { low: ['batch'] }
    */
   shed?: Shed
+  /**
+   * How long the body of a request may be; a longer one is answered 413.
+   * @default no limit
+   * @example body: '10MiB'
+   */
+  body?: Size
 }

@@ -304,7 +304,7 @@ export const METRICS = {
     unit: '{request}',
     labels: ['reason'],
     meaning:
-      'Requests that reached no service: `bad_request`, `too_many_headers`, `no_route`, `rate_limited` or `shed`.',
+      'Requests that reached no service: `bad_request`, `too_many_headers`, `no_route`, `rate_limited`, `shed` or `body_too_large`.',
   },
   'tenfold.gateway.retries': {
     kind: 'counter',

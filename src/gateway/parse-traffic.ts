@@ -39,6 +39,10 @@ export function parseTraffic(value: unknown, path: string): ResolvedTraffic {
     adaptive:
       traffic['adaptive'] === undefined ? undefined : parseAdaptive(traffic['adaptive'], `${path}.adaptive`, hard),
     shed: traffic['shed'] === undefined ? undefined : parseShed(traffic['shed'], `${path}.shed`),
+    bodyBytesMax:
+      traffic['bodyBytesMax'] === undefined
+        ? undefined
+        : number(traffic['bodyBytesMax'], `${path}.bodyBytesMax`, 1, Number.MAX_SAFE_INTEGER),
   }
 }
 

@@ -174,6 +174,11 @@ class BalancingProxy implements Proxy {
   /** A request that there is room for and, from outside, whose client has not asked for too much: told by its head alone. */
   #admit(entrance: Entrance, place: Place | GatewayError, request: IncomingMessage): Place | GatewayError {
     if ('status' in place) return place
+    const { bodyBytesMax } = place.service
+    if (place.head.hasBody && bodyBytesMax < Infinity && Number(request.headers['content-length']) > bodyBytesMax) {
+      const message = `expected a body of at most ${bodyBytesMax} bytes, got ${request.headers['content-length']}`
+      return { status: 413, code: 'body_too_large', message, requestId: place.head.requestId }
+    }
     if (place.service.isShed(request)) {
       const message = `expected ${place.service.name} to have room for what is not urgent, got more important requests`
       return { status: 503, code: 'shed', message, requestId: place.head.requestId, retryAfterS: 1 }

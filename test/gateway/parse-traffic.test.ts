@@ -16,6 +16,7 @@ it.each<Partial<ResolvedTraffic>>([
   { ejection: undefined, panicBelow: 0 },
   { probe: { path: '/healthz', intervalMs: 1_000, timeoutMs: 500, failures: 3, successes: 2 } },
   { rate: { requests: 5, perMs: 1_000, burst: 1, key: 'client' } },
+  { bodyBytesMax: 1 },
   { adaptive: { start: 4 }, shed: { header: 'x-priority', low: ['batch'], share: 0.5 } },
 ])('is what was sent: %j', (traffic) => {
   expect(parseTraffic(overTheSocket({ ...DEFAULT_TRAFFIC, ...traffic }), 'traffic')).toEqual({
@@ -39,6 +40,7 @@ it.each([
   ['traffic.adaptive.start', { ...DEFAULT_TRAFFIC, adaptive: { start: 129 } }],
   ['traffic.shed.low', { ...DEFAULT_TRAFFIC, shed: { header: 'x', low: 'batch', share: 0.5 } }],
   ['traffic.shed.low.0', { ...DEFAULT_TRAFFIC, shed: { header: 'x', low: [5], share: 0.5 } }],
+  ['traffic.bodyBytesMax', { ...DEFAULT_TRAFFIC, bodyBytesMax: 0 }],
   ['traffic.panicBelow', { ...DEFAULT_TRAFFIC, panicBelow: 50 }],
   ['traffic.slowStartMs', { ...DEFAULT_TRAFFIC, slowStartMs: '5s' }],
 ])('is refused at %s', (path, value) => {

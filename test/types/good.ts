@@ -63,6 +63,7 @@ export const system = defineSystem({
         ejection: { after: 10, for: '10s', atMost: 0.3 },
         panicBelow: 0.3,
         adaptive: { start: 10 },
+        body: '10MiB',
         shed: { header: 'x-kind', low: ['batch'], share: 0.2 },
         rate: { requests: 100, per: '1m', burst: 20, key: { header: 'x-api-key' } },
       },

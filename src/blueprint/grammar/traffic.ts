@@ -12,7 +12,7 @@ import type {
 import { DEFAULT_TRAFFIC, IN_FLIGHT_MAX, QUEUE_LENGTH_MAX } from '../resolved-traffic.ts'
 import type { Reader } from './reader.ts'
 import { list, object, oneOf } from './reader.ts'
-import { durationMs, number, shareBetween } from './value.ts'
+import { durationMs, number, shareBetween, sizeBytes } from './value.ts'
 
 const count = number({ min: 1, max: 1_000, isInteger: true })
 const rateCount = number({ min: 1, max: 1_000_000, isInteger: true })
@@ -52,6 +52,7 @@ const options: Reader<ReadTraffic> = object({
       options: { header: token, low: list('values of the header', priority, { min: 1 }), share: shareBetween },
       required: ['low'],
     }),
+    body: sizeBytes(1, '1B'),
   },
 })
 
@@ -66,6 +67,7 @@ export interface ReadTraffic {
   readonly rate: ReadRate | undefined
   readonly adaptive: { readonly start: number | undefined } | undefined
   readonly shed: ReadShed | undefined
+  readonly body: number | undefined
 }
 
 interface ReadShed {
@@ -132,6 +134,7 @@ export function resolveTraffic(read: ReadTraffic | undefined, health: string | u
     rate: read?.rate === undefined ? undefined : resolveRate(read.rate),
     adaptive: read?.adaptive === undefined ? undefined : { start: read.adaptive.start ?? Math.min(4, hard) },
     shed: read?.shed === undefined ? undefined : resolveShed(read.shed),
+    bodyBytesMax: read?.body,
   }
 }
 

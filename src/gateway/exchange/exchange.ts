@@ -9,6 +9,7 @@ import { isTraced } from '../measurements/span-feed.ts'
 import type { DeadlineWheel } from '../limits/deadline-wheel.ts'
 import type { GatewayErrorCode, GatewayResponse, ResponseOwner } from './gateway-response.ts'
 import { answerError } from './gateway-response.ts'
+import type { RequestBodyEvents } from './request-body.ts'
 import { RequestBody } from './request-body.ts'
 import type { ForwardedHead } from './request-headers.ts'
 import type { UpstreamHeaders } from './response-headers.ts'
@@ -56,7 +57,7 @@ export function startExchange(context: ExchangeContext, input: ExchangeInput): v
 /** Where a request is: it only ever moves forward, but for a retry, which goes back to `placing`. */
 type Phase = 'placing' | 'connecting' | 'sent' | 'answering' | 'ended'
 
-class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
+class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner, RequestBodyEvents {
   connection: UpstreamConnection | undefined
   dueMs = 0
   earlier: Deadlined | undefined
@@ -87,7 +88,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     this.#context = context
     this.#input = input
     this.balanceKey = input.service.keyOf?.(input.request)
-    this.#body = input.head.hasBody ? new RequestBody(input.request, this.#onBodyWanted) : null
+    this.#body = input.head.hasBody ? new RequestBody(input.request, input.service.bodyBytesMax, this) : null
   }
 
   start(): void {
@@ -287,6 +288,16 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     }
   }
 
+  onBodyWanted(): void {
+    if (this.#input.expectsContinue) this.#input.response.writeContinue()
+  }
+
+  onBodyTooLarge(): void {
+    const { bodyBytesMax } = this.#input.service
+    this.#fail(413, 'body_too_large', `expected a body of at most ${bodyBytesMax} bytes, got a longer one`)
+    this.#abandon('the body is too long')
+  }
+
   #trace(status: number, durationMs: number): void {
     const { head, target, request, service } = this.#input
     if (!isTraced(head.trace, status, durationMs)) return
@@ -318,17 +329,13 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner {
     const { response, head, expectsContinue } = this.#input
     this.list?.cancel(this)
     // A client that was never told to continue may send the body or leave it out: nothing after it could be told apart.
-    const isLast = expectsContinue || status === 408 || this.#context.isStopping
+    const isLast = expectsContinue || status === 408 || status === 413 || this.#context.isStopping
     answerError(response, { status, code, message, requestId: head.requestId, isLast })
   }
 
   #failDeadline(): void {
     const { name } = this.#input.service
     this.#fail(504, 'deadline_exceeded', `expected ${name} to begin its answer while its caller waits, got nothing`)
-  }
-
-  readonly #onBodyWanted = (): void => {
-    if (this.#input.expectsContinue) this.#input.response.writeContinue()
   }
 }
 

@@ -43,6 +43,7 @@ function tellOwner(this: GatewayResponse): void {
 /** The codes of errors that the gateway itself answers with. */
 export type GatewayErrorCode =
   | 'bad_request'
+  | 'body_too_large'
   | 'deadline_exceeded'
   | 'too_many_headers'
   | 'method_not_allowed'

@@ -1,6 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 
+/** Who is told what becomes of a body. */
+export interface RequestBodyEvents {
+  /** Before anything is read: the moment to send 100 Continue. */
+  onBodyWanted(): void
+  /** More has come than may be. */
+  onBodyTooLarge(): void
+}
+
 /**
  * The body of a request on its way to an instance. It reads nothing before the first byte is asked for, so a request
  * whose connection was refused still has its whole body for the next instance; and whatever undici does to it when an
@@ -8,14 +16,16 @@ import { Readable } from 'node:stream'
  */
 export class RequestBody extends Readable {
   readonly #request: IncomingMessage
-  readonly #onFirstRead: () => void
+  readonly #events: RequestBodyEvents
+  readonly #bytesMax: number
+  #bytes = 0
   #isReading = false
 
-  /** @param onFirstRead called before anything is read: the moment to send 100 Continue */
-  constructor(request: IncomingMessage, onFirstRead: () => void) {
+  constructor(request: IncomingMessage, bytesMax: number, events: RequestBodyEvents) {
     super()
     this.#request = request
-    this.#onFirstRead = onFirstRead
+    this.#bytesMax = bytesMax
+    this.#events = events
     this.on('error', () => {
       // The exchange hears of it from the instance or from the client; here it must only not be thrown.
     })
@@ -32,7 +42,7 @@ export class RequestBody extends Readable {
       return
     }
     this.#isReading = true
-    this.#onFirstRead()
+    this.#events.onBodyWanted()
     this.#request.on('data', this.#onData).on('end', this.#onEnd)
   }
 
@@ -44,6 +54,13 @@ export class RequestBody extends Readable {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    this.#bytes += chunk.length
+    if (this.#bytes > this.#bytesMax) {
+      // The instance gets no more of it, and never its end.
+      this.#request.off('data', this.#onData).off('end', this.#onEnd)
+      this.#events.onBodyTooLarge()
+      return
+    }
     if (!this.push(chunk)) this.#request.pause()
   }
 

@@ -43,6 +43,8 @@ export interface ServiceUpstreams {
   readonly keyOf: BalanceKeyOf | undefined
   /** What each client may ask from outside; undefined: as much as it likes. */
   readonly rateLimit: RateLimit | undefined
+  /** Of the body of a request; Infinity: of any length. */
+  readonly bodyBytesMax: number
   /** Requests that all instances together get at a time, as it has been found out; undefined: nobody tries to. */
   readonly limit: number | undefined
   readonly endpoints: readonly Upstream[]
@@ -107,6 +109,7 @@ class BalancedService implements ServiceUpstreams {
   canary: CanarySplit | undefined
   keyOf: BalanceKeyOf | undefined
   rateLimit: RateLimit | undefined
+  bodyBytesMax = Infinity
 
   constructor(name: string, options: ServiceUpstreamsOptions) {
     const { clock, random, probe } = options
@@ -272,6 +275,7 @@ class BalancedService implements ServiceUpstreams {
       this.rateLimit = traffic.rate === undefined ? undefined : createRateLimit(traffic.rate)
     }
     this.#traffic = traffic
+    this.bodyBytesMax = traffic.bodyBytesMax ?? Infinity
     this.keyOf = balanceKeyOf(traffic.balance)
     this.#room.inFlightMax = traffic.inFlight.hard
     this.#queue.lengthMax = traffic.queue.length
