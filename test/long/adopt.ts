@@ -12,8 +12,8 @@ import { ask, eventually, openStage, snapshotOf } from '../e2e/open-stage.ts'
 import { shopWithDatabase } from '../e2e/shop.ts'
 import type { Hunt, HuntContext, HuntOutcome } from './hunt.ts'
 
-/** What has to run whenever a start is over, once each. */
-const PARTS = ['gateway', 'orders', 'web-1', 'web-2']
+/** What has to run whenever a start is over; instances have whatever numbers a rollout has left them. */
+const PARTS = ['gateway', 'orders', 'web', 'web']
 const KEPT = 'create table kept (id bigint generated always as identity primary key);'
 /** So many deaths, and then everything is stopped, counted and started from nothing. */
 const DEATHS_PER_LIFE = 8
@@ -132,7 +132,10 @@ class Lives implements AsyncDisposable {
       children: RecordedChild[]
     }
     const names = children.filter(isRunning).map(({ name }) => name)
-    if (names.toSorted().join() !== PARTS.join()) this.#defects.push(`expected ${PARTS.join()}, got ${names.join()}`)
+    const parts = names.map((name) => name.replace(/-\d+$/, '')).toSorted()
+    if (parts.join() !== PARTS.join() || new Set(names).size !== names.length) {
+      this.#defects.push(`expected ${PARTS.join()}, got ${names.join()}`)
+    }
   }
 }
 
