@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import type { SystemSnapshot } from '../../src/control/snapshot.ts'
 import { sleep, systemClock } from '../../src/core/clock.ts'
+import { load } from './load.ts'
 import { shopWithDatabase } from './shop.ts'
 import type { Stage } from './stage.ts'
 import { ask, eventually, snapshotOf, stage, TEST_TIMEOUT_MS } from './stage.ts'
@@ -20,29 +21,6 @@ async function killed(on: Stage, pid: number): Promise<void> {
   await eventually('the control plane to be gone', async () => (await snapshotOf(on)) === undefined)
 }
 
-/** One request after the other until it is ended; what went wrong. */
-function traffic(url: string): { end(): Promise<{ requests: number; failures: readonly string[] }> } {
-  const over = new AbortController()
-  let requests = 0
-  const failures: string[] = []
-  const running = (async () => {
-    for (; !over.signal.aborted; requests++) {
-      const answer = await fetch(url, { signal: AbortSignal.timeout(20_000) }).catch((error: unknown) => error)
-      if (!(answer instanceof Response)) failures.push(String(answer))
-      else if (!answer.ok) failures.push(`${answer.status} ${await answer.text()}`)
-      else await answer.text()
-      await sleep(systemClock, 5)
-    }
-  })()
-  return {
-    async end() {
-      over.abort()
-      await running
-      return { requests, failures }
-    },
-  }
-}
-
 const notices = ({ notices: all }: SystemSnapshot): string => all.map(({ message }) => message).join('\n')
 const instancePids = ({ services }: SystemSnapshot): readonly unknown[] =>
   services['web']!.instances.map(({ id, pid }) => ({ id, pid }))
@@ -57,7 +35,7 @@ test('after kill -9, also of starts at any moment, the next adopts everything, n
   expect((await on.end(['apply'])).code).toBe(0)
   const snapshot = (await snapshotOf(on))!
   const before = { ...snapshot, url: snapshot.gateway.url! }
-  const { end } = traffic(before.url)
+  const clients = load(before.url)
   await killed(on, before.pid)
   const { code, err } = await on.end(['status'])
   expect([code, err]).toEqual([
@@ -71,9 +49,9 @@ test('after kill -9, also of starts at any moment, the next adopts everything, n
     await up.ended
   }
   const after = await started(on)
-  const { requests, failures } = await end()
+  const { answers, failures } = await clients.stop()
   expect(failures).toEqual([])
-  expect(requests).toBeGreaterThan(10)
+  expect(answers).toBeGreaterThan(10)
   expect(after.pid).not.toBe(before.pid)
   expect([after.url, after.gateway.pid]).toEqual([before.url, before.gateway.pid])
   expect(nodePid(after)).toBe(nodePid(before))
@@ -97,11 +75,11 @@ test('a start that was edited meanwhile keeps what is the same, and replaces the
   const files = shopWithDatabase()
   const on = stage(files)
   const before = await started(on)
-  const { end } = traffic(before.url)
+  const clients = load(before.url)
   await killed(on, before.pid)
   on.write({ 'server.js': `${files['server.js']}\n// Edited.\n` })
   const after = await started(on)
-  const { failures } = await end()
+  const { failures } = await clients.stop()
   expect(failures).toEqual([])
   expect([after.url, after.gateway.pid, nodePid(after)]).toEqual([before.url, before.gateway.pid, nodePid(before)])
   expect(notices(after)).toContain('adopted from an earlier run: gateway, orders')

@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import { load } from './load.ts'
 import { blueprint, shop, shopWithDatabase, WEB } from './shop.ts'
 import type { Stage } from './stage.ts'
 import { ask, snapshotOf, stage, TEST_TIMEOUT_MS } from './stage.ts'
@@ -10,31 +11,6 @@ async function running(files: Readonly<Record<string, string>>): Promise<{ on: S
   const started = await on.end(['up', '--detach', '--json', '--port', '0'])
   expect(started).toMatchObject({ code: 0 })
   return { on, url: (JSON.parse(started.out) as { gateway: { url: string } }).gateway.url }
-}
-
-/** Asks as fast as four clients can, until it is told to stop. */
-function load(url: string): { stop(): Promise<{ answers: number; failures: readonly string[] }> } {
-  let isOver = false
-  let answers = 0
-  const failures: string[] = []
-  const isGoingOn = (): boolean => !isOver
-  const clients = Array.from({ length: 4 }, async () => {
-    while (isGoingOn()) {
-      const outcome = await fetch(`${url}/?ms=5`).then(
-        async (response) => (await response.text(), response.status),
-        (error: unknown) => String(error),
-      )
-      if (outcome === 200) answers++
-      else failures.push(String(outcome))
-    }
-  })
-  return {
-    async stop() {
-      isOver = true
-      await Promise.all(clients)
-      return { answers, failures }
-    },
-  }
 }
 
 test('applies edits of blueprint, sources and migrations under load without a failed request', async () => {

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import type { SystemSnapshot } from '../../src/control/snapshot.ts'
+import { load } from './load.ts'
 import { blueprint, shop, WEB } from './shop.ts'
 import type { Stage } from './stage.ts'
 import { ask, eventually, snapshotOf, stage, TEST_TIMEOUT_MS } from './stage.ts'
@@ -23,31 +24,6 @@ async function running(files: Readonly<Record<string, string>>): Promise<{ on: S
   const started = await on.end(['up', '--detach', '--json', '--port', '0'])
   expect(started).toMatchObject({ code: 0 })
   return { on, url: (JSON.parse(started.out) as SystemSnapshot).gateway.url! }
-}
-
-/** Asks as fast as four clients can, until it is told to stop. */
-function load(url: string): { stop(): Promise<{ answers: number; failures: readonly string[] }> } {
-  let isOver = false
-  let answers = 0
-  const failures: string[] = []
-  const isGoingOn = (): boolean => !isOver
-  const clients = Array.from({ length: 4 }, async () => {
-    while (isGoingOn()) {
-      const outcome = await fetch(`${url}/?ms=5`).then(
-        async (response) => (await response.text(), response.status),
-        (error: unknown) => String(error),
-      )
-      if (outcome === 200) answers++
-      else failures.push(String(outcome))
-    }
-  })
-  return {
-    async stop() {
-      isOver = true
-      await Promise.all(clients)
-      return { answers, failures }
-    },
-  }
 }
 
 const releaseOf = async (on: Stage, service = 'web'): Promise<string> =>
