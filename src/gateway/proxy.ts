@@ -153,9 +153,10 @@ class BalancingProxy implements Proxy {
       return
     }
     const { target, head, service } = place
-    const { isStopping } = this.#context
-    if (this.#statics.serve(service, { ...asked, target, requestId: head.requestId, isStopping })) return
-    startExchange(this.#context, { ...asked, ...place, startedMs: this.#clock.nowMs() })
+    if (this.#statics.has(service.name)) {
+      const { isStopping } = this.#context
+      this.#statics.serve(service, { ...asked, target, requestId: head.requestId, isStopping })
+    } else startExchange(this.#context, { ...asked, ...place, startedMs: this.#clock.nowMs() })
   }
 
   #handleUpgrade(place: Place | GatewayError, request: IncomingMessage, socket: Duplex, firstBytes: Buffer): void {

@@ -11,8 +11,10 @@ import { createStaticFiles } from './static-files.ts'
 export interface StaticServices {
   /** Takes over a configuration; what stays the same keeps what it knows of its files. */
   configure(services: GatewayConfig['services']): void
-  /** Answers, if the service is one of files; else false, and nothing has happened. */
-  serve(service: { readonly name: string; readonly metrics: ServiceMetrics }, asked: StaticAsked): boolean
+  /** Whether a service is one of files. */
+  has(service: string): boolean
+  /** Answers for a service of files. */
+  serve(service: { readonly name: string; readonly metrics: ServiceMetrics }, asked: StaticAsked): void
 }
 
 /** A request with its place. */
@@ -36,9 +38,9 @@ export function createStaticServices(clock: Clock): StaticServices {
       }
       known = next
     },
+    has: (service) => known.has(service),
     serve({ name, metrics }, { request, response, expectsContinue, target, requestId, isStopping }) {
-      const found = known.get(name)
-      if (found === undefined) return false
+      const { files } = known.get(name)!
       const startedMs = clock.nowMs()
       metrics.inFlight += 1
       response.once('close', () => {
@@ -48,11 +50,10 @@ export function createStaticServices(clock: Clock): StaticServices {
       })
       // What was to come after 100 Continue would be read as the next request.
       if (isStopping || expectsContinue) response.makeLast()
-      found.files.serve(request, response, { target, requestId }).catch((error: unknown) => {
+      files.serve(request, response, { target, requestId }).catch((error: unknown) => {
         const message = `expected to read a file of ${name}, got ${messageOf(error)}`
         answerError(response, { status: 500, code: 'file_unreadable', message, requestId })
       })
-      return true
     },
   }
 }
