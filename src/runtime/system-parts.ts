@@ -173,8 +173,9 @@ class WiredParts implements SystemParts {
     await this.#context.subprocesses.stopAll(deadlineMs)
   }
 
-  hasten(deadlineMs: number): Promise<void> {
-    return this.#context.subprocesses.stopAll(deadlineMs)
+  async hasten(deadlineMs: number): Promise<void> {
+    const { subprocesses } = this.#context
+    await Promise.all([subprocesses.endLeftovers(undefined, deadlineMs), subprocesses.stopAll(deadlineMs)])
   }
 
   async closeControl(): Promise<void> {

@@ -170,7 +170,7 @@ class BlueprintSystem implements System {
     if (reaped.length > 0) {
       this.#notice({ level: 'info', message: `ended ${reaped.length} processes that an earlier run had left` })
     }
-    throwIfAborted(signal)
+    // Not cut short here: whoever stops now has to find what was spared, to stop it as well.
     const subprocesses = await createSubprocesses({
       recordFile: state.processesFile,
       runToken: `tenfold-${this.#run}`,

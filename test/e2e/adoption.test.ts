@@ -89,3 +89,15 @@ test('a start that was edited meanwhile keeps what is the same, and replaces the
   expect((await on.end(['down'])).code).toBe(0)
   expect(on.leftovers()).toEqual([])
 })
+
+test('a start that is interrupted while it adopts leaves nothing, also with a second Ctrl-C', async () => {
+  const on = stage(shopWithDatabase())
+  const { pid } = await started(on)
+  await killed(on, pid)
+  const up = on.tenfold(['up', '--port', '0'])
+  await up.says(/orders/)
+  up.signal('SIGINT')
+  up.signal('SIGINT')
+  await up.ended
+  expect(on.leftovers()).toEqual([])
+})
