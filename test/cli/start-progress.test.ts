@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { InstanceStatus, SystemSnapshot } from '../../src/control/snapshot.ts'
+import { snapshotForTests } from '../control/snapshot-for-tests.ts'
 import { partStates, progressLines, startingLine } from '../../src/cli/start-progress.ts'
 
 const instance = (id: string, state: InstanceStatus['state']): InstanceStatus => ({
@@ -10,21 +11,11 @@ const instance = (id: string, state: InstanceStatus['state']): InstanceStatus =>
 })
 
 function snapshot(changes: Partial<SystemSnapshot> = {}): SystemSnapshot {
-  return {
-    version: 1,
-    system: 'shop',
-    configuration: 'tenfold',
-    run: 'r1',
-    pid: 1,
-    startedEpochMs: 0,
-    phase: 'starting',
-    gateway: { state: 'starting' },
+  return snapshotForTests({
     services: { api: { name: 'api', desired: 2, instances: [] } },
     databases: { orders: { name: 'orders', state: 'seeding', reason: 'keys', nodes: [] } },
-    rehearsal: undefined,
-    notices: [],
     ...changes,
-  }
+  })
 }
 
 test('one line names what is not there yet, and what it is doing', () => {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { createServer, request } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { connect } from 'node:net'
@@ -117,4 +117,27 @@ export function sendRaw(port: number, text: string): Promise<string> {
 /** The code of the JSON error in an answer. */
 export function errorCodeOf(text: string): string {
   return (JSON.parse(text.slice(text.indexOf('{'))) as { error: { code: string } }).error.code
+}
+
+/** A backend that answers with its id. */
+export function named(id: string): Promise<Backend> {
+  return startBackend(id, (_request, response) => response.end(id))
+}
+
+/** A backend that holds every request until it is released. */
+export async function holding(
+  id: string,
+): Promise<Backend & { held: ServerResponse[]; arrived(count: number): Promise<void> }> {
+  const held: ServerResponse[] = []
+  let wake = (): void => undefined
+  const backend = await startBackend(id, (_request, response) => {
+    held.push(response)
+    wake()
+  })
+  return Object.assign(backend, {
+    held,
+    async arrived(count: number) {
+      while (held.length < count) await new Promise<void>((resolve) => (wake = resolve))
+    },
+  })
 }

@@ -1,38 +1,16 @@
-import type { ServerResponse } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { accessFrame } from '../../src/gateway/measurements/access-frame.ts'
-import type { Answer, Backend } from './data-plane-for-tests.ts'
-import { errorCodeOf, send, sendRaw, startBackend, startDataPlane } from './data-plane-for-tests.ts'
-
-/** A backend that answers with its name. */
-const named = (id: string): Promise<Backend> => startBackend(id, (_request, response) => response.end(id))
+import type { Answer } from './data-plane-for-tests.ts'
+import { errorCodeOf, holding, named, send, sendRaw, startBackend, startDataPlane } from './data-plane-for-tests.ts'
 
 /** A port that nobody listens on. */
 async function closedPort(): Promise<number> {
   const backend = await named('gone')
   await backend[Symbol.asyncDispose]()
   return backend.port
-}
-
-/** A backend that holds every request until it is released. */
-async function holding(
-  id: string,
-): Promise<Backend & { held: ServerResponse[]; arrived(count: number): Promise<void> }> {
-  const held: ServerResponse[] = []
-  let wake = (): void => undefined
-  const backend = await startBackend(id, (_request, response) => {
-    held.push(response)
-    wake()
-  })
-  return Object.assign(backend, {
-    held,
-    async arrived(count: number) {
-      while (held.length < count) await new Promise<void>((resolve) => (wake = resolve))
-    },
-  })
 }
 
 describe('the data plane', () => {

@@ -1,28 +1,7 @@
-import type { ServerResponse } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_TRAFFIC } from '../../src/blueprint/resolved-traffic.ts'
-import type { Answer, Backend } from './data-plane-for-tests.ts'
-import { errorCodeOf, send, startBackend, startDataPlane } from './data-plane-for-tests.ts'
-
-const named = (id: string): Promise<Backend> => startBackend(id, (_request, response) => response.end(id))
-
-/** A backend that answers only when it is told to. */
-async function holding(
-  id: string,
-): Promise<Backend & { held: ServerResponse[]; arrived(count: number): Promise<void> }> {
-  const held: ServerResponse[] = []
-  let wake = (): void => undefined
-  const backend = await startBackend(id, (_request, response) => {
-    held.push(response)
-    wake()
-  })
-  return Object.assign(backend, {
-    held,
-    async arrived(count: number) {
-      while (held.length < count) await new Promise<void>((resolve) => (wake = resolve))
-    },
-  })
-}
+import type { Answer } from './data-plane-for-tests.ts'
+import { errorCodeOf, holding, named, send, startDataPlane } from './data-plane-for-tests.ts'
 
 describe('the balancer of a service', () => {
   it('takes its instances in turn when it is round robin', async () => {
