@@ -13,9 +13,23 @@ export interface DatabaseBinding {
   /** Shard key column, if the database is sharded. */
   readonly key?: string
   /** One per shard, in shard order; an unsharded database has exactly one. */
-  readonly shards: readonly { readonly url: string }[]
-  /** Connections one instance may hold per shard. */
+  readonly shards: readonly ShardBinding[]
+  /** Connections one instance may hold to each node of a shard. */
   readonly connectionsMax: number
+}
+
+/** The nodes of a shard, as a service reaches them. */
+export interface ShardBinding {
+  /** The primary. */
+  readonly url: string
+  /**
+   * Which primary this is: 1 for the first, one more after each promotion. A service compares it with the greatest term
+   * in the table `tenfold.term` of that server, so that nobody writes to a primary of before. Absent for a server that
+   * somebody else runs, where nothing is compared.
+   */
+  readonly term?: number
+  /** Nodes that take reads now; a standby is one of them. */
+  readonly replicas?: readonly { readonly url: string }[]
 }
 
 export interface ServiceBinding {

@@ -1,7 +1,7 @@
 /** The public surface of `tenfold/service`: what a service imports. */
 export type { BoundService } from './bind.ts'
 export { bind } from './bind.ts'
-export type { BindingsDocument, DatabaseBinding, ServiceBinding } from './bindings-document.ts'
+export type { BindingsDocument, DatabaseBinding, ServiceBinding, ShardBinding } from './bindings-document.ts'
 export type {
   Bindings,
   CacheHandle,
