@@ -24,6 +24,10 @@ export const ERROR_CODES = {
       'The edited blueprint asks for something that would leave data behind, or that a running system cannot take over, so nothing of it was applied.',
     remedy: 'Undo what the message lists, or run the command that it names for it.',
   },
+  TF_BACKUP_REFUSED: {
+    meaning: 'The cluster holds something that a backup of its data directory would miss.',
+    remedy: 'Do what the hint says, then take the backup again.',
+  },
   TF_BINDINGS_INVALID: {
     meaning: 'The bindings document is not one that this version can read, or is for another service.',
     remedy: 'Look at the details; restart the service with the tenfold version that it imports.',

@@ -16,7 +16,7 @@ import { basename, dirname, join, relative } from 'node:path'
 import type { ChildUser } from '../core/child-user.ts'
 import { syncFile } from '../core/durable-file.ts'
 import { ensureOwnedDirectory } from '../core/owned-directory.ts'
-import { forEachBounded } from './for-each-bounded.ts'
+import { forEachBounded } from '../core/for-each-bounded.ts'
 import { modeAllows } from './reachable.ts'
 import { isOutside } from './release.ts'
 
