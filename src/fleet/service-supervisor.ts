@@ -1,24 +1,22 @@
 import type { Notice, ServiceStatus } from '../control/snapshot.ts'
 import type { Cancel, Clock } from '../core/clock.ts'
-import { sleep, systemClock, withTimeout } from '../core/clock.ts'
+import { systemClock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
-import { messageOf, TenfoldError } from '../core/errors.ts'
+import { TenfoldError } from '../core/errors.ts'
 import { freshSeed, seededRandom } from '../core/random.ts'
 import type { CanaryOptions } from './canary.ts'
-import type { EndpointPublisher } from './endpoint-publisher.ts'
-import { createEndpointPublisher } from './endpoint-publisher.ts'
+import { InstanceSet } from './instance-set.ts'
 import { notReady } from './not-ready.ts'
 import type { ReconcilePolicy } from './reconcile.ts'
 import { publishedEndpoints } from './published-endpoints.ts'
-import { balanced, nextDueMs, reconcile } from './reconcile.ts'
+import { balanced } from './reconcile.ts'
 import type { Revision } from './revision.ts'
 import type { RolloutOptions } from './rollout.ts'
 import { aborted, rolledBack, Rollout } from './rollout.ts'
+import { ServedList } from './served-list.ts'
 import type { ServiceSupervisorOptions } from './service-supervisor-options.ts'
-import type { InstanceContext, InstanceFailure } from './supervised-instance.ts'
-import { StopLimit } from './stop-limit.ts'
-import { SupervisedInstance } from './supervised-instance.ts'
+import type { InstanceFailure, SupervisedInstance } from './supervised-instance.ts'
 
 /** Keeps the wanted number of instances of one service running, ready, and known to the balancer. */
 export interface ServiceSupervisor extends Component {
@@ -50,7 +48,6 @@ export interface ServiceSupervisor extends Component {
 
 const DRAIN_TIMEOUT_MS_DEFAULT = 30_000
 const DESIRED_MAX = 1_000
-const SETTLE_POLL_MS = 50
 
 /**
  * Supervises one service.
@@ -68,42 +65,51 @@ class Supervisor implements ServiceSupervisor {
   readonly #options: ServiceSupervisorOptions
   readonly #name: string
   readonly #clock: Clock
-  readonly #context: Omit<InstanceContext, 'revision' | 'stopTimeoutMs'>
-  readonly #instances = new Map<string, SupervisedInstance>()
-  readonly #work = new Set<Promise<void>>()
+  readonly #rollout: Rollout
+  readonly #instances: InstanceSet
+  readonly #served: ServedList
   #state: 'idle' | 'running' | 'stopping' = 'idle'
   #desired: number
-  readonly #rollout: Rollout
   #stops = 0
   #stopped: Promise<void> = Promise.resolve()
-  #stopLimit: StopLimit
   #cancelWake: Cancel = () => undefined
-  #publisher: EndpointPublisher | undefined
   #isDeciding = false
   #isDue = false
   #isHoldingBack: boolean
-  #published = '[]'
   #reported = ''
 
   constructor(options: ServiceSupervisorOptions) {
-    const { service } = options
+    const { service, drainTimeoutMs = DRAIN_TIMEOUT_MS_DEFAULT } = options
     this.#options = options
     this.#name = service.name
     this.#clock = options.clock ?? systemClock
-    this.#stopLimit = new StopLimit(this.#clock)
     this.#isHoldingBack = (options.earlierIds ?? []).length > 0
     this.#desired = options.desired ?? service.instances.desired
     this.#rollout = new Rollout(service.name, { service, release: options.release })
-    this.#context = {
-      host: options.host,
+    const warn = (message: string): void => this.#notice('warning', message)
+    this.#served = new ServedList({
+      service: service.name,
+      balancer: options.balancer,
       clock: this.#clock,
-      random: options.random ?? seededRandom(freshSeed()),
-      probeIntervalMs: options.probeIntervalMs ?? 1_000,
-      changed: () => this.#tick(),
-      failed: (instance, failure) => this.#failed(instance, failure),
-      warn: (message) => this.#notice('warning', message),
-      drain: (id) => this.#drain(id),
-    }
+      drainTimeoutMs,
+      warn,
+    })
+    this.#instances = new InstanceSet({
+      service: service.name,
+      clock: this.#clock,
+      context: {
+        host: options.host,
+        clock: this.#clock,
+        random: options.random ?? seededRandom(freshSeed()),
+        probeIntervalMs: options.probeIntervalMs ?? 1_000,
+        changed: () => this.#tick(),
+        failed: (instance, failure) => this.#failed(instance, failure),
+        warn,
+        drain: (id) => this.#drain(id),
+      },
+      neverReady: (revision, error) => this.#rollout.fail(revision, error),
+      onProblem: (message) => this.#notice('error', message),
+    })
   }
 
   get revision(): Revision {
@@ -119,7 +125,7 @@ class Supervisor implements ServiceSupervisor {
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
       await this.#rollout.arrived
-      await this.#publisher?.settled(DRAIN_TIMEOUT_MS_DEFAULT)
+      await this.#served.settled()
     } catch (error) {
       await this.stop()
       throw error
@@ -133,9 +139,9 @@ class Supervisor implements ServiceSupervisor {
     if (this.#state === 'running') {
       this.#state = 'stopping'
       this.#rollout.end(undefined)
-      this.#endWithin(deadlineMs)
+      this.#instances.endWithin(deadlineMs)
       this.#stopped = this.#end()
-    } else if (this.#state === 'stopping') this.#endWithin(deadlineMs)
+    } else if (this.#state === 'stopping') this.#instances.endWithin(deadlineMs)
     return this.#stopped
   }
 
@@ -163,7 +169,7 @@ class Supervisor implements ServiceSupervisor {
       this.#tick()
       if (options.canary !== undefined) await this.#try(options.canary, arrived)
       await arrived
-      await this.#publisher?.settled(DRAIN_TIMEOUT_MS_DEFAULT)
+      await this.#served.settled()
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }
@@ -174,7 +180,7 @@ class Supervisor implements ServiceSupervisor {
     const over = new AbortController()
     try {
       await Promise.race([this.#rollout.trial?.ready, arrived])
-      await this.#publisher?.settled(DRAIN_TIMEOUT_MS_DEFAULT)
+      await this.#served.settled()
       await Promise.race([canary.hold(over.signal), arrived])
     } catch (error) {
       if (this.#rollout.goBack(arrived, rolledBack(this.#name, error))) this.#tick()
@@ -187,15 +193,8 @@ class Supervisor implements ServiceSupervisor {
     this.#tick()
   }
 
-  async settled(deadlineMs: number): Promise<boolean> {
-    const giveUpMs = this.#clock.nowMs() + deadlineMs
-    const isMoving = ({ isLeaving, isOutdated, phase }: SupervisedInstance): boolean =>
-      isLeaving || isOutdated || phase.kind === 'starting' || phase.kind === 'draining' || phase.kind === 'stopping'
-    while ([...this.#instances.values()].some(isMoving)) {
-      if (this.#clock.nowMs() >= giveUpMs) return false
-      await sleep(this.#clock, SETTLE_POLL_MS)
-    }
-    return true
+  settled(deadlineMs: number): Promise<boolean> {
+    return this.#instances.settled(deadlineMs)
   }
 
   status(): ServiceStatus {
@@ -203,7 +202,8 @@ class Supervisor implements ServiceSupervisor {
       name: this.#name,
       desired: this.#desired,
       release: this.revision.release.id,
-      instances: [...this.#instances.values()]
+      instances: this.#instances
+        .all()
         .toSorted((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }))
         .map((instance) => {
           const { id } = instance.revision.release
@@ -215,34 +215,19 @@ class Supervisor implements ServiceSupervisor {
   #begin(): void {
     this.#state = 'running'
     this.#rollout.begin()
-    this.#stopLimit = new StopLimit(this.#clock)
-    this.#published = '[]'
-    this.#publisher = createEndpointPublisher({
-      service: this.#name,
-      balancer: this.#options.balancer,
-      clock: this.#clock,
-      onFailure: (reason) =>
-        this.#notice('warning', `the gateway did not take the instances of ${this.#name}: ${reason}`),
-    })
+    this.#instances.open()
+    this.#served.open()
     this.#tick()
   }
 
   async #end(): Promise<void> {
     this.#cancelWake()
-    for (const instance of this.#instances.values())
-      if (!instance.isLeaving) this.#remove(instance, 'the service stops')
+    this.#instances.removeAll('the service stops')
     this.#publish()
-    while (this.#work.size > 0) await Promise.allSettled(this.#work)
-    this.#stopLimit.close()
-    await this.#publisher?.close()
+    await this.#instances.ended()
+    await this.#served.close()
     this.#state = 'idle'
     this.#report()
-  }
-
-  /** Bounds a stop; a shorter deadline hastens one that is under way. */
-  #endWithin(deadlineMs: number): void {
-    if (!this.#stopLimit.shorten(deadlineMs)) return
-    for (const instance of this.#instances.values()) this.#track(instance.hasten(deadlineMs))
   }
 
   /** Decides and acts; called after whatever may change the decision. */
@@ -264,7 +249,7 @@ class Supervisor implements ServiceSupervisor {
     if (this.#state !== 'running') return
     const nowMs = this.#clock.nowMs()
     const { trial } = this.#rollout
-    for (const instance of this.#instances.values()) {
+    for (const instance of this.#instances.all()) {
       instance.isOutdated = instance.revision !== this.revision && instance.revision !== trial?.revision
     }
     this.#reconcile(this.revision, this.#desired, nowMs)
@@ -276,24 +261,9 @@ class Supervisor implements ServiceSupervisor {
   /** What is tried is a set of its own: the others stay as many as they are. */
   #reconcile(revision: Revision, desired: number, nowMs: number): void {
     const tried = this.#rollout.trial?.revision
-    const observed = [...this.#instances.values()].filter((each) => (each.revision === tried) === (revision === tried))
-    const policy = { ...this.#policy(), taken: [...this.#instances.keys()] }
-    for (const { kind, id, reason } of reconcile(this.#name, observed, desired, nowMs, policy)) {
-      const instance = this.#instances.get(id) ?? this.#instanceOf(id, revision)
-      this.#instances.set(id, instance)
-      if (kind === 'start') this.#track(instance.run(reason))
-      else if (kind === 'remove') this.#remove(instance, reason)
-      else this.#track(this.#restart(instance, reason))
-    }
-  }
-
-  #instanceOf(id: string, revision: Revision): SupervisedInstance {
-    const { stopTimeoutMs } = revision.service
-    return new SupervisedInstance(id, {
-      ...this.#context,
-      revision,
-      stopTimeoutMs: () => Math.min(stopTimeoutMs, this.#stopLimit.remainingMs()),
-    })
+    const isOfSet = (each: SupervisedInstance): boolean => (each.revision === tried) === (revision === tried)
+    const wanted = { revision, desired, isOfSet, isFirst: !this.#rollout.isDone }
+    this.#instances.reconcile(wanted, this.#policy(), nowMs)
   }
 
   #policy(): ReconcilePolicy {
@@ -305,43 +275,15 @@ class Supervisor implements ServiceSupervisor {
 
   #wakeWhenDue(nowMs: number): void {
     this.#cancelWake()
-    const dueMs = nextDueMs([...this.#instances.values()], this.#policy())
+    const dueMs = this.#instances.nextDueMs(this.#policy())
     // What is due already waits for room, which comes with another change.
     if (dueMs > nowMs && dueMs < Infinity) this.#cancelWake = this.#clock.schedule(dueMs - nowMs, () => this.#tick())
   }
 
-  #remove(instance: SupervisedInstance, reason: string): void {
-    instance.isLeaving = true
-    const removal = instance.takeDown(reason).finally(() => {
-      this.#instances.delete(instance.id)
-      this.#tick()
-    })
-    this.#track(removal)
-  }
-
-  async #restart(instance: SupervisedInstance, decision: string): Promise<void> {
-    const isFirstStart = instance.phase.kind === 'starting' && !this.#rollout.isDone
-    const reason = instance.reason === undefined ? decision : `${decision}: ${instance.reason}`
-    const exited = instance.running?.exited
-    await instance.takeDown(reason)
-    // It has ended by now, so this does not wait; what it printed is often the only explanation.
-    const lastLines = (await exited)?.lastLines ?? []
-    if (isFirstStart) this.#rollout.fail(instance.revision, notReady(instance.id, { reason, lastLines }))
-    instance.fail({ reason, lastLines, cause: undefined })
-  }
-
-  async #drain(id: string): Promise<void> {
-    const drainMs = this.#options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS_DEFAULT
-    const endMs = this.#clock.nowMs() + drainMs
+  #drain(id: string): Promise<void> {
     // Not when the decision is over: until then the balancer would seem to have the list without it.
     this.#publish()
-    const leave = async (): Promise<boolean> => {
-      if ((await this.#publisher?.settled(drainMs)) !== true) return false
-      return this.#options.balancer.drained(this.#name, id, Math.max(0, endMs - this.#clock.nowMs()))
-    }
-    const left = Promise.race([leave(), this.#stopLimit.drainingOver.then(() => false)])
-    const isDrained = await withTimeout(this.#clock, drainMs, 'requests to end', left).catch(() => false)
-    if (!isDrained) this.#notice('warning', `${id} was stopped with requests in flight: they took too long to end`)
+    return this.#served.drain(id, this.#instances.drainingOver)
   }
 
   #failed(instance: SupervisedInstance, failure: InstanceFailure & { isNewCrashLoop: boolean }): void {
@@ -359,7 +301,7 @@ class Supervisor implements ServiceSupervisor {
     const { trial, isDone } = this.#rollout
     const isReady = ({ phase, isLeaving, revision }: SupervisedInstance): boolean =>
       phase.kind === 'ready' && !isLeaving && revision === (trial?.revision ?? this.revision)
-    const ready = [...this.#instances.values()].filter(isReady).length
+    const ready = this.#instances.all().filter(isReady).length
     if (trial !== undefined && ready >= Math.min(trial.count, this.#desired)) this.#rollout.arriveTrial()
     else if (trial === undefined && !isDone && ready >= this.#desired) this.#rollout.arrive()
   }
@@ -367,21 +309,8 @@ class Supervisor implements ServiceSupervisor {
   #publish(): void {
     if (this.#isHoldingBack && this.#state === 'running' && !this.#rollout.isDone) return
     this.#isHoldingBack = false
-    const ids = this.#state === 'running' ? balanced([...this.#instances.values()], this.#desired, this.#policy()) : []
-    const endpoints = publishedEndpoints(
-      ids.map((id) => this.#instances.get(id)!),
-      this.#rollout.trial,
-    )
-    const text = JSON.stringify(endpoints)
-    if (text === this.#published) return
-    this.#published = text
-    this.#publisher?.publish(endpoints)
-  }
-
-  #track(work: Promise<void>): void {
-    const tracked = work.catch((error: unknown) => this.#notice('error', `${this.#name}: ${messageOf(error)}`))
-    this.#work.add(tracked)
-    void tracked.finally(() => this.#work.delete(tracked))
+    const ids = this.#state === 'running' ? balanced(this.#instances.all(), this.#desired, this.#policy()) : []
+    this.#served.publish(publishedEndpoints(this.#instances.named(ids), this.#rollout.trial))
   }
 
   #report(): void {

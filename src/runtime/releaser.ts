@@ -157,19 +157,19 @@ class SerialReleaser implements Releaser {
     const chosen = names.length > 0 ? this.#chosen(names) : []
     if (chosen.length === 0) throw unknownRelease('the system', 'no service ran another release before')
     const targets = await Promise.all(chosen.map((service) => this.#target(service, to)))
-    const isFileRelease = (_: Release, index: number): boolean => isFiles(chosen[index]!)
-    const named = (wanted: boolean): Record<string, Release> =>
+    const found = chosen.map((service, index) => ({ service, release: targets[index]! }))
+    const releasesOf = (kind: 'files' | 'program'): Record<string, Release> =>
       Object.fromEntries(
-        targets.flatMap((release, index) =>
-          isFileRelease(release, index) === wanted ? [[chosen[index]!.name, release]] : [],
-        ),
+        found
+          .filter(({ service }) => isFiles(service) === (kind === 'files'))
+          .map(({ service, release }) => [service.name, release]),
       )
     const plan: ApplyPlan = {
       id: uniqueId(),
       blueprint: this.#context.blueprint,
       release: targets[0]!,
-      files: { ...this.#parts.services.filesInUse(), ...(named(true) as Record<string, FileRelease>) },
-      releases: named(false),
+      files: { ...this.#parts.services.filesInUse(), ...(releasesOf('files') as Record<string, FileRelease>) },
+      releases: releasesOf('program'),
     }
     const only = new Set(chosen.map(({ name }) => name))
     return this.#takeOver(plan, replacedServices([], plan, this.#applier.observed(), only), { by: 'rollback', signal })
