@@ -34,11 +34,18 @@ export interface ClusterPaths {
   /** The data directory of PostgreSQL, owned by the user that runs it. */
   readonly data: string
   readonly record: string
+  /** Where servers put finished parts of their log, for an archive; theirs. */
+  readonly spool: string
 }
 
 /** The paths inside a cluster's directory. */
 export function clusterPathsOf(directory: string): ClusterPaths {
-  return { directory, data: join(directory, 'data'), record: join(directory, 'cluster.json') }
+  return {
+    directory,
+    data: join(directory, 'data'),
+    record: join(directory, 'cluster.json'),
+    spool: join(directory, 'spool'),
+  }
 }
 
 /** Reads the record; undefined when the cluster is new. @throws TF_CLUSTER_DATA_INVALID when it can't be understood */

@@ -13,6 +13,7 @@ import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
 import { findFreePort, isPortFree } from '../core/free-port.ts'
 import type { ResourceLimits } from '../core/resource-limits.ts'
 import type { Size } from '../core/size.ts'
+import { ensureOwnedDirectory } from '../core/owned-directory.ts'
 import { parseSize } from '../core/size.ts'
 import type { Subprocess, Subprocesses } from '../core/subprocess.ts'
 import type { ClusterPaths, ClusterRecord } from './cluster-record.ts'
@@ -32,6 +33,7 @@ import { endOrphanServers } from './orphan-servers.ts'
 import { keepRunning } from './keep-running.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
 import type { PostmasterOptions } from './postmaster.ts'
+import type { ArchiveSettings } from './server-settings.ts'
 import { adoptPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts'
 import { prepareForServices, serviceRoleOf, setServiceLogins } from './service-roles.ts'
 
@@ -58,6 +60,11 @@ export interface ClusterOptions {
   connectionsMax?: number
   /** How long one start may take, recovery included. @default '10m' */
   startTimeout?: Duration
+  /**
+   * Finished parts of the log are put into the spool of the cluster (`clusterPathsOf`), after this time at the latest;
+   * who set this has to empty it. @default no archive
+   */
+  archiveEvery?: Duration | undefined
   /** For tests: copied instead of running initdb. */
   template?: ClusterTemplate | undefined
   /** @default the machine's clock */
@@ -243,6 +250,7 @@ class EmbeddedCluster implements Cluster {
     const { user, binaries, template } = this.#options
     this.#become({ kind: 'starting' })
     await makeClusterDirectory(this.#paths, user)
+    if (this.#options.archiveEvery !== undefined) await ensureOwnedDirectory(this.#paths.spool, { owner: user })
     const lock = await takeStateLock(statePathsOf(this.#paths.directory), this.#clock)
     undo.push(() => lock.release())
     signal.throwIfAborted()
@@ -301,6 +309,7 @@ class EmbeddedCluster implements Cluster {
         socketDirectory: this.#options.socketDirectory,
         sharedBuffersBytes: parseSize(this.#options.sharedBuffers ?? '32MiB'),
         connectionsMax: this.#options.connectionsMax ?? 100,
+        archive: this.#archive(),
       },
       binaries: this.#options.binaries,
       subprocesses: this.#options.subprocesses,
@@ -312,6 +321,12 @@ class EmbeddedCluster implements Cluster {
       startTimeoutMs: parseDuration(this.#options.startTimeout ?? '10m'),
       signal,
     }
+  }
+
+  #archive(): ArchiveSettings | undefined {
+    const { archiveEvery } = this.#options
+    if (archiveEvery === undefined) return undefined
+    return { spoolDirectory: this.#paths.spool, everyMs: parseDuration(archiveEvery) }
   }
 
   async #choosePort(last: number | undefined): Promise<number> {

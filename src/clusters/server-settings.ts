@@ -5,6 +5,18 @@ export interface ServerSettings {
   readonly socketDirectory: string
   readonly sharedBuffersBytes: number
   readonly connectionsMax: number
+  /** Where finished parts of the log are put for an archive; undefined: nowhere. */
+  readonly archive?: ArchiveSettings | undefined
+  /** What is different from every other server, by the name of the setting. */
+  readonly overrides?: Readonly<Record<string, string>> | undefined
+}
+
+/** How a server gives its log to an archive. */
+export interface ArchiveSettings {
+  /** Directory of the server's user; it has to be there. */
+  readonly spoolDirectory: string
+  /** A part of the log that something was written to is finished after this time at the latest. */
+  readonly everyMs: number
 }
 
 /**
@@ -37,10 +49,23 @@ export function serverArguments(settings: ServerSettings): readonly string[] {
     logging_collector: 'off',
     log_line_prefix: '%m [%p] ',
     log_checkpoints: 'off',
+    ...archiveValues(settings.archive),
+    ...settings.overrides,
   }
   return [
     '-D',
     settings.dataDirectory,
     ...Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ]
+}
+
+function archiveValues(archive: ArchiveSettings | undefined): Readonly<Record<string, string>> {
+  if (archive === undefined) return {}
+  return {
+    // Also while it follows: what a primary had no time to archive before it died, its follower still has.
+    archive_mode: 'always',
+    archive_library: 'basic_archive',
+    'basic_archive.archive_directory': archive.spoolDirectory,
+    archive_timeout: `${Math.max(1, Math.round(archive.everyMs / 1000))}s`,
+  }
 }

@@ -24,6 +24,18 @@ export const ERROR_CODES = {
       'The edited blueprint asks for something that would leave data behind, or that a running system cannot take over, so nothing of it was applied.',
     remedy: 'Undo what the message lists, or run the command that it names for it.',
   },
+  TF_ARCHIVE_CONFLICT: {
+    meaning: 'The repository has another file under the name of a part of the log that was to be archived.',
+    remedy: 'Find out which other server writes there; take a new backup into a repository of its own.',
+  },
+  TF_BACKUP_DAMAGED: {
+    meaning: 'A file of a backup or of the archived log is not what was written: its checksum differs, or it is gone.',
+    remedy: 'Restore from another backup, or from a pulled copy; find out who can write to the repository.',
+  },
+  TF_BACKUP_INCOMPLETE: {
+    meaning: 'The archived log has a hole, so that recovery could not get past it.',
+    remedy: 'Restore to a moment before the hole, or from a pulled copy; then take a new backup.',
+  },
   TF_BACKUP_REFUSED: {
     meaning: 'The cluster holds something that a backup of its data directory would miss.',
     remedy: 'Do what the hint says, then take the backup again.',
@@ -94,6 +106,10 @@ export const ERROR_CODES = {
   TF_DATABASE_URL_INVALID: {
     meaning: 'The URL of a database is not a `postgres://` URL.',
     remedy: 'Write it like `postgres://user:password@host:5432/database`, special characters percent-encoded.',
+  },
+  TF_DATA_CORRUPT: {
+    meaning: 'A table or an index of restored data is not sound.',
+    remedy: 'Restore to an earlier moment, or from another backup; keep what is there until it is understood.',
   },
   TF_DEADLINE_EXCEEDED: {
     meaning: 'A service was called for a request whose deadline had passed, or passed before the answer began.',
@@ -243,6 +259,15 @@ export const ERROR_CODES = {
   TF_RELEASE_UNREADABLE: {
     meaning: 'A source file can not be read by the user that runs tenfold.',
     remedy: 'Make the file readable, or list it in .tenfoldignore.',
+  },
+  TF_REPOSITORY_UNREACHABLE: {
+    meaning: 'The folder or bucket of backups could not be used.',
+    remedy:
+      'Mount it, correct where the blueprint says it is, or its rights; the log waits beside the database meanwhile.',
+  },
+  TF_RESTORE_TARGET_UNREACHABLE: {
+    meaning: 'No backup and no part of the archived log leads to the state that was asked for.',
+    remedy: 'Look at `tenfold backup list`, and ask for a moment, position or name within it.',
   },
   TF_ROLLOUT_FAILED: {
     meaning: 'The new instances of a service did not become ready, or broke its objective, so what ran before goes on.',

@@ -16,6 +16,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   load: ['core', 'blueprint', 'objectives', 'control'],
   autoscaler: ['core', 'blueprint', 'control'],
   clusters: ['core', 'blueprint', 'sql', 'control'],
+  backups: ['core', 'blueprint', 'sql', 'control', 'clusters'],
   rehearsal: ['core', 'blueprint', 'objectives', 'control', 'load'],
   telemetry: ['core', 'blueprint', 'objectives', 'control', 'sql'],
   service: ['core', 'blueprint', 'sql', 'control'],

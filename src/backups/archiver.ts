@@ -1,0 +1,167 @@
+import type { Cancel, Clock } from '../core/clock.ts'
+import type { Component } from '../core/component.ts'
+import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
+import type { LineageKeys } from './lineage.ts'
+import type { BackupRepository } from './repository.ts'
+import { archiveFile, listSpool } from './spool.ts'
+import { parseSegmentName } from './wal-names.ts'
+
+/** Empties the spool of a cluster into a repository. */
+export interface Archiver extends Component {
+  /** What the repository got last; undefined before the first. */
+  readonly last: { readonly name: string; readonly epochMs: number } | undefined
+  /** Why nothing is taken now; undefined when all is well. */
+  readonly problem: string | undefined
+  /** Files that wait. */
+  readonly waiting: number
+  /**
+   * Resolves when a segment, or a later one of its timeline, has been taken.
+   *
+   * @throws TF_ABORTED
+   */
+  untilArchived(name: string, signal?: AbortSignal): Promise<void>
+}
+
+/** @see createArchiver */
+export interface ArchiverOptions {
+  /** Where the server puts files; read, and emptied, by us. */
+  readonly spool: string
+  readonly repository: BackupRepository
+  readonly keys: LineageKeys
+  readonly clock: Clock
+  /** Called after each file, and when `problem` changes; must not throw. */
+  readonly onChange?: () => void
+  readonly onArchived?: (name: string) => void
+}
+
+const POLL_MS = 250
+const RETRY_MS_MAX = 10_000
+
+/**
+ * Takes what the server has finished out of its spool: one file after the other, each durable in the repository before
+ * it leaves the spool. When the repository can't be written it tries again, with growing pauses of up to 10 s, and the
+ * spool grows; nothing is lost as long as its disk has room.
+ */
+export function createArchiver(options: ArchiverOptions): Archiver {
+  return new SpoolArchiver(options)
+}
+
+interface Waiter {
+  readonly name: string
+  readonly resolve: () => void
+}
+
+class SpoolArchiver implements Archiver {
+  readonly #options: ArchiverOptions
+  readonly #waiters = new Set<Waiter>()
+  #last: Archiver['last']
+  #problem: string | undefined
+  #waiting = 0
+  #failures = 0
+  #cancel: Cancel | undefined
+  #round: Promise<void> | undefined
+  #isRunning = false
+
+  constructor(options: ArchiverOptions) {
+    this.#options = options
+  }
+
+  get last(): Archiver['last'] {
+    return this.#last
+  }
+
+  get problem(): string | undefined {
+    return this.#problem
+  }
+
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  async start(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    this.#isRunning = true
+    this.#next(0)
+  }
+
+  async stop(): Promise<void> {
+    this.#isRunning = false
+    this.#cancel?.()
+    await this.#round
+  }
+
+  async untilArchived(name: string, signal?: AbortSignal): Promise<void> {
+    if (this.#last !== undefined && covers(this.#last.name, name)) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const waiter: Waiter = { name, resolve }
+    const onAbort = (): void =>
+      reject(new TenfoldError('TF_ABORTED', `expected ${name} to be archived, but the wait was cancelled`))
+    this.#waiters.add(waiter)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted === true) onAbort()
+    try {
+      await promise
+    } finally {
+      this.#waiters.delete(waiter)
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #next(delayMs: number): void {
+    if (!this.#isRunning) return
+    this.#cancel = this.#options.clock.schedule(delayMs, () => {
+      this.#round = this.#take().then((nextMs) => this.#next(nextMs))
+    })
+  }
+
+  /** One look at the spool. @returns when to look again */
+  async #take(): Promise<number> {
+    const { spool, repository, keys } = this.#options
+    try {
+      const names = await listSpool(spool)
+      this.#waiting = names.length
+      let conflict: string | undefined
+      for (const name of names) {
+        if (!this.#isRunning) return 0
+        try {
+          await archiveFile(spool, name, repository, keys)
+        } catch (error) {
+          // One file that can't be taken must not hold up the others.
+          if (!hasCode(error, 'TF_ARCHIVE_CONFLICT')) throw error
+          conflict = messageOf(error)
+          continue
+        }
+        this.#waiting--
+        this.#archived(name)
+      }
+      this.#failures = 0
+      this.#say(conflict)
+      return POLL_MS
+    } catch (error) {
+      this.#failures++
+      this.#say(messageOf(error))
+      return Math.min(RETRY_MS_MAX, POLL_MS * 2 ** Math.min(this.#failures, 16))
+    }
+  }
+
+  #archived(name: string): void {
+    const { clock, onArchived, onChange } = this.#options
+    if (parseSegmentName(name) !== undefined) this.#last = { name, epochMs: clock.epochMs() }
+    for (const waiter of this.#waiters) if (covers(name, waiter.name)) waiter.resolve()
+    onArchived?.(name)
+    onChange?.()
+  }
+
+  #say(problem: string | undefined): void {
+    if (problem === this.#problem) return
+    this.#problem = problem
+    this.#options.onChange?.()
+  }
+}
+
+/** Whether a file that was taken is, or follows in its timeline, the one that is waited for. */
+function covers(taken: string, wanted: string): boolean {
+  if (taken === wanted) return true
+  const [a, b] = [parseSegmentName(taken), parseSegmentName(wanted)]
+  return a !== undefined && b !== undefined && a.timeline === b.timeline && a.number >= b.number
+}

@@ -1,0 +1,50 @@
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { syncDirectory } from '../core/durable-file.ts'
+import { TenfoldError } from '../core/errors.ts'
+import type { LineageKeys } from './lineage.ts'
+import type { BackupRepository } from './repository.ts'
+import { isArchivedName } from './wal-names.ts'
+import { isSameWal, packWal } from './wal-object.ts'
+
+/** What the server has put into a spool and nobody has taken, in the order in which it was written. */
+export async function listSpool(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  // Histories first: who has a segment of a timeline can tell how it came to be.
+  const rank = (name: string): string => `${name.endsWith('.history') ? 0 : 1}${name.slice(8)}${name}`
+  return names.filter(isArchivedName).sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
+}
+
+/**
+ * Takes one file of a spool into the repository, and only then out of the spool. After a crash in between the file
+ * meets itself in the repository, which is fine.
+ *
+ * @throws TF_ARCHIVE_CONFLICT when the repository has another file of this name; it stays, and so does the spool's
+ */
+export async function archiveFile(
+  spool: string,
+  name: string,
+  repository: BackupRepository,
+  keys: LineageKeys,
+): Promise<void> {
+  const file = join(spool, name)
+  const content = await readFile(file)
+  const key = keys.walObject(name)
+  if ((await repository.write(key, await packWal(name, content))) === 'exists') {
+    const there = await repository.read(key)
+    if (there !== undefined && !isSameWal(there, name, content)) throw conflict(repository.where, key, file)
+  }
+  await rm(file, { force: true })
+  // If the removal is lost in a power cut, the file is taken once more.
+  await syncDirectory(spool)
+}
+
+function conflict(where: string, key: string, file: string): TenfoldError {
+  return new TenfoldError('TF_ARCHIVE_CONFLICT', `expected ${key} in ${where} to be what ${file} is, but it differs`, {
+    hint: 'two servers have written the same part of a log, or the repository was changed: take a new backup into another folder',
+    details: { key, file },
+  })
+}
