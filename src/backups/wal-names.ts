@@ -2,7 +2,7 @@
 export type LogPosition = bigint
 
 /** As initdb makes them. */
-export const SEGMENT_BYTES = 16n * 1024n * 1024n
+export const SEGMENT_BYTES: bigint = 16n * 1024n * 1024n
 
 /** Segments in one of the units that names are counted in, 4 GiB. */
 const PER_UNIT = 0x1_0000_0000n / SEGMENT_BYTES
