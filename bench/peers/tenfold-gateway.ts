@@ -22,7 +22,9 @@ export const tenfoldGateway: Proxy = {
   version: () => Promise.resolve('this checkout'),
   async start({ upstream, directory, signal }) {
     const adminSocketPath = join(directory, 'gateway.sock')
-    const options = { host: '127.0.0.1', port: 0, isPortGiven: true, internalPort: 0, adminSocketPath }
+    const headers = { bytesMax: 16_384, countMax: 100 }
+    const listeners = { host: '127.0.0.1', port: 0, isPortGiven: true, internalPort: 0, headers, isSecure: false }
+    const options = { ...listeners, adminSocketPath }
     const entry = fileURLToPath(new URL('../../src/gateway/gateway-process.ts', import.meta.url))
     const child = spawn(process.execPath, ['--conditions=tenfold-source', entry], {
       env: { ...process.env, [GATEWAY_OPTIONS_VARIABLE]: JSON.stringify({ ...options, stopDeadlineMs: 1_000 }) },

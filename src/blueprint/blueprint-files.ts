@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs'
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
-import { basename, dirname, extname, resolve } from 'node:path'
+import { basename, dirname, extname, resolve, sep } from 'node:path'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { messageOf } from '../core/errors.ts'
 import type { ReadSystem } from './grammar/system.ts'
@@ -20,6 +20,12 @@ export function checkFiles(system: ReadSystem, directory: string, place: Place):
     const at = place.at('databases').at(name)
     for (const [path, where] of each(database?.migrations, at.at('migrations'))) checkMigrations(path, directory, where)
     for (const [path, where] of each(database?.seed, at.at('seed'))) checkModule(path, directory, where)
+  }
+  for (const [index, { certificate, key }] of (system.gateway?.tls ?? []).entries()) {
+    const tls = place.at('gateway').at('tls')
+    const at = system.gateway?.tls?.length === 1 ? tls : tls.at(index)
+    if (certificate !== undefined) checkFile(certificate, directory, at.at('certificate'))
+    if (key !== undefined && checkFile(key, directory, at.at('key'))) checkHidden(key, system, directory, at.at('key'))
   }
   const { scenarios = [], arrivals } = system.load ?? {}
   for (const [index, { feeds, steps }] of scenarios.entries()) {
@@ -92,6 +98,18 @@ function checkStatic(path: string, fallback: string | undefined, directory: stri
     place.at('static').invalid(`expected files in '${path}', got none`, 'build the front end first')
   } else if (fallback !== undefined) {
     checkFile(fallback, resolve(directory, path), place.at('fallback'))
+  }
+}
+
+/** What a front end is served from, everybody may read. */
+function checkHidden(key: string, system: ReadSystem, directory: string, place: Place): void {
+  for (const [name, service] of system.services ?? []) {
+    if (service?.static === undefined) continue
+    if (!resolve(directory, key).startsWith(`${resolve(directory, service.static)}${sep}`)) continue
+    place.invalid(
+      `expected a key outside the files that '${name}' serves to everybody, got '${key}'`,
+      'move it elsewhere',
+    )
   }
 }
 

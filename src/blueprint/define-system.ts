@@ -1,26 +1,11 @@
 import type { Cache } from './cache.ts'
 import type { Database } from './database.ts'
+import type { Gateway } from './gateway.ts'
 import type { Load } from './load-description.ts'
 import type { Mistake } from './mistake.ts'
 import type { Objective } from './objective.ts'
 import type { Service } from './service.ts'
 import type { Topic } from './topic.ts'
-
-/** The public listener of a system. */
-export interface Gateway {
-  /**
-   * Its port. Where 8080 was not asked for and is taken, a free one is used, and printed; 0 always takes a free one.
-   * @default 8080, or a free one where that is taken
-   * @example port: 8080
-   */
-  port?: number
-  /**
-   * Address to listen on.
-   * @default '127.0.0.1'
-   * @example host: '0.0.0.0'
-   */
-  host?: string
-}
 
 /** Where alerts go. */
 export interface Alerts {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { ReadDatabase } from './grammar/database.ts'
 import type { ReadResources } from './grammar/engine.ts'
+import type { ReadGateway } from './grammar/gateway.ts'
 import type { ReadLoad } from './grammar/load.ts'
 import type { ReadSchedule } from './grammar/schedule.ts'
 import { resolveScale } from './grammar/scale.ts'
@@ -10,11 +11,13 @@ import { resolveTraffic } from './grammar/traffic.ts'
 import type {
   ResolvedBlueprint,
   ResolvedDatabase,
+  ResolvedGateway,
   ResolvedLoad,
   ResolvedResources,
   ResolvedSchedule,
   ResolvedService,
 } from './resolved-blueprint.ts'
+import { DEFAULT_HEADERS } from './resolved-blueprint.ts'
 import { runsNode } from './runs-node.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -46,16 +49,29 @@ export function resolveSystem(
   return {
     name: system.name as string,
     ...place,
-    gateway: {
-      host: system.gateway?.host ?? DEFAULT_HOST,
-      port: system.gateway?.port ?? DEFAULT_PORT,
-      isPortGiven: system.gateway?.port !== undefined,
-    },
+    gateway: resolveGateway(system.gateway, directory),
     databases: mapped(system.databases, (name, database) => resolveDatabase(name, database, directory)),
     services: mapped(system.services, (name, service) => resolveService(name, service, directory)),
     secretsFile: system.secrets === undefined ? undefined : resolve(directory, system.secrets),
     objectives: mapped(system.objectives, (service, objective) => ({ service, ...objective })),
     load: system.load === undefined ? undefined : resolveLoad(system.load, scenarios, directory),
+  }
+}
+
+function resolveGateway(gateway: ReadGateway | undefined, directory: string): ResolvedGateway {
+  const { host = DEFAULT_HOST, port, headers, tls = [] } = gateway ?? {}
+  return {
+    host,
+    port: port ?? DEFAULT_PORT,
+    isPortGiven: port !== undefined,
+    headers: {
+      bytesMax: headers?.size ?? DEFAULT_HEADERS.bytesMax,
+      countMax: headers?.count ?? DEFAULT_HEADERS.countMax,
+    },
+    certificates: tls.map(({ certificate, key }) => ({
+      certificate: resolve(directory, certificate as string),
+      key: resolve(directory, key as string),
+    })),
   }
 }
 

@@ -28,6 +28,18 @@ export interface ResolvedGateway {
   /** Wanted port of the public listener; where it was not given and is taken, a free one is used and printed. */
   readonly port: number
   readonly isPortGiven: boolean
+  /** Of the head of a request; more is answered 431. */
+  readonly headers: { readonly bytesMax: number; readonly countMax: number }
+  /** Files, absolute; the first is for whoever asks for no name. None: plain HTTP. */
+  readonly certificates: readonly ResolvedCertificate[]
+}
+
+/** What the gateway takes as the head of a request, where a blueprint says nothing. */
+export const DEFAULT_HEADERS: ResolvedGateway['headers'] = { bytesMax: 16_384, countMax: 100 }
+
+export interface ResolvedCertificate {
+  readonly certificate: string
+  readonly key: string
 }
 
 export interface ResolvedDatabase {

@@ -1,4 +1,5 @@
 import type { InstanceStatus, JobStatus, ReleasingStatus, ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
+import { portOf } from '../core/port-of.ts'
 import { formatTable } from '../core/table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -25,7 +26,7 @@ export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): 
     'gateway',
     'gateway',
     paintState(snapshot.gateway.state, style),
-    snapshot.gateway.url === undefined ? '' : `:${new URL(snapshot.gateway.url).port}`,
+    snapshot.gateway.url === undefined ? '' : `:${portOf(snapshot.gateway.url)}`,
     gatewayNote(snapshot.gateway),
   ]
   const heading = ['name', 'kind', 'state', 'ports', ''].map((text) => style('dim', text))

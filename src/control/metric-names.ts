@@ -1,3 +1,5 @@
+import { GATEWAY_METRICS } from './gateway-metrics.ts'
+
 /**
  * What a number is. A `counter` is what was added in this second, so it can be summed over time and sources; a `gauge`
  * is a level now; a `histogram` is the distribution of this second, mergeable by addition.
@@ -16,12 +18,7 @@ export interface MetricDescription {
   readonly meaning: string
 }
 
-/**
- * Every metric, by name. Names follow the OpenTelemetry semantic conventions where those have one, and begin with
- * `tenfold.` where they have none. Histograms hold whole microseconds, everything else the unit of the conventions. A
- * frame with a name or label that is not here is refused, so a new metric starts with a row.
- */
-export const METRICS = {
+const OTHER_METRICS = {
   'http.client.request.duration': {
     kind: 'histogram',
     unit: 'us',
@@ -255,76 +252,6 @@ export const METRICS = {
     labels: ['database'],
     meaning: 'Write-ahead log of the whole server.',
   },
-  'tenfold.gateway.aborted': {
-    kind: 'counter',
-    unit: '{request}',
-    labels: ['service'],
-    meaning: 'Requests whose client left before the last byte of the answer.',
-  },
-  'tenfold.gateway.canary.duration': {
-    kind: 'histogram',
-    unit: 'us',
-    labels: ['service', 'status_class'],
-    meaning:
-      'As http.server.request.duration, of what the canary of a release has answered; those requests are in both.',
-  },
-  'tenfold.gateway.ejections': {
-    kind: 'counter',
-    unit: '{ejection}',
-    labels: ['service', 'instance', 'reason'],
-    meaning:
-      'Times that an instance was left without requests; `reason` is consecutive_failures, success_rate or probe.',
-  },
-  'tenfold.gateway.instances.out': {
-    kind: 'gauge',
-    unit: '{instance}',
-    labels: ['service'],
-    meaning: 'Instances that the gateway holds to be unwell, by their answers or by its probes.',
-  },
-  'tenfold.gateway.limit': {
-    kind: 'gauge',
-    unit: '{request}',
-    labels: ['service'],
-    meaning: 'Requests that all instances of a service together get at a time, as `traffic.adaptive` has found out.',
-  },
-  'tenfold.gateway.panic': {
-    kind: 'gauge',
-    unit: '1',
-    labels: ['service'],
-    meaning: '1 while so many instances are unwell that all get requests again, else 0.',
-  },
-  'tenfold.gateway.queue.length': {
-    kind: 'gauge',
-    unit: '{request}',
-    labels: ['service'],
-    meaning: 'Requests that wait in the gateway for an instance.',
-  },
-  'tenfold.gateway.refused': {
-    kind: 'counter',
-    unit: '{request}',
-    labels: ['reason'],
-    meaning:
-      'Requests that reached no service: `bad_request`, `too_many_headers`, `no_route`, `rate_limited`, `shed` or `body_too_large`.',
-  },
-  'tenfold.gateway.retries': {
-    kind: 'counter',
-    unit: '{attempt}',
-    labels: ['service'],
-    meaning: 'Attempts on a further instance after one had failed.',
-  },
-  'tenfold.gateway.retries.refused': {
-    kind: 'counter',
-    unit: '{attempt}',
-    labels: ['service'],
-    meaning: 'Attempts that would have been safe, but were not made: the retry budget of the service was spent.',
-  },
-  'tenfold.gateway.upstream.failures': {
-    kind: 'counter',
-    unit: '{attempt}',
-    labels: ['service'],
-    mayHave: ['instance'],
-    meaning: 'Attempts that an instance refused, broke off or did not answer in time.',
-  },
   'tenfold.generator.failures': {
     kind: 'counter',
     unit: '{request}',
@@ -389,6 +316,15 @@ export const METRICS = {
     meaning: 'JavaScript heap in use.',
   },
 } as const
+
+/**
+ * Every metric, by name. Names follow the OpenTelemetry semantic conventions where those have one, and begin with
+ * `tenfold.` where they have none. Histograms hold whole microseconds, everything else the unit of the conventions. A
+ * frame with a name or label that is not here is refused, so a new metric starts with a row.
+ */
+export const METRICS: typeof OTHER_METRICS & typeof GATEWAY_METRICS = Object.fromEntries(
+  Object.entries({ ...OTHER_METRICS, ...GATEWAY_METRICS }).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+) as typeof OTHER_METRICS & typeof GATEWAY_METRICS
 
 /** The name of a metric. */
 export type MetricName = keyof typeof METRICS

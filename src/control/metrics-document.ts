@@ -4,8 +4,8 @@ import { metricDescription, METRICS } from './metric-names.ts'
 export function metricsDocument(): string {
   const rows = Object.keys(METRICS).map((name) => {
     const { kind, unit, labels, mayHave = [], meaning } = metricDescription(name)!
-    const names = [...labels.map((label) => `\`${label}\``), ...mayHave.map((label) => `\`${label}\`?`)]
-    return `| \`${name}\` | ${kind} | \`${unit}\` | ${names.join(', ')} | ${meaning} |`
+    const known = [...labels.map((label) => `\`${label}\``), ...mayHave.map((label) => `\`${label}\`?`)]
+    return `| \`${name}\` | ${kind} | \`${unit}\` | ${known.join(', ')} | ${meaning} |`
   })
   return [
     '# Metrics',

@@ -60,6 +60,11 @@ export const ERROR_CODES = {
     meaning: 'The file of the blueprint could not be loaded: a syntax error, a missing import, or code that throws.',
     remedy: 'Correct the line that the message names.',
   },
+  TF_CERTIFICATE_UNUSABLE: {
+    meaning: "A certificate of the gateway, or its key, can't be read, is not whole, or does not belong to the other.",
+    remedy:
+      'Put both files there as the authority gave them; the gateway goes on with the ones that it has until then.',
+  },
   TF_CHILD_USER_MISSING: {
     meaning: 'Tenfold runs as root, and the machine has no unprivileged account for its children.',
     remedy: 'Create an account named postgres or nobody, or start Tenfold as an ordinary user.',

@@ -42,6 +42,8 @@ export interface ReleaseStoreOptions {
   readonly user: ChildUser | undefined
   /** @default 20,000 files, 512 MiB */
   readonly limits?: SourceLimits
+  /** Files that no release holds, absolute. @default none */
+  readonly except?: readonly string[]
   readonly clock?: Clock
 }
 
@@ -71,7 +73,7 @@ class LocalReleaseStore implements ReleaseStore {
   }
 
   async take(directory: string): Promise<Release> {
-    const tree = await readSourceTree(await packageRootOf(directory), this.#options.limits)
+    const tree = await readSourceTree(await packageRootOf(directory), this.#options)
     let id = await hashSourceTree(tree)
     if (!(await isWhole(join(this.#releases, id), tree))) {
       // A half one is what a machine leaves that lost power: the names were on disk, the contents were not.

@@ -29,6 +29,14 @@ export interface SourceLimits {
   readonly bytesMax: number
 }
 
+/** @see readSourceTree */
+export interface SourceOptions {
+  /** @default 20,000 files, 512 MiB */
+  readonly limits?: SourceLimits | undefined
+  /** Files that are left out, absolute. @default none */
+  readonly except?: readonly string[] | undefined
+}
+
 export const SOURCE_LIMITS_DEFAULT: SourceLimits = { filesMax: 20_000, bytesMax: 512 * 1024 ** 2 }
 
 const READS_AT_ONCE = 16
@@ -40,9 +48,10 @@ const CHUNK_BYTES = 1024 * 1024
  *
  * @throws TF_RELEASE_TOO_LARGE, TF_RELEASE_UNREADABLE
  */
-export async function readSourceTree(root: string, limits: SourceLimits = SOURCE_LIMITS_DEFAULT): Promise<SourceTree> {
+export async function readSourceTree(root: string, options: SourceOptions = {}): Promise<SourceTree> {
+  const { limits = SOURCE_LIMITS_DEFAULT, except = [] } = options
   const rules = ignoreRules(await readFile(join(root, '.tenfoldignore'), 'utf8').catch(() => ''))
-  const walk = new Walk(root, rules, limits)
+  const walk = new Walk(root, rules, limits, new Set(except))
   try {
     await walk.directory('')
   } catch (error) {
@@ -91,19 +100,21 @@ class Walk {
   readonly #root: string
   readonly #rules: IgnoreRules
   readonly #limits: SourceLimits
+  readonly #except: ReadonlySet<string>
   #bytes = 0
 
-  constructor(root: string, rules: IgnoreRules, limits: SourceLimits) {
+  constructor(root: string, rules: IgnoreRules, limits: SourceLimits, except: ReadonlySet<string>) {
     this.#root = root
     this.#rules = rules
     this.#limits = limits
+    this.#except = except
   }
 
   async directory(path: string): Promise<void> {
     for (const entry of await readdir(join(this.#root, path), { withFileTypes: true })) {
       const child = path === '' ? entry.name : `${path}/${entry.name}`
       if (entry.name === 'node_modules') this.dependencyDirectories.push(child)
-      if (this.#rules.ignores(child)) continue
+      if (this.#rules.ignores(child) || this.#except.has(join(this.#root, child))) continue
       if (entry.isDirectory()) await this.directory(child)
       else if (entry.isFile()) await this.#file(child)
       else if (entry.isSymbolicLink()) this.#add({ path: child, kind: 'link', target: await this.#target(child) })

@@ -3,6 +3,7 @@ import type { Span } from '../control/span.ts'
 import { jsonSocketRequest, jsonSocketStream } from '../control/json-socket.ts'
 import type { GatewayConfig } from './gateway-config.ts'
 import type { GatewayState } from './gateway-state.ts'
+import type { CertificatePair } from './tls/certificates.ts'
 
 /** The control plane's side of a gateway process. Every call throws TF_CONTROL_UNREACHABLE when it does not answer. */
 export interface GatewayClient {
@@ -12,6 +13,8 @@ export interface GatewayClient {
    * @throws TF_INPUT_INVALID
    */
   configure(config: GatewayConfig): Promise<{ isApplied: boolean; version: number }>
+  /** Hands over what the public listener shows from now on; the keys are kept in its memory alone. */
+  certify(certificates: readonly CertificatePair[]): Promise<void>
   /** Metric frames from now on, one a second; ends with the signal. */
   frames(signal?: AbortSignal): AsyncGenerator<MetricFrame, void, undefined>
   /** Spans of the requests that ended from now on, a list a second; ends with the signal. */
@@ -31,6 +34,10 @@ export function createGatewayClient(socketPath: string): GatewayClient {
   const options = { timeoutMs: ANSWER_TIMEOUT_MS }
   return {
     configure: (config) => jsonSocketRequest(socketPath, 'PUT', '/v1/config', config, options),
+    async certify(certificates) {
+      const pairs = certificates.map(({ certificate, key }) => ({ certificate, key }))
+      await jsonSocketRequest(socketPath, 'PUT', '/v1/certificates', { certificates: pairs }, options)
+    },
     frames: (signal) => jsonSocketStream<MetricFrame>(socketPath, '/v1/frames', { ...options, signal }),
     spans: (signal) => jsonSocketStream<readonly Span[]>(socketPath, '/v1/spans', { ...options, signal }),
     async drained(service, id, deadlineMs) {

@@ -4,10 +4,11 @@ import { sleep, withTimeout } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import { messageOf } from '../core/errors.ts'
+import { portOf } from '../core/port-of.ts'
 import type { ExitStatus, Subprocess, Subprocesses } from '../core/subprocess.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Span } from '../control/span.ts'
-import type { GatewayStatus, UnwellInstance } from '../control/snapshot.ts'
+import type { GatewayStatus, Notice, UnwellInstance } from '../control/snapshot.ts'
 import type { GatewayClient } from './gateway-client.ts'
 import { createGatewayClient } from './gateway-client.ts'
 import type { Endpoint } from './gateway-config.ts'
@@ -18,12 +19,13 @@ import {
   GATEWAY_PROCESS_NAME,
   gatewayOptions,
   gatewaySubprocess,
-  portOf,
   startFailed,
 } from './gateway-subprocess.ts'
 import type { GatewayTable, RoutesAndServices } from './gateway-table.ts'
 import { createGatewayTable } from './gateway-table.ts'
 import { watchHealth } from './health/watch-health.ts'
+import type { CertificateKeeper } from './tls/keep-certificates.ts'
+import { createCertificateKeeper } from './tls/keep-certificates.ts'
 
 /** @see createGateway */
 export interface GatewayComponentOptions extends GatewaySubprocessOptions, RoutesAndServices {
@@ -32,7 +34,7 @@ export interface GatewayComponentOptions extends GatewaySubprocessOptions, Route
   /** Called with each change. */
   readonly onState?: (status: GatewayStatus) => void
   /** Called with what a person should know. */
-  readonly onNotice?: (notice: { level: 'info' | 'warning' | 'error'; message: string; hint?: string }) => void
+  readonly onNotice?: (notice: Omit<Notice, 'atEpochMs'>) => void
 }
 
 /** The gateway as the control plane holds it. Fits the fleet's port `Balancer`. */
@@ -75,7 +77,8 @@ const RESUBSCRIBE_MS = 250
  * outlives the control plane, and a later one that would start the same adopts it; `stop` lets it finish what is under
  * way.
  *
- * `start` throws TF_PORT_TAKEN with the holder if it can be known, TF_PORT_FORBIDDEN, TF_SPAWN_FAILED, TF_TIMEOUT.
+ * `start` throws TF_PORT_TAKEN with the holder if it can be known, TF_PORT_FORBIDDEN, TF_SPAWN_FAILED, TF_TIMEOUT,
+ * TF_CERTIFICATE_UNUSABLE.
  */
 export function createGateway(options: GatewayComponentOptions): Gateway {
   return new SupervisedGateway(options)
@@ -85,18 +88,25 @@ class SupervisedGateway implements Gateway {
   readonly #options: GatewayComponentOptions
   readonly #client: GatewayClient
   readonly #table: GatewayTable
+  readonly #certificates: CertificateKeeper
   #listening: GatewayUrls | undefined
   /** The process, from the moment it answers until it has ended. */
   #child: Subprocess | undefined
   #life: AbortController | undefined
   #supervision: Promise<void> = Promise.resolve()
-  #watch: Promise<void> = Promise.resolve()
+  #watch: Promise<unknown> = Promise.resolve()
   #unwell: readonly UnwellInstance[] = []
 
   constructor(options: GatewayComponentOptions) {
     this.#options = options
     this.#table = createGatewayTable(options)
     this.#client = createGatewayClient(options.adminSocketPath)
+    this.#certificates = createCertificateKeeper({
+      files: options.certificates ?? [],
+      clock: options.clock,
+      hand: (certificates) => this.#client.certify(certificates),
+      onNotice: (notice) => options.onNotice?.(notice),
+    })
   }
 
   async start(signal?: AbortSignal): Promise<void> {
@@ -109,7 +119,7 @@ class SupervisedGateway implements Gateway {
       (child) => this.#supervise(child, life.signal),
       () => undefined,
     )
-    this.#watch = watchHealth({
+    const health = watchHealth({
       state: () => this.#client.state(),
       clock: this.#options.clock,
       signal: life.signal,
@@ -118,6 +128,11 @@ class SupervisedGateway implements Gateway {
         if (this.#child !== undefined) this.#tell('running')
       },
     })
+    const keeping = starting.then(
+      () => this.#certificates.watch(life.signal),
+      () => undefined,
+    )
+    this.#watch = Promise.all([health, keeping])
     try {
       await starting
     } catch (error) {
@@ -219,6 +234,7 @@ class SupervisedGateway implements Gateway {
     const { clock } = this.#options
     try {
       const state = await withTimeout(clock, READY_TIMEOUT_MS, 'the gateway to listen', this.#ready(child, signal))
+      await this.#certificates.enter(state.certificateEndsEpochMs !== undefined)
       this.#table.passVersion(state.configVersion)
       this.#remember(state)
       this.#child = child

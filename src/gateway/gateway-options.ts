@@ -1,3 +1,4 @@
+import type { ResolvedGateway } from '../blueprint/resolved-blueprint.ts'
 import { TenfoldError } from '../core/errors.ts'
 
 /** How a gateway process is started: handed over as JSON in `TENFOLD_GATEWAY`, where `ps` does not show it. */
@@ -10,6 +11,10 @@ export interface GatewayOptions {
   readonly isPortGiven: boolean
   /** Port of the internal listener, which is on loopback always; 0: any. */
   readonly internalPort: number
+  /** Of the head of a request. */
+  readonly headers: ResolvedGateway['headers']
+  /** The public listener speaks TLS, with the certificates that come over the admin socket. */
+  readonly isSecure: boolean
   /** Unix socket of the control plane's side. */
   readonly adminSocketPath: string
   /** Time for requests under way when the gateway is asked to leave. */
@@ -31,12 +36,24 @@ export function readGatewayOptions(env: Readonly<Record<string, string | undefin
   const text = env[GATEWAY_OPTIONS_VARIABLE]
   if (text === undefined) throw invalid('nothing')
   const options = JSON.parse(text) as Partial<Record<keyof GatewayOptions, unknown>>
-  const { host, port, isPortGiven, internalPort, adminSocketPath, stopDeadlineMs } = options
+  const { host, port, isPortGiven, internalPort, isSecure, adminSocketPath, stopDeadlineMs } = options
+  const headers = Object(options.headers) as Partial<Record<keyof GatewayOptions['headers'], unknown>>
+  const { bytesMax, countMax } = headers
   if (typeof host !== 'string' || typeof adminSocketPath !== 'string' || typeof isPortGiven !== 'boolean') {
     throw invalid(text)
   }
+  if (typeof isSecure !== 'boolean' || typeof bytesMax !== 'number' || typeof countMax !== 'number') throw invalid(text)
   if (!isPort(port) || !isPort(internalPort) || typeof stopDeadlineMs !== 'number') throw invalid(text)
-  return { host, port, isPortGiven, internalPort, adminSocketPath, stopDeadlineMs }
+  return {
+    host,
+    port,
+    isPortGiven,
+    internalPort,
+    headers: { bytesMax, countMax },
+    isSecure,
+    adminSocketPath,
+    stopDeadlineMs,
+  }
 }
 
 /** Whether a value is a port, or 0 for any. */

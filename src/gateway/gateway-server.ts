@@ -14,6 +14,8 @@ import { parseDrainRequest, parseGatewayConfig } from './parse-gateway-config.ts
 import { portForbidden, portTaken } from './port-errors.ts'
 import type { Entrance, Proxy } from './proxy.ts'
 import { createProxy } from './proxy.ts'
+import type { Certificates } from './tls/certificates.ts'
+import { createCertificates, parseCertificates } from './tls/certificates.ts'
 
 /** Ports tried after the one asked for, where it need not be that one. */
 const PORTS_TRIED = 100
@@ -49,6 +51,7 @@ export function createGatewayServer(options: GatewayServerOptions): GatewayServe
 
 interface Run {
   readonly proxy: Proxy
+  readonly certificates: Certificates | undefined
   readonly listeners: Listener[]
   readonly endFrames: () => void
   admin: JsonSocket | undefined
@@ -66,11 +69,14 @@ class HttpGatewayServer implements GatewayServer {
   }
 
   async start(signal?: AbortSignal): Promise<void> {
-    const { clock, host, port, isPortGiven, internalPort, adminSocketPath } = this.#options
-    const proxy = createProxy({ clock, random: seededRandom(freshSeed()), log: this.#options.log })
-    const feed = createFrameFeed(clock, proxy)
+    const { clock, host, port, isPortGiven, internalPort, headers, isSecure, adminSocketPath, log } = this.#options
+    const random = seededRandom(freshSeed())
+    const proxy = createProxy({ clock, random, headersMax: headers.countMax, isSecure, log })
+    const certificates = isSecure ? createCertificates() : undefined
+    const feed = createFrameFeed(clock, proxy, () => certificates?.endsEpochMs)
     const run: Run = {
       proxy,
+      certificates,
       listeners: [],
       endFrames: () => [feed, proxy.spans].forEach((each) => each.end()),
       admin: undefined,
@@ -92,6 +98,13 @@ class HttpGatewayServer implements GatewayServer {
             handle: ({ input }) => {
               const isApplied = proxy.apply(parseGatewayConfig(input))
               return { isApplied, version: proxy.config.version }
+            },
+          }),
+          'PUT /v1/certificates': jsonRoute({
+            handle: ({ input }) => {
+              certificates?.use(parseCertificates(input))
+              for (const text of certificates?.describe() ?? []) log?.(`shows the certificate of ${text}`)
+              return { endsEpochMs: certificates?.endsEpochMs }
             },
           }),
           'POST /v1/drained': jsonRoute({
@@ -134,6 +147,7 @@ class HttpGatewayServer implements GatewayServer {
       host: this.#options.host,
       ports: run?.listeners.map(({ port }) => port) ?? [],
       nowMs: this.#options.clock.nowMs(),
+      certificates: run?.certificates,
     })
   }
 
@@ -149,14 +163,15 @@ class HttpGatewayServer implements GatewayServer {
   }
 
   async #open(run: Run, entrance: Entrance, host: string, port: number, tries: number): Promise<Listener> {
-    const { clock, openFilesMax = systemOpenFilesMax() } = this.#options
-    const handlers = run.proxy.entrance(entrance)
+    const { clock, headers, openFilesMax = systemOpenFilesMax() } = this.#options
+    const { certificates } = entrance === 'public' ? run : {}
+    const shared = { clock, handlers: run.proxy.entrance(entrance), headBytesMax: headers.bytesMax, certificates }
     const connectionsMax = clientConnectionsMax(entrance, openFilesMax)
     const onRefused = (): void => this.#refused(entrance, connectionsMax)
     for (let tried = 1; ; tried++) {
       try {
         const at = { host, port: port === 0 ? 0 : port + tried - 1 }
-        return await openListener({ ...at, clock, handlers, connectionsMax, onRefused })
+        return await openListener({ ...at, ...shared, connectionsMax, onRefused })
       } catch (error) {
         const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
         if (!isTaken || tried >= tries || port + tried > 65_535) throw listenFailed(error, host, port)

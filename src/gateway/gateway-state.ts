@@ -1,4 +1,5 @@
 import type { Proxy } from './proxy.ts'
+import type { Certificates } from './tls/certificates.ts'
 
 /** What a gateway process says of itself. */
 export interface GatewayState {
@@ -11,6 +12,8 @@ export interface GatewayState {
   readonly url: string
   /** Base URL of the listener for calls between services. */
   readonly internalUrl: string
+  /** When the first of its certificates ends; undefined: it has none. */
+  readonly certificateEndsEpochMs?: number | undefined
   readonly services: Readonly<Record<string, GatewayServiceState>>
 }
 
@@ -29,16 +32,20 @@ export interface GatewayServiceState {
 /** The state of a running data plane. */
 export function gatewayState(
   proxy: Proxy | undefined,
-  options: { host: string; ports: readonly number[]; nowMs: number },
+  options: { host: string; ports: readonly number[]; nowMs: number; certificates: Certificates | undefined },
 ): GatewayState {
-  const { host, ports, nowMs } = options
+  const { host, ports, nowMs, certificates } = options
   const [publicPort, internalPort] = ports
   return {
     pid: process.pid,
     run: process.env['TENFOLD_RUN'],
     configVersion: proxy?.config.version ?? 0,
-    url: publicPort === undefined ? '' : `http://${reachableHost(host)}:${publicPort}`,
+    url:
+      publicPort === undefined
+        ? ''
+        : `${certificates === undefined ? 'http' : 'https'}://${reachableHost(host)}:${publicPort}`,
     internalUrl: internalPort === undefined ? '' : `http://127.0.0.1:${internalPort}`,
+    certificateEndsEpochMs: certificates?.endsEpochMs,
     services: Object.fromEntries(
       [...(proxy?.services ?? [])].map(([name, { metrics, endpoints, health }]) => [
         name,

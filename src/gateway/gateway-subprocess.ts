@@ -1,7 +1,11 @@
 import { fileURLToPath } from 'node:url'
+import type { ResolvedGateway } from '../blueprint/resolved-blueprint.ts'
+import { DEFAULT_HEADERS } from '../blueprint/resolved-blueprint.ts'
+import type { CertificateFiles } from '../core/certificate.ts'
 import type { ChildUser } from '../core/child-user.ts'
 import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
+import { portOf } from '../core/port-of.ts'
 import type { ExitStatus, SubprocessOptions } from '../core/subprocess.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import { EXIT_PORT_FORBIDDEN, EXIT_PORT_TAKEN, GATEWAY_OPTIONS_VARIABLE } from './gateway-options.ts'
@@ -20,6 +24,10 @@ export interface GatewaySubprocessOptions {
   readonly port: number
   /** Whether it has to be this port; else the next free one is taken, and a notice says so. */
   readonly isPortGiven: boolean
+  /** Of the head of a request. @default 16 KiB, 100 headers */
+  readonly headers?: ResolvedGateway['headers']
+  /** Files of what the public listener shows to its clients. @default none: it speaks plain HTTP */
+  readonly certificates?: readonly CertificateFiles[]
   /** In a directory that `user` can write. */
   readonly adminSocketPath: string
   readonly logFile: string
@@ -46,20 +54,36 @@ export function gatewaySubprocess(options: GatewaySubprocessOptions, processOpti
     outputFile: logFile,
     handover: {
       // What was asked for; the ports that it has got are among what it says itself.
-      sameness: JSON.stringify([nodePath, entryFile, host, port, isPortGiven, adminSocketPath, user]),
+      sameness: JSON.stringify([
+        nodePath,
+        entryFile,
+        host,
+        port,
+        isPortGiven,
+        adminSocketPath,
+        user,
+        ...listensAs(options),
+      ]),
       notes: { options: processOptions },
     },
   }
 }
 
+/** What a listener is opened with, whatever its certificates are. */
+function listensAs({ headers = DEFAULT_HEADERS, certificates = [] }: GatewaySubprocessOptions): readonly unknown[] {
+  return [headers, certificates.length > 0]
+}
+
 /** After a restart the ports stay: instances hold the internal URL in their environment. */
 export function gatewayOptions(options: GatewaySubprocessOptions, known: GatewayUrls | undefined): GatewayOptions {
-  const { host, port, isPortGiven, adminSocketPath } = options
+  const { host, port, isPortGiven, headers = DEFAULT_HEADERS, certificates = [], adminSocketPath } = options
   return {
     host,
     port: known === undefined ? port : portOf(known.url),
     isPortGiven: known !== undefined || isPortGiven,
     internalPort: known === undefined ? 0 : portOf(known.internalUrl),
+    headers,
+    isSecure: certificates.length > 0,
     adminSocketPath,
     // Before the kill that follows: its last act is to end its connections properly.
     stopDeadlineMs: STOP_DEADLINE_MS_DEFAULT - 1_000,
@@ -74,10 +98,6 @@ export function startFailed({ host, port }: GatewayOptions, logFile: string, exi
     hint: `read ${logFile}`,
     details: { logFile },
   })
-}
-
-export function portOf(url: string): number {
-  return Number(new URL(url).port || 80)
 }
 
 export function describeExit(exit: ExitStatus): string {

@@ -2,11 +2,14 @@ import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { DEFAULT_HEADERS } from '../blueprint/resolved-blueprint.ts'
 import type { Clock } from '../core/clock.ts'
 import { uniqueId } from '../core/random.ts'
 import type { GatewayErrorCode } from './exchange/gateway-response.ts'
 import { answerError, GatewayResponse, isEnding, rawError } from './exchange/gateway-response.ts'
 import { isWebSocket } from './exchange/upgrade.ts'
+import type { Certificates } from './tls/certificates.ts'
+import { createSecureServer } from './tls/secure-server.ts'
 
 /** Above what load balancers in front idle at (60 s), so that they leave first. */
 const KEEP_ALIVE_MS = 75_000
@@ -51,10 +54,15 @@ export async function openListener(options: {
   connectionsMax: number
   /** @default 10 s for the head, 300 s for the whole request */
   patience?: ClientPatience
+  /** Of the head of a request. @default 16 KiB */
+  headBytesMax?: number
+  /** Speaks TLS with these. @default plain HTTP */
+  certificates?: Certificates | undefined
   /** Is told of each that was closed for that. */
   onRefused?: () => void
 }): Promise<Listener> {
-  const { host, port, clock, handlers, connectionsMax, onRefused, patience = PATIENCE } = options
+  const { host, port, clock, handlers, connectionsMax, onRefused, patience = PATIENCE, certificates } = options
+  const { headBytesMax = DEFAULT_HEADERS.bytesMax } = options
   /** Asked for an upgrade that there is none of here. */
   const unupgraded = new WeakSet<IncomingMessage>()
   const take = (request: IncomingMessage, response: GatewayResponse, expectsContinue: boolean): void => {
@@ -63,29 +71,32 @@ export async function openListener(options: {
     if (unupgraded.has(request)) response.makeLast()
     handlers.onRequest(request, response, expectsContinue)
   }
-  const server = createServer(
-    {
-      ServerResponse: GatewayResponse,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: patience.headersMs,
-      requestTimeout: patience.requestMs,
-      connectionsCheckingInterval: patience.checkMs,
-      insecureHTTPParser: false,
-      // Looked at with the other headers, for an answer in our form.
-      requireHostHeader: false,
-      // No event is needed to learn that a request without a body has none.
-      optimizeEmptyRequests: true,
-      shouldUpgradeCallback(request) {
-        const isWanted = isWebSocket(request)
-        if (!isWanted) unupgraded.add(request)
-        return isWanted
-      },
+  const http = {
+    ServerResponse: GatewayResponse,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: patience.headersMs,
+    requestTimeout: patience.requestMs,
+    connectionsCheckingInterval: patience.checkMs,
+    maxHeaderSize: headBytesMax,
+    insecureHTTPParser: false,
+    // Looked at with the other headers, for an answer in our form.
+    requireHostHeader: false,
+    // No event is needed to learn that a request without a body has none.
+    optimizeEmptyRequests: true,
+    shouldUpgradeCallback(request: IncomingMessage) {
+      const isWanted = isWebSocket(request)
+      if (!isWanted) unupgraded.add(request)
+      return isWanted
     },
-    ((request, response: GatewayResponse) => take(request, response, false)) as RequestListener<
-      typeof IncomingMessage,
-      typeof GatewayResponse
-    >,
-  )
+  }
+  const onRequest = ((request, response: GatewayResponse) => take(request, response, false)) as RequestListener<
+    typeof IncomingMessage,
+    typeof GatewayResponse
+  >
+  const server =
+    certificates === undefined
+      ? createServer(http, onRequest)
+      : createSecureServer(http, onRequest, certificates, patience.headersMs)
   // Node forgets a connection that has become something else than HTTP, but waits for its end when it closes.
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
@@ -108,7 +119,7 @@ export async function openListener(options: {
     // Only a Node older than 24.9 asks us about other upgrades.
     refuse(socket as Socket, 501, 'Not Implemented', 'upgrade_refused', 'expected an upgrade to websocket')
   })
-  server.on('clientError', answerClientError)
+  server.on('clientError', (error, socket: Socket) => answerClientError(error, socket, headBytesMax))
   server.on('connect', (_request, socket) => {
     refuse(socket as Socket, 501, 'Not Implemented', 'upgrade_refused', 'expected a request, got CONNECT')
   })
@@ -142,9 +153,9 @@ async function close(server: Server, sockets: ReadonlySet<Socket>, clock: Clock,
 }
 
 /** What Node's parser refuses never becomes a request: it is answered on the bare socket. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket, headBytesMax: number): void {
   if (error.code === 'HPE_HEADER_OVERFLOW') {
-    const message = 'expected the headers to have at most 16 KiB'
+    const message = `expected the headers to have at most ${headBytesMax} bytes`
     refuse(socket, 431, 'Request Header Fields Too Large', 'too_many_headers', message)
   } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     refuse(socket, 408, 'Request Timeout', 'request_timeout', 'expected the whole request in time')

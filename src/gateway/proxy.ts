@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { DEFAULT_HEADERS } from '../blueprint/resolved-blueprint.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Random } from '../core/random.ts'
 import { uniqueId } from '../core/random.ts'
@@ -64,6 +65,10 @@ export interface Proxy extends AccessSource {
 export interface ProxyOptions {
   readonly clock: Clock
   readonly random: Random
+  /** Of one request. @default 100 */
+  readonly headersMax?: number | undefined
+  /** The public listener speaks TLS. @default false */
+  readonly isSecure?: boolean | undefined
   /** What somebody who reads the gateway's log wants to know. @default nothing is told */
   readonly log?: ((message: string) => void) | undefined
 }
@@ -88,6 +93,8 @@ class BalancingProxy implements Proxy {
   readonly #context: ExchangeContext
   readonly #clock: Clock
   readonly #random: Random
+  readonly #headersMax: number
+  readonly #publicProtocol: 'http' | 'https'
   readonly #log: (message: string) => void
   readonly #probe: ProbeInstance
   readonly #stopSweeping: () => void
@@ -95,7 +102,10 @@ class BalancingProxy implements Proxy {
   config: GatewayConfig = { version: 0, routes: [], services: {} }
   #routePublic: Router = () => undefined
 
-  constructor({ clock, random, log = () => undefined }: ProxyOptions) {
+  constructor(options: ProxyOptions) {
+    const { clock, random, headersMax = DEFAULT_HEADERS.countMax, isSecure = false, log = () => undefined } = options
+    this.#headersMax = headersMax
+    this.#publicProtocol = isSecure ? 'https' : 'http'
     this.#log = log
     this.#probe = createProbe(clock)
     this.#clock = clock
@@ -128,15 +138,16 @@ class BalancingProxy implements Proxy {
 
   entrance(entrance: Entrance): ListenerHandlers {
     const routeOf: Router = entrance === 'public' ? (path) => this.#routePublic(path) : routeInternally
+    const protocol = entrance === 'public' ? this.#publicProtocol : 'http'
     return {
       onRequest: (request, response, expectsContinue) => {
-        const place = this.#admit(entrance, this.#locate(routeOf, request), request)
+        const place = this.#admit(entrance, this.#locate(routeOf, protocol, request), request)
         // From outside it would be anybody's choice what counts as a failure of the service.
         const callerTimeoutMs = entrance === 'internal' && 'head' in place ? place.head.timeoutMs : undefined
         this.#handle(place, { request, response, expectsContinue, callerTimeoutMs })
       },
       onUpgrade: (request, socket, firstBytes) => {
-        const place = this.#admit(entrance, this.#locate(routeOf, request), request)
+        const place = this.#admit(entrance, this.#locate(routeOf, protocol, request), request)
         this.#handleUpgrade(place, request, socket, firstBytes)
       },
     }
@@ -192,10 +203,17 @@ class BalancingProxy implements Proxy {
   }
 
   /** Where a request goes, or the error that it is answered with. */
-  #locate(routeOf: Router, request: IncomingMessage): Place | GatewayError {
+  #locate(routeOf: Router, protocol: 'http' | 'https', request: IncomingMessage): Place | GatewayError {
     const { httpVersion, rawHeaders, socket } = request
     const remoteAddress = plainAddress(socket.remoteAddress)
-    const head = forwardHead(rawHeaders, { httpVersion, remoteAddress, isKept: this.#sampler.isKept })
+    const { isKept } = this.#sampler
+    const head = forwardHead(rawHeaders, {
+      httpVersion,
+      remoteAddress,
+      isKept,
+      protocol,
+      headersMax: this.#headersMax,
+    })
     if (isRefused(head)) {
       const { status, reason: message } = head
       return { status, code: status === 431 ? 'too_many_headers' : 'bad_request', message, requestId: uniqueId() }

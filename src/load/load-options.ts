@@ -7,8 +7,13 @@ import type { LoadSecond } from './load-result.ts'
 
 /** A run of load. */
 export interface LoadOptions {
-  /** Base address of the target, for example `http://127.0.0.1:8080`; HTTP only, no path. */
+  /** Base address of the target, for example `http://127.0.0.1:8080`; no path. */
   target: string
+  /**
+   * PEM of certificates that are trusted for an `https:` target, whatever name they are for: its own, if it has signed it
+   * itself. @default those that this machine trusts, for the name of the target
+   */
+  trusted?: string | undefined
   /** What users do; at least one. */
   scenarios: readonly Scenario[]
   /** How sessions arrive. @default { shape: 'poisson' } */
@@ -40,7 +45,9 @@ export interface LoadOptions {
 }
 
 /** Options after defaults and checks. */
-export interface ResolvedLoadOptions extends Required<Omit<LoadOptions, 'connections' | 'onSecond' | 'signal'>> {
+export interface ResolvedLoadOptions extends Required<
+  Omit<LoadOptions, 'trusted' | 'connections' | 'onSecond' | 'signal'>
+> {
   /** For each worker. */
   readonly connections: PoolLimits
   readonly dueMax: number

@@ -34,7 +34,7 @@ const START_DELAY_MS = 25
 export async function runLoad(options: LoadOptions, clock: Clock = systemClock): Promise<LoadResult> {
   const resolved = resolveLoadOptions(options)
   throwIfAborted(options.signal)
-  const target = await resolveTarget(resolved.target)
+  const target = await resolveTarget(resolved.target, options.trusted)
   const feeds = await loadFeeds(resolved.scenarios, resolved.directory)
   const { curve, spacing } = await planArrivals(resolved.arrivals, resolved, resolved.directory)
   // Mistakes come out here, with one error, and not from every worker.

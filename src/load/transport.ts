@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net'
 import { connect } from 'node:net'
+import { connect as connectSecurely, createSecureContext } from 'node:tls'
 
 /** A byte stream to the target. */
 export interface Transport {
@@ -25,49 +27,102 @@ export type Connect = (events: TransportEvents) => Transport
 export interface Address {
   readonly host: string
   readonly port: number
+  /** Speaks TLS. @default plain TCP */
+  readonly tls?: TlsPeer
+}
+
+/** Who is expected at the other end of a TLS connection. */
+export interface TlsPeer {
+  /** The name that it is asked for; undefined: none, there is only an address. */
+  readonly serverName: string | undefined
+  /** PEM of the certificates to trust, for any name; undefined: what this machine trusts, for that name. */
+  readonly trusted: string | undefined
 }
 
 /** All sockets of a thread read into one buffer, one after the other: nothing is allocated per read. */
 const READ_BYTES = 64 * 1024
 
+/** Connections to an address, with TLS where it says so. */
+export function connectTo(address: Address): Connect {
+  return address.tls === undefined ? tcpConnect(address) : tlsConnect(address, address.tls)
+}
+
 /** TCP connections without Nagle's algorithm. */
-export function tcpConnect(address: Address): Connect {
+function tcpConnect({ host, port }: Address): Connect {
   const shared = Buffer.allocUnsafeSlow(READ_BYTES)
   return (events) => {
-    let isOver = false
+    const reports = untilOver(events)
     const socket = connect({
-      host: address.host,
-      port: address.port,
+      host,
+      port,
       noDelay: true,
       onread: {
         buffer: shared,
         callback(length, bytes) {
-          if (!isOver) events.onBytes(bytes as Buffer, length)
+          reports.onBytes(bytes as Buffer, length)
           return true
         },
       },
     })
-    socket.once('connect', () => {
-      if (!isOver) events.onOpen()
-    })
-    socket.once('end', () => {
-      if (isOver) return
-      isOver = true
+    socket.once('connect', reports.onOpen)
+    return transportOver(socket, reports)
+  }
+}
+
+/** The same with TLS. A full handshake each: sessions of the generator's users have nothing in common. */
+function tlsConnect({ host, port }: Address, { serverName, trusted }: TlsPeer): Connect {
+  const secureContext = createSecureContext(
+    // What is trusted may be the certificate itself, or one between it and its authority.
+    trusted === undefined ? {} : { ca: trusted, allowPartialTrustChain: true },
+  )
+  const anyName = trusted === undefined ? {} : { checkServerIdentity: () => undefined }
+  const name = serverName === undefined ? {} : { servername: serverName }
+  return (events) => {
+    const reports = untilOver(events)
+    const socket = connectSecurely({ host, port, secureContext, ...name, ...anyName })
+    socket.setNoDelay(true)
+    socket.on('data', (bytes: Buffer) => reports.onBytes(bytes, bytes.length))
+    socket.once('secureConnect', reports.onOpen)
+    return transportOver(socket, reports)
+  }
+}
+
+type Reports = TransportEvents & { isOver: boolean }
+
+/** Reports nothing any more once it is over. */
+function untilOver(events: TransportEvents): Reports {
+  const reports: Reports = {
+    isOver: false,
+    onOpen: () => void (reports.isOver || events.onOpen()),
+    onBytes: (bytes, length) => void (reports.isOver || events.onBytes(bytes, length)),
+    onEnd() {
+      if (reports.isOver) return
+      reports.isOver = true
       events.onEnd()
+    },
+    onError(problem) {
+      if (reports.isOver) return
+      reports.isOver = true
+      events.onError(problem)
+    },
+  }
+  return reports
+}
+
+function transportOver(socket: Socket, reports: Reports): Transport {
+  socket.once('end', () => {
+    reports.onEnd()
+    socket.destroy()
+  })
+  socket.once('error', (error: NodeJS.ErrnoException) => {
+    reports.onError(error.code ?? error.message)
+    socket.destroy()
+  })
+  return {
+    write: (bytes) => void socket.write(bytes),
+    destroy() {
+      reports.isOver = true
       socket.destroy()
-    })
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      if (isOver) return
-      isOver = true
-      events.onError(error.code ?? error.message)
-      socket.destroy()
-    })
-    return {
-      write: (bytes) => void socket.write(bytes),
-      destroy() {
-        isOver = true
-        socket.destroy()
-      },
-    }
+    },
   }
 }

@@ -13,7 +13,7 @@ import type { StepCodes } from './scenario.ts'
 import { codeKey, compileScenarios } from './scenario.ts'
 import { createSessions } from './session.ts'
 import type { StepCode } from './step-request.ts'
-import { tcpConnect } from './transport.ts'
+import { connectTo } from './transport.ts'
 import type { StartMessage, WorkerConfig, WorkerMessage } from './worker-protocol.ts'
 
 // The entry of a generator thread. It owns one open loop and tells the main thread what it measures.
@@ -67,7 +67,7 @@ async function run(): Promise<void> {
 function createLoop(codes: StepCodes): OpenLoop {
   return createOpenLoop({
     clock: systemClock,
-    connect: tcpConnect(config.address),
+    connect: connectTo(config.address),
     arrivals: createArrivalProcess(config.plan, config.seed),
     worker: config.worker,
     workers: config.workers,

@@ -1,6 +1,7 @@
 import type { ResolvedBlueprint, ResolvedLoad } from '../blueprint/resolved-blueprint.ts'
 import { histogramOf } from '../control/frame-query.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
+import { readCertificate } from '../core/certificate.ts'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import { TenfoldError } from '../core/errors.ts'
@@ -51,6 +52,7 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalRepo
   const result = await runLoad(
     {
       target: options.target,
+      trusted: await trustedBy(blueprint, options.target),
       scenarios: load.scenarios,
       arrivals: load.arrivals,
       peakPerSecond: load.peakPerSecond * times,
@@ -81,6 +83,15 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalRepo
     verdicts,
     state: stateOf(verdicts, result),
   }
+}
+
+/**
+ * What is shown to who asks for no name, as the generator does: it goes to the address of its own system, so the name does
+ * not matter, and who has signed it neither. @throws TF_CERTIFICATE_UNUSABLE
+ */
+async function trustedBy({ gateway }: ResolvedBlueprint, target: string): Promise<string | undefined> {
+  const [first] = target.startsWith('https:') ? gateway.certificates : []
+  return first === undefined ? undefined : (await readCertificate(first)).certificate
 }
 
 /** The load of a blueprint. @throws TF_LOAD_MISSING */

@@ -59,10 +59,10 @@ class SerialApplier implements Applier {
     signal: AbortSignal,
     { isBlueprintSame = false }: PlanOptions = {},
   ): Promise<{ plan: string; changes: readonly BlueprintChange[] }> {
-    const [blueprint, release] = await Promise.all([
-      isBlueprintSame ? this.#context.blueprint : loadBlueprintFreshly(this.#context.blueprint.file, { signal }),
-      takeRelease(this.#context),
-    ])
+    const blueprint = isBlueprintSame
+      ? this.#context.blueprint
+      : await loadBlueprintFreshly(this.#context.blueprint.file, { signal })
+    const release = await takeRelease(this.#context, blueprint)
     const files = await takeFiles(this.#context, blueprint, signal)
     const { gateway } = this.#context.isGatewayGiven ? this.#context.blueprint : blueprint
     const plan: ApplyPlan = { id: uniqueId(), blueprint: { ...blueprint, gateway }, release, files }

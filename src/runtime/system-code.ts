@@ -51,9 +51,13 @@ export async function prepareCode(context: PartsContext, signal: AbortSignal): P
   }
 }
 
-/** A release of the sources as they are now. Throws as `ReleaseStore.take`. */
-export function takeRelease(context: PartsContext): Promise<Release> {
-  return oneAtATime(context, () => createReleaseStore(placeOf(context)).take(context.blueprint.directory))
+/**
+ * A release of the sources as they are now. Throws as `ReleaseStore.take`.
+ *
+ * @param blueprint the one that is to run. @default the one that runs
+ */
+export function takeRelease(context: PartsContext, blueprint: ResolvedBlueprint = context.blueprint): Promise<Release> {
+  return oneAtATime(context, () => createReleaseStore(placeOf(context, blueprint)).take(blueprint.directory))
 }
 
 /**
@@ -124,6 +128,14 @@ function fileReleases(context: PartsContext): ReturnType<typeof createFileReleas
   return createFileReleases({ ...placeOf(context), clock: context.clock })
 }
 
-function placeOf({ state, user, clock }: PartsContext): ReleaseStoreOptions {
-  return { dataRoot: dirname(state.releasesDirectory), user, clock }
+function placeOf(
+  { state, user, clock, blueprint: running }: PartsContext,
+  { gateway }: ResolvedBlueprint = running,
+): ReleaseStoreOptions {
+  // A key belongs to nobody but the gateway, and a renewed certificate is no new release of services.
+  const except = [...running.gateway.certificates, ...gateway.certificates].flatMap(({ certificate, key }) => [
+    certificate,
+    key,
+  ])
+  return { dataRoot: dirname(state.releasesDirectory), user, clock, except }
 }

@@ -46,7 +46,13 @@ describe('checkBlueprint', () => {
       file: join(directory, 'shop.config.ts'),
       directory,
       configuration: 'shop',
-      gateway: { host: '127.0.0.1', port: 8080, isPortGiven: false },
+      gateway: {
+        host: '127.0.0.1',
+        port: 8080,
+        isPortGiven: false,
+        headers: { bytesMax: 16_384, countMax: 100 },
+        certificates: [],
+      },
       databases: {},
       services: {
         web: {
@@ -115,7 +121,7 @@ describe('checkBlueprint', () => {
       },
       objectives: { web: { availability: 0.999, latency: { 'p99.9': '1s', p50: '20ms' } } },
     })
-    expect(resolved.gateway).toEqual({ host: '0.0.0.0', port: 0, isPortGiven: true })
+    expect(resolved.gateway).toMatchObject({ host: '0.0.0.0', port: 0, isPortGiven: true })
     expect(resolved.databases).toEqual({
       orders: {
         name: 'orders',

@@ -42,6 +42,8 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
   Check: (check) => inStep({ check }),
   Think: (think) => inStep({ think: { mean: '1s', ...think } }),
   Gateway: (gateway) => ({ gateway }),
+  Certificate: (tls) => ({ gateway: { tls: { certificate: './cert.pem', key: './key.pem', ...tls } } }),
+  HeaderLimits: (headers) => ({ gateway: { headers } }),
   Cache: (recipes) => ({ caches: { recipes: { ttl: '1h', ...recipes } } }),
   Topic: (placed) => ({ topics: { placed: { key: 'user_id', partitions: 12, ...placed } } }),
   Alerts: (alerts) => ({ alerts }),

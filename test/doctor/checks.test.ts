@@ -1,5 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { ResolvedBlueprint } from '../../src/blueprint/resolved-blueprint.ts'
+import { systemClock } from '../../src/core/clock.ts'
 import { TenfoldError } from '../../src/core/errors.ts'
 import type { Finding, Result } from '../../src/doctor/check.ts'
 import { check, runChecks } from '../../src/doctor/check.ts'
@@ -9,6 +13,7 @@ import { MACHINE_CHECKS } from '../../src/doctor/checks/machine.ts'
 import type { Probes } from '../../src/doctor/probes.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { testService } from '../fleet/test-service.ts'
+import { selfSigned, writePair } from '../gateway/tls/self-signed-for-tests.ts'
 import { fakeProbes } from './fake-probes.ts'
 
 const resources = { cpu: undefined, memoryBytes: undefined }
@@ -17,7 +22,13 @@ const blueprint: ResolvedBlueprint = {
   file: '/app/tenfold.config.ts',
   directory: '/app',
   configuration: 'tenfold',
-  gateway: { host: '127.0.0.1', port: 8080, isPortGiven: true },
+  gateway: {
+    host: '127.0.0.1',
+    port: 8080,
+    isPortGiven: true,
+    headers: { bytesMax: 16_384, countMax: 100 },
+    certificates: [],
+  },
   databases: {
     orders: { name: 'orders', engine: { kind: 'embedded' }, migrations: [], seeds: [], resources },
     users: {
@@ -165,4 +176,30 @@ test('a check that never ends is a problem, and the others are made', async () =
     { name: 'endless', verdict: 'problem' },
     { name: 'fine', verdict: 'ok' },
   ])
+})
+
+describe('a certificate of the gateway', () => {
+  const DAY_MS = 86_400_000
+
+  test.each([
+    [30, 'ok'],
+    [10, 'warning'],
+    [-1, 'problem'],
+  ] as const)('that ends in %i days is: %s', async (days, verdict) => {
+    const directory = await mkdtemp(join(tmpdir(), 'tenfold doctor '))
+    const files = await writePair(directory, selfSigned({ fromDays: -60, days: 30 }))
+    const gateway = { ...blueprint.gateway, certificates: [files] }
+    const epochMs = (): number => systemClock.epochMs() + (30 - days) * DAY_MS
+    const found = (await examine({ epochMs }, { ...blueprint, gateway })).find(({ name }) =>
+      name.startsWith('certificate'),
+    )
+    expect(found).toMatchObject({ name: 'certificate cert.pem', verdict })
+    await rm(directory, { recursive: true })
+  })
+
+  test('that is not there is a problem', async () => {
+    const gateway = { ...blueprint.gateway, certificates: [{ certificate: '/nowhere/a.pem', key: '/nowhere/b.pem' }] }
+    const found = (await examine({}, { ...blueprint, gateway })).find(({ name }) => name === 'certificate a.pem')
+    expect(found).toMatchObject({ verdict: 'problem', found: expect.stringContaining('/nowhere/') })
+  })
 })

@@ -7,9 +7,11 @@ import type { ResolvedTraffic } from '../../src/blueprint/resolved-traffic.ts'
 import { DEFAULT_TRAFFIC } from '../../src/blueprint/resolved-traffic.ts'
 import { seededRandom } from '../../src/core/random.ts'
 import type { Endpoint, GatewayConfig } from '../../src/gateway/gateway-config.ts'
+import type { ClientPatience } from '../../src/gateway/listener.ts'
 import { openListener } from '../../src/gateway/listener.ts'
 import type { Proxy } from '../../src/gateway/proxy.ts'
 import { createProxy } from '../../src/gateway/proxy.ts'
+import type { Certificates } from '../../src/gateway/tls/certificates.ts'
 
 /** A server that stands for an instance. */
 export interface Backend extends AsyncDisposable {
@@ -44,12 +46,30 @@ export interface DataPlane extends AsyncDisposable {
 
 export async function startDataPlane(
   endpoints: readonly Endpoint[],
-  options: { requestTimeoutMs?: number; traffic?: Partial<ResolvedTraffic> } = {},
+  options: {
+    requestTimeoutMs?: number
+    traffic?: Partial<ResolvedTraffic>
+    /** Of the public listener. */
+    certificates?: Certificates
+    patience?: ClientPatience
+    headers?: { bytesMax: number; countMax: number }
+  } = {},
 ): Promise<DataPlane> {
   const clock = systemClock
-  const proxy = createProxy({ clock, random: seededRandom(1) })
+  const { certificates, patience, headers } = options
+  const isSecure = certificates !== undefined
+  const proxy = createProxy({ clock, random: seededRandom(1), isSecure, headersMax: headers?.countMax })
   const open = (entrance: 'public' | 'internal') =>
-    openListener({ host: '127.0.0.1', port: 0, clock, handlers: proxy.entrance(entrance), connectionsMax: 10_000 })
+    openListener({
+      host: '127.0.0.1',
+      port: 0,
+      clock,
+      handlers: proxy.entrance(entrance),
+      connectionsMax: 10_000,
+      ...(patience === undefined ? {} : { patience }),
+      ...(headers === undefined ? {} : { headBytesMax: headers.bytesMax }),
+      certificates: entrance === 'public' ? certificates : undefined,
+    })
   const [outside, inside] = await Promise.all([open('public'), open('internal')])
   let version = 0
   const configure = (services: GatewayConfig['services']): void => {

@@ -90,7 +90,12 @@ export const system = defineSystem({
   objectives: { api: { availability: 0.999, latency: { p95: '200ms', 'p99.9': '1s' } } },
   alerts: { page: ['pagerduty', 'slack'], ticket: ['slack'] },
   load: { peak: '400 sessions/s', scenarios: [dinner], arrivals: { shape: 'day' }, duration: '1m', timeScale: 60 },
-  gateway: { port: 8080, host: '127.0.0.1' },
+  gateway: {
+    port: 8443,
+    host: '127.0.0.1',
+    tls: { certificate: './tls/fullchain.pem', key: './tls/privkey.pem' },
+    headers: { size: '32KiB', count: 50 },
+  },
 })
 export type System = typeof system
 

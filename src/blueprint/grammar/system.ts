@@ -1,6 +1,8 @@
 import type { Place } from '../place.ts'
 import type { ReadDatabase } from './database.ts'
 import { database } from './database.ts'
+import type { ReadGateway } from './gateway.ts'
+import { gateway } from './gateway.ts'
 import type { ReadLoad } from './load.ts'
 import { load } from './load.ts'
 import type { ReadObjective } from './objective.ts'
@@ -11,7 +13,7 @@ import type { ReadService } from './service.ts'
 import { service } from './service.ts'
 import type { ReadTopic } from './store.ts'
 import { cache, topic } from './store.ts'
-import { number, text } from './value.ts'
+import { text } from './value.ts'
 
 /** A blueprint part by part; what can't be read is missing, so that the rest is still checked. */
 export interface ReadSystem {
@@ -23,7 +25,7 @@ export interface ReadSystem {
   readonly objectives: ReadonlyMap<string, ReadObjective | undefined> | undefined
   readonly load: ReadLoad | undefined
   readonly secrets: string | undefined
-  readonly gateway: { readonly port: number | undefined; readonly host: string | undefined } | undefined
+  readonly gateway: ReadGateway | undefined
 }
 
 const receivers = list('receivers', oneOf('pagerduty', 'slack', 'webhook'))
@@ -41,10 +43,7 @@ export const system: Reader<ReadSystem> = object({
     objectives: record('objectives', objective),
     alerts: later(object({ what: 'alerts', options: { page: receivers, ticket: receivers } }), 'alerts'),
     load,
-    gateway: object({
-      what: 'the gateway',
-      options: { port: number({ min: 0, max: 65_535, isInteger: true }), host: text('an address') },
-    }),
+    gateway,
   },
   required: ['name', 'services'],
   planned: ['queues', 'documents'],

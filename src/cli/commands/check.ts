@@ -1,3 +1,5 @@
+import { endsSoon, readCertificate } from '../../core/certificate.ts'
+import { systemClock } from '../../core/clock.ts'
 import { formatDuration } from '../../core/duration.ts'
 import type { ResolvedBlueprint, ResolvedService } from '../../blueprint/resolved-blueprint.ts'
 import { isFiles, isJob } from '../../blueprint/service-kind.ts'
@@ -19,7 +21,15 @@ export const check: Command = {
   ],
   async run(input) {
     const blueprint = await namedBlueprint(input)
-    input.terminal.out(input.options['json'] === true ? JSON.stringify(blueprint) : describeBlueprint(blueprint))
+    const { terminal } = input
+    const nowMs = systemClock.epochMs()
+    for (const files of blueprint.gateway.certificates) {
+      const { endsEpochMs } = await readCertificate(files)
+      if (!endsSoon(endsEpochMs, nowMs)) continue
+      const when = `${endsEpochMs <= nowMs ? 'ended' : 'ends'} ${new Date(endsEpochMs).toISOString().slice(0, 10)}`
+      terminal.note(terminal.style('yellow', `the certificate in ${files.certificate} ${when}: put a new one there`))
+    }
+    terminal.out(input.options['json'] === true ? JSON.stringify(blueprint) : describeBlueprint(blueprint))
     return EXIT.success
   },
 }

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { ResolvedBlueprint } from '../../blueprint/resolved-blueprint.ts'
 import { connectControl } from '../../control/control-client.ts'
 import { stateDirectoryOf } from '../../control/state-paths.ts'
+import { portOf } from '../../core/port-of.ts'
 import { systemClock } from '../../core/clock.ts'
 import { hasCode, TenfoldError } from '../../core/errors.ts'
 import type { Check, Result } from '../../doctor/check.ts'
@@ -81,7 +82,7 @@ async function gatewayPortOf(blueprint: ResolvedBlueprint | undefined): Promise<
   if (blueprint === undefined) return undefined
   try {
     const { gateway } = await connectControl(stateDirectoryOf(blueprint)).snapshot()
-    return gateway.url === undefined ? undefined : Number(new URL(gateway.url).port)
+    return gateway.url === undefined ? undefined : portOf(gateway.url)
   } catch {
     // Nothing runs, which is how it mostly is; what is wrong with a run that does not answer, "status" says.
     return undefined

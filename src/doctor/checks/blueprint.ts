@@ -1,9 +1,16 @@
+import { basename } from 'node:path'
 import type { ResolvedBlueprint, ResolvedGateway } from '../../blueprint/resolved-blueprint.ts'
+import type { CertificateFiles } from '../../core/certificate.ts'
+import { endsSoon, readCertificate } from '../../core/certificate.ts'
 import { readSecretsFile } from '../../core/secrets-file.ts'
 import type { Check } from '../check.ts'
 import { check } from '../check.ts'
 
-const GATEWAY_DEFAULT: ResolvedGateway = { host: '127.0.0.1', port: 8080, isPortGiven: false }
+const GATEWAY_DEFAULT: Pick<ResolvedGateway, 'host' | 'port' | 'isPortGiven'> = {
+  host: '127.0.0.1',
+  port: 8080,
+  isPortGiven: false,
+}
 /** What the shell does by itself, or starts with something else. */
 const NO_PROGRAM = /^(?:exec|cd|set|export|env|\.|source|if|for|while)$|[/$"'`(]/
 
@@ -13,6 +20,7 @@ export function blueprintChecks(blueprint: ResolvedBlueprint | undefined): reado
   const hasEmbedded = blueprint === undefined || databases.some(({ engine }) => engine.kind === 'embedded')
   return [
     gatewayCheck(blueprint?.gateway ?? GATEWAY_DEFAULT),
+    ...(blueprint?.gateway.certificates ?? []).map(certificateCheck),
     ...(hasEmbedded ? [postgresCheck] : []),
     ...databases.flatMap(({ name, engine }) =>
       engine.kind === 'server' ? [serverCheck(name, engine.urlVariable)] : [],
@@ -21,7 +29,7 @@ export function blueprintChecks(blueprint: ResolvedBlueprint | undefined): reado
   ]
 }
 
-function gatewayCheck({ host, port, isPortGiven }: ResolvedGateway): Check {
+function gatewayCheck({ host, port, isPortGiven }: typeof GATEWAY_DEFAULT): Check {
   return check({
     name: 'gateway port',
     why: 'The gateway listens there.',
@@ -36,6 +44,22 @@ function gatewayCheck({ host, port, isPortGiven }: ResolvedGateway): Check {
       return isPortGiven
         ? { verdict: 'problem', found, todo: 'choose another in the blueprint, or end what listens there' }
         : { verdict: 'warning', found, todo: 'nothing, if another port is fine: a free one is taken and printed' }
+    },
+  })
+}
+
+function certificateCheck(files: CertificateFiles): Check {
+  return check({
+    name: `certificate ${basename(files.certificate)}`,
+    why: 'The gateway shows it to its clients.',
+    observe: async (probes) => ({ ...(await readCertificate(files)), nowMs: probes.epochMs() }),
+    judge({ names, startsEpochMs, endsEpochMs, nowMs }) {
+      const day = (epochMs: number): string => new Date(epochMs).toISOString().slice(0, 10)
+      const todo = 'put a new one there, with its key: a running gateway takes it within seconds'
+      if (nowMs < startsEpochMs) return { verdict: 'problem', found: `begins ${day(startsEpochMs)}`, todo }
+      if (endsEpochMs <= nowMs) return { verdict: 'problem', found: `ended ${day(endsEpochMs)}`, todo }
+      const found = `for ${names}, ends ${day(endsEpochMs)}`
+      return endsSoon(endsEpochMs, nowMs) ? { verdict: 'warning', found, todo } : { verdict: 'ok', found }
     },
   })
 }

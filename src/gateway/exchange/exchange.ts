@@ -7,6 +7,7 @@ import type { Deadlined, DeadlineList } from '../limits/deadline-list.ts'
 import type { SpanFeed } from '../measurements/span-feed.ts'
 import { isTraced } from '../measurements/span-feed.ts'
 import type { DeadlineWheel } from '../limits/deadline-wheel.ts'
+import { cutConnection } from './cut-connection.ts'
 import type { GatewayErrorCode, GatewayResponse, ResponseOwner } from './gateway-response.ts'
 import { answerError } from './gateway-response.ts'
 import type { RequestBodyEvents } from './request-body.ts'
@@ -218,7 +219,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner, Req
     if (failedIn === 'answering') {
       if (upstream !== undefined) service.report(upstream, true)
       // Half an answer must never look like a whole one, not even to a client that reads until the end.
-      request.socket.resetAndDestroy()
+      cutConnection(request.socket)
       return
     }
     const isSafe = canRetry({
@@ -251,7 +252,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner, Req
     } else if (this.#phase === 'answering' || this.#phase === 'ended') {
       // With the answer complete, or held back by its client, it is the client that stands still.
       if (this.#phase === 'answering' && !this.#isPaused) service.metrics.upstreamFailures += 1
-      this.#input.request.socket.resetAndDestroy()
+      cutConnection(this.#input.request.socket)
     } else if (this.#body?.isStarved === true) {
       this.#fail(408, 'request_timeout', 'expected the whole body in time, got only a part')
     } else if (this.#isCallersDeadline) {

@@ -10,6 +10,10 @@ export interface RequestOrigin {
   readonly httpVersion: string
   /** Address of the peer. */
   readonly remoteAddress: string
+  /** How it came to us. */
+  readonly protocol: 'http' | 'https'
+  /** So many headers at most. */
+  readonly headersMax: number
   /** Whether a trace that begins with it is kept. */
   readonly isKept: (traceId: string) => boolean
 }
@@ -35,16 +39,14 @@ export interface HeadRefusal {
   readonly reason: string
 }
 
-/** More headers than this is an attack or a mistake. */
-export const HEADERS_MAX = 100
-
 /**
  * The head to forward, made from the header list as it arrived. Node's parser has refused by now: two lengths, a length
  * with an encoding, folded lines, control characters. What it lets through is refused here: two Hosts, any encoding but
  * `chunked`, an encoding on HTTP/1.0.
  */
 export function forwardHead(rawHeaders: readonly string[], origin: RequestOrigin): ForwardedHead | HeadRefusal {
-  if (rawHeaders.length > 2 * HEADERS_MAX) return { status: 431, reason: `expected at most ${HEADERS_MAX} headers` }
+  const { headersMax } = origin
+  if (rawHeaders.length > 2 * headersMax) return { status: 431, reason: `expected at most ${headersMax} headers` }
   // Without a version it is HTTP/0.9, which has no headers, though the parser reads some.
   if (origin.httpVersion !== '1.1' && origin.httpVersion !== '1.0') return refuse('expected HTTP/1.1 or HTTP/1.0')
   const nominated = nominatedByConnection(rawHeaders)
@@ -89,7 +91,7 @@ export function forwardHead(rawHeaders: readonly string[], origin: RequestOrigin
   requestId ??= ownRequestId as string
   const trace = requestTrace(traceparent, ownRequestId, origin.isKept)
   if (host !== undefined && host !== '') headers.push('host', host, 'x-forwarded-host', host)
-  headers.push('x-forwarded-for', origin.remoteAddress, 'x-forwarded-proto', 'http', 'x-request-id', requestId)
+  headers.push('x-forwarded-for', origin.remoteAddress, 'x-forwarded-proto', origin.protocol, 'x-request-id', requestId)
   // What other tools say of a trace holds only for the trace that they know.
   if (tracestate !== undefined && trace.parentSpanId !== undefined) headers.push('tracestate', tracestate)
   headers.push('traceparent', formatTraceparent(trace))

@@ -12,11 +12,14 @@ export interface AccessSource {
 }
 
 /** What happened in the last second, as one frame; the counts begin again at 0. */
-export function accessFrame(source: AccessSource, atEpochMs: number): MetricFrame {
+export function accessFrame(source: AccessSource, atEpochMs: number, certificateEndsEpochMs?: number): MetricFrame {
   const samples: MetricSample[] = []
   for (const service of source.services.values()) samples.push(...samplesOf(service))
   for (const [reason, count] of source.refused) samples.push(value('tenfold.gateway.refused', count, { reason }))
   source.refused.clear()
+  if (certificateEndsEpochMs !== undefined) {
+    samples.push(value('tenfold.gateway.certificate.expiry', Math.round(certificateEndsEpochMs / 1_000), {}))
+  }
   return { atEpochMs, source: 'gateway', samples }
 }
 

@@ -14,13 +14,18 @@ export interface FrameFeed {
   end(): void
 }
 
-export function createFrameFeed(clock: Clock, source: AccessSource): FrameFeed {
+/** @param certificateEnds when the first certificate ends; undefined: there is none */
+export function createFrameFeed(
+  clock: Clock,
+  source: AccessSource,
+  certificateEnds: () => number | undefined = () => undefined,
+): FrameFeed {
   const readers = new Set<{ backlog: MetricFrame[]; wake: () => void }>()
   let hasEnded = false
   const cancel = clock.every(
     FRAME_MS,
     () => {
-      const frame = accessFrame(source, clock.epochMs())
+      const frame = accessFrame(source, clock.epochMs(), certificateEnds())
       for (const reader of readers) {
         reader.backlog.push(frame)
         if (reader.backlog.length > BACKLOG_MAX) reader.backlog.shift()

@@ -102,3 +102,17 @@ describe('what is too large', () => {
     expect(upstream.requests()).toHaveLength(before + 1)
   })
 })
+
+describe('limits of the blueprint on the head of a request', () => {
+  it.each([
+    ['a larger one by size', `X: ${'a'.repeat(3_000)}\r\n`, 200],
+    ['one that is larger than that', `X: ${'a'.repeat(5_000)}\r\n`, 431],
+    ['as many headers', 'X: y\r\n'.repeat(10), 200],
+    ['more headers', 'X: y\r\n'.repeat(13), 431],
+  ])('hold: %s', async (_name, headers, status) => {
+    await using limited = await startDataPlane([upstream.endpoint], { headers: { bytesMax: 4_096, countMax: 12 } })
+    const answer = await sendBytes(limited.port, `GET / HTTP/1.1\r\nHost: a\r\n${headers}Connection: close\r\n\r\n`)
+    expect(statusesOf(answer)).toEqual([status])
+    if (status === 431) expect(errorCodeOf(answer)).toBe('too_many_headers')
+  })
+})

@@ -17,6 +17,8 @@ function headersOf(...rawHeaders: readonly string[]): Map<string, string[]> {
   const head = forwardHead(['Host', 'a', ...rawHeaders], {
     httpVersion: '1.1',
     remoteAddress: '10.0.0.7',
+    protocol: 'http',
+    headersMax: 100,
     isKept: never,
   })
   if (isRefused(head)) throw new Error(head.reason)

@@ -120,6 +120,8 @@ describe('the deadline of a request', () => {
     const head = forwardHead(['Host', 'a', 'X-Request-Timeout-Ms', '5', 'x-request-timeout-ms', '9'], {
       httpVersion: '1.1',
       remoteAddress: '127.0.0.1',
+      protocol: 'http',
+      headersMax: 100,
       isKept: () => false,
     })
     expect(head).toMatchObject({ timeoutMs: 5 })

@@ -47,6 +47,8 @@ test('connections beyond the limit are closed, and those that are open are answe
     port: 0,
     isPortGiven: false,
     internalPort: 0,
+    headers: { bytesMax: 16_384, countMax: 100 },
+    isSecure: false,
     adminSocketPath: join(directory, 'gw.sock'),
     stopDeadlineMs: 1_000,
     clock: systemClock,
