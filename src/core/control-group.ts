@@ -19,12 +19,17 @@ export interface ControlGroup {
   memoryKills(): number
   /** Lifts the CPU limit, or puts it back; nothing where there is none, or where the kernel refuses. */
   limitCpu(isLimited: boolean): void
+  /** Lets all others go first where the CPU is short, or not any more; nothing where the kernel refuses. */
+  yieldCpu(isYielding: boolean): void
   /** Undefined without a CPU limit. */
   throttling(): CpuThrottling | undefined
 }
 
 /** The accounting period. Kubernetes' default: with 10 ms a small share is less than the kernel hands out at once. */
 export const CPU_PERIOD_US = 100_000
+
+/** Of those that yield, where the CPU is short: a third of what others get. */
+export const YIELDING_SHARE: number = 1 / 3
 
 /** The kernel's least quota. */
 const CPU_QUOTA_US_MIN = 1_000
@@ -44,6 +49,7 @@ export function noControlGroup(reason: string): ControlGroup {
     memoryBytes: () => undefined,
     memoryKills: () => 0,
     limitCpu: () => undefined,
+    yieldCpu: () => undefined,
     throttling: () => undefined,
   }
 }

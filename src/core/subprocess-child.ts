@@ -13,6 +13,7 @@ import { identifyProcess, isRunning, signalProcess } from './process-identity.ts
 import { CHILD_VARIABLE, environmentOf, readProcessTable, RUN_VARIABLE } from './process-table.ts'
 import { processUsage } from './process-usage.ts'
 import type { CpuThrottling, ResourceLimits } from './resource-limits.ts'
+import { setSessionNice } from './session-priority.ts'
 import { spawnBehindGate, spawnFailed } from './spawn.ts'
 import { closeGate, openGate } from './spawn-gate.ts'
 import type { ExitStatus, Subprocess, SubprocessOptions } from './subprocess.ts'
@@ -48,6 +49,9 @@ export interface ManagedChild extends Subprocess {
 
 /** Longer than any machine needs that is not out of memory. */
 const START_TIMEOUT_MS = 30_000
+
+/** A third of the weight of others. */
+const YIELDING_NICE = 5
 
 const REMOVE_ATTEMPTS_MAX = 25
 /** Nobody is told of the end of a process that is not their child. A look is a read of one file in /proc. */
@@ -188,12 +192,15 @@ class Child implements ManagedChild {
   #cancelKill: Cancel = () => {}
   #isAsked = false
   #isCpuLimited: boolean | undefined
+  #isYielding: boolean | undefined
   #limitsFailure: string | undefined
 
   constructor(parts: ChildParts) {
     const { hold, row, context, group } = parts
     this.isAdopted = parts.isAdopted
     this.name = row.name
+    // What an earlier run left it in nobody knows.
+    this.#isYielding = parts.isAdopted ? undefined : false
     this.identity = { pid: row.pid, startTime: row.startTime }
     this.row = row
     this.#hold = hold
@@ -235,6 +242,12 @@ class Child implements ManagedChild {
     if (!this.isRunning || isLimited === this.#isCpuLimited) return
     this.#isCpuLimited = isLimited
     this.#group.limitCpu(isLimited)
+  }
+
+  yieldCpu(isYielding: boolean): void {
+    if (!this.isRunning || isYielding === this.#isYielding) return
+    this.#group.yieldCpu(isYielding)
+    if (setSessionNice(this.identity.pid, isYielding ? YIELDING_NICE : 0)) this.#isYielding = isYielding
   }
 
   signal(signal: NodeJS.Signals): void {

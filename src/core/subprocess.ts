@@ -67,6 +67,11 @@ export interface Subprocess {
    * from the first instruction; without an enforced CPU limit nothing happens.
    */
   limitCpu(isLimited: boolean): void
+  /**
+   * Lets all others go first where the CPU is short (a third of what another gets), or ends that. By its control group, or
+   * by its session where those share the CPU; elsewhere nothing happens. A refusal is tried again by the next call.
+   */
+  yieldCpu(isYielding: boolean): void
   /** Sends a signal to the child alone; does nothing once it is gone. */
   signal(signal: NodeJS.Signals): void
   /**

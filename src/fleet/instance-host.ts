@@ -21,6 +21,8 @@ export interface InstanceRequest {
   readonly id: string
   readonly service: ResolvedService
   readonly release: Release
+  /** Others serve, so until it is ready it lets them go first where the CPU is short. @default false */
+  readonly givesWay?: boolean
 }
 
 /** One instance whose program has been started. */

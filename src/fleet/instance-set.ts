@@ -62,11 +62,12 @@ export class InstanceSet {
   reconcile(wanted: WantedInstances, policy: ReconcilePolicy, nowMs: number): void {
     const { revision, desired, isOfSet, isFirst } = wanted
     const observed = this.all().filter(isOfSet)
+    const isServing = this.all().some(({ phase }) => phase.kind === 'ready')
     const free = { ...policy, taken: [...this.#instances.keys()] }
     for (const { kind, id, reason } of reconcile(this.#options.service, observed, desired, nowMs, free)) {
       const instance = this.#instances.get(id) ?? this.#instanceOf(id, revision)
       this.#instances.set(id, instance)
-      if (kind === 'start') this.#track(instance.run(reason))
+      if (kind === 'start') this.#track(instance.run(reason, isServing))
       else if (kind === 'remove') this.#remove(instance, reason)
       else this.#track(this.#restart(instance, reason, isFirst))
     }

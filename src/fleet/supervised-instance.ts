@@ -73,14 +73,14 @@ export class SupervisedInstance implements ObservedInstance {
   }
 
   /** Starts a process and follows it to its end. Resolves when nothing of it runs. */
-  async run(reason: string): Promise<void> {
+  async run(reason: string, givesWay = false): Promise<void> {
     const { host, revision } = this.#context
     const { service, release } = revision
     const watch = new AbortController()
     this.#watch = watch
     this.#enter({ kind: 'starting', sinceMs: this.#context.clock.nowMs() }, this.#reason ?? reason)
     let failure: InstanceFailure | undefined
-    this.#starting = host.start({ id: this.id, service, release }).catch((cause: unknown) => {
+    this.#starting = host.start({ id: this.id, service, release, givesWay }).catch((cause: unknown) => {
       failure = { reason: messageOf(cause), lastLines: [], cause }
       return undefined
     })

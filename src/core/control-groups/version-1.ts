@@ -10,8 +10,12 @@ import {
   removeGroups,
   whyNoGroup,
   writeGroupFile,
+  YIELDING_SHARE,
 } from '../control-group.ts'
 import type { ResourceLimits } from '../resource-limits.ts'
+
+/** What a group has that nobody changes. */
+const CPU_SHARES = 1_024
 
 /** Our own group in each hierarchy that is mounted; version 1 mounts every controller apart, or some together. */
 export interface Version1Hierarchies {
@@ -107,6 +111,10 @@ function version1Group(
     limitCpu(isLimited) {
       if (cpu === undefined || limits.cpu === undefined) return
       writeGroupFile(cpu, 'cpu.cfs_quota_us', String(isLimited ? cpuQuotaUs(limits.cpu) : -1))
+    },
+    yieldCpu(isYielding) {
+      if (cpu === undefined) return
+      writeGroupFile(cpu, 'cpu.shares', String(Math.round(isYielding ? CPU_SHARES * YIELDING_SHARE : CPU_SHARES)))
     },
     throttling() {
       const table = cpu && limits.cpu !== undefined && readGroupTable(cpu, 'cpu.stat')

@@ -10,8 +10,12 @@ import {
   removeGroups,
   whyNoGroup,
   writeGroupFile,
+  YIELDING_SHARE,
 } from '../control-group.ts'
 import type { ResourceLimits } from '../resource-limits.ts'
+
+/** What a group has that nobody changes. */
+const CPU_WEIGHT = 100
 
 /**
  * A control group of version 2, below the first of `parents` that allows it. A group of version 2 that holds processes,
@@ -80,6 +84,9 @@ export function version2Group(directory: string, limits: ResourceLimits): Contro
       if (limits.cpu === undefined) return
       const quota = isLimited ? cpuQuotaUs(limits.cpu) : 'max'
       writeGroupFile(directory, 'cpu.max', `${quota} ${CPU_PERIOD_US}`)
+    },
+    yieldCpu(isYielding) {
+      writeGroupFile(directory, 'cpu.weight', String(Math.round(isYielding ? CPU_WEIGHT * YIELDING_SHARE : CPU_WEIGHT)))
     },
     throttling() {
       const periods = microseconds('nr_periods')

@@ -46,6 +46,7 @@ export class LocalInstance implements RunningInstance {
   readonly exited: Promise<InstanceExit>
   readonly #child: Subprocess
   readonly #health: string | undefined
+  #givesWay: boolean
 
   constructor(child: Subprocess, facts: LocalInstanceFacts) {
     this.id = facts.id
@@ -53,6 +54,7 @@ export class LocalInstance implements RunningInstance {
     this.port = facts.port
     this.#child = child
     this.#health = facts.service.health
+    this.#givesWay = facts.givesWay === true && !child.isAdopted
     const { cpu, memoryBytes } = facts.service.resources
     const isLimited = cpu !== undefined || memoryBytes !== undefined
     this.limitsNotEnforced =
@@ -71,7 +73,11 @@ export class LocalInstance implements RunningInstance {
   async probe(timeoutMs: number): ReturnType<RunningInstance['probe']> {
     const result = await probe({ host: this.host, port: this.port, health: this.#health }, timeoutMs)
     // Until it is ready it may use the whole machine: a start is not what the limit is for.
-    if (result.isReady) this.#child.limitCpu(true)
+    if (result.isReady) {
+      this.#child.limitCpu(true)
+      this.#givesWay = false
+    }
+    this.#child.yieldCpu(this.#givesWay)
     return result
   }
 

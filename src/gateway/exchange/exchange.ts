@@ -224,14 +224,14 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner, Req
     }
     const isSafe = canRetry({
       isSent: failedIn === 'sent',
-      isReusedConnection: (this.connection?.answers ?? 0) > 0,
       hasAnswerBytes: this.#hasAnswerBytes,
       hasBody: this.#body !== null,
       method: request.method as string,
       error,
     })
     // One that was closed as idle the moment it was used says nothing about its instance.
-    if (upstream !== undefined && (failedIn === 'connecting' || !isSafe)) service.report(upstream, true)
+    const isIdleClose = isSafe && (this.connection?.answers ?? 0) > 0
+    if (upstream !== undefined && (failedIn === 'connecting' || !isIdleClose)) service.report(upstream, true)
     const isRetry = isSafe && !this.#isRetried && service.retryBudget.take(this.#context.clock.nowMs())
     if (isRetry) {
       this.#isRetried = true

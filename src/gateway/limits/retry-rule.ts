@@ -2,8 +2,6 @@
 export interface Failure {
   /** Whether any of it was written to a connection. */
   readonly isSent: boolean
-  /** Whether that connection had answered before: the instance may have closed it as idle while we wrote. */
-  readonly isReusedConnection: boolean
   readonly hasAnswerBytes: boolean
   readonly hasBody: boolean
   readonly method: string
@@ -14,13 +12,13 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 const RESET: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 
 /**
- * Whether a failed request may be sent again: when nothing of it was sent, or when a reused connection was reset before
- * the first byte of an answer and doing it twice is the same as doing it once.
+ * Whether a failed request may be sent again: when nothing of it was sent, or when the connection was reset before
+ * the first byte of an answer (the instance was killed, or closed it as idle while we wrote) and doing it twice is the
+ * same as doing it once (RFC 9110, 9.2.2).
  */
 export function canRetry(failure: Failure): boolean {
   if (!failure.isSent) return true
   return (
-    failure.isReusedConnection &&
     !failure.hasAnswerBytes &&
     !failure.hasBody &&
     IDEMPOTENT.has(failure.method) &&

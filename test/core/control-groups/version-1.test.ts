@@ -40,6 +40,14 @@ describe('a control group of version 1', () => {
     expect(read('cpu', 'g', 'cpu.cfs_quota_us')).toBe('25000')
   })
 
+  it('has a third of the weight of others while it yields', () => {
+    const group = createVersion1Group({ cpu: join(root, 'cpu') }, 'g', { cpu: 0.25 })
+    group.yieldCpu(true)
+    expect(read('cpu', 'g', 'cpu.shares')).toBe('341')
+    group.yieldCpu(false)
+    expect(read('cpu', 'g', 'cpu.shares')).toBe('1024')
+  })
+
   it('reads what the kernel counts', () => {
     const parents = { cpu: join(root, 'cpu'), cpuacct: join(root, 'cpuacct'), memory: join(root, 'memory') }
     const group = createVersion1Group(parents, 'g', { cpu: 0.25 })

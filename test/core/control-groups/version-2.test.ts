@@ -32,6 +32,10 @@ describe('a control group of version 2', () => {
     expect(read(own, 'g', 'cpu.max')).toBe('max 100000')
     group.limitCpu(true)
     expect(read(own, 'g', 'cpu.max')).toBe('25000 100000')
+    group.yieldCpu(true)
+    expect(read(own, 'g', 'cpu.weight')).toBe('33')
+    group.yieldCpu(false)
+    expect(read(own, 'g', 'cpu.weight')).toBe('100')
     expect(group.joinFiles).toEqual([join(own, 'g', 'cgroup.procs')])
   })
 

@@ -5,7 +5,6 @@ import { canRetry } from '../../../src/gateway/limits/retry-rule.ts'
 const reset = Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' })
 const stale: Failure = {
   isSent: true,
-  isReusedConnection: true,
   hasAnswerBytes: false,
   hasBody: false,
   method: 'GET',
@@ -17,12 +16,11 @@ describe('canRetry', () => {
     expect(canRetry({ ...stale, isSent: false, method: 'POST', hasBody: true, error: new Error('refused') })).toBe(true)
   })
 
-  it('repeats what met a connection that was closed as idle', () => {
+  it('repeats what met a connection that was closed as idle, or an instance that was killed', () => {
     expect(canRetry(stale)).toBe(true)
   })
 
   it.each([
-    ['a fresh connection', { isReusedConnection: false }],
     ['an answer that had begun', { hasAnswerBytes: true }],
     ['a body', { hasBody: true }],
     ['a method that may not be repeated', { method: 'POST' }],

@@ -17,6 +17,32 @@ const probe = limitResources({ cpu: 0.5, memoryBytes: 64 * 1024 ** 2 })
 removeGroups(probe.directories)
 const notLimited = probe.state.enforced ? '' : ` (skipped: ${probe.state.reason})`
 
+const hasSessions = existsSync('/proc/self/autogroup')
+const noSessions = hasSessions ? '' : ' (skipped: this kernel does not share the CPU by session)'
+
+describe.skipIf(!hasSessions)(`a child that yields the CPU${noSessions}`, () => {
+  it('does so with all that it starts, and no longer than it is told to', async () => {
+    const run = testRun()
+    const subprocesses = await createSubprocesses({ ...run, isEphemeral: false })
+    const child = await subprocesses.spawn({
+      name: 'yielding',
+      command: 'sh',
+      args: ['-c', 'sleep 634; true'],
+      env: PATH_ENV,
+      user: findChildUser(),
+      outputFile: run.outputFile,
+    })
+    const nice = (): string => textOf(`/proc/${child.identity.pid}/autogroup`).split(' nice ')[1]!.trim()
+    // Somebody else may have used up how often that may be done in a second.
+    const until = (isYielding: boolean, expected: string) =>
+      eventually(`nice ${expected}`, () => (child.yieldCpu(isYielding), nice() === expected))
+    expect(nice()).toBe('0')
+    await until(true, '5')
+    await until(false, '0')
+    await subprocesses.stopAll()
+  })
+})
+
 describe.skipIf(!isRoot)(`the drop to an unprivileged user${notRoot}`, () => {
   it('has happened before the program starts, with no group of root left', async () => {
     const run = testRun()
