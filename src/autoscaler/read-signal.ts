@@ -1,4 +1,4 @@
-import type { ResolvedScale } from '../blueprint/resolved-scale.ts'
+import type { ResolvedGauge, ResolvedScale } from '../blueprint/resolved-scale.ts'
 import type { MetricFrame, MetricSample } from '../control/metric-frame.ts'
 import type { MetricName } from '../control/metric-names.ts'
 import type { InstanceStatus } from '../control/snapshot.ts'
@@ -27,20 +27,22 @@ interface Reading {
 
 /**
  * The signal of a service as it was measured. `cpu` and `elu` are of each instance, and those that warm up are left
- * out; `inflight` and `arrivals` are counted in the gateway, for the service as a whole, so that they do not change when
- * instances come and go. Pure.
+ * out; a gauge of its own is what each instance said last. `inflight` and `arrivals` are counted in the gateway, for the
+ * service as a whole, so that they do not change when instances come and go. Pure.
  */
 export function readSignal(source: SignalSource): Measurement {
-  const { metric, target } = source.scale
+  const { scale } = source
+  const { metric, target } = scale
   if (metric === 'inflight' || metric === 'arrivals') {
     return { kind: 'total', target, total: metric === 'inflight' ? inFlight(source) : arrivals(source) }
   }
-  const sampleOf = metric === 'cpu' ? cpuOf : eluOf
+  const sampleOf = scale.metric === 'custom' ? gaugeOf.bind(undefined, scale) : scale.metric === 'cpu' ? cpuOf : eluOf
   const instances = source.instances.map((instance) => observe(instance, sampleOf(instance.id, source)))
   return {
     kind: metric === 'cpu' ? 'utilisation' : 'average',
     target,
-    groups: groupInstances(instances, source.nowEpochMs, source.warmUp),
+    // Starting does not raise a number of its own, as far as anybody knows.
+    groups: groupInstances(instances, source.nowEpochMs, metric === 'custom' ? undefined : source.warmUp),
   }
 }
 
@@ -79,6 +81,13 @@ function eluOf(instance: string, { frames }: SignalSource): Sample | undefined {
   if (readings.length === 0) return undefined
   // Each is of the second before.
   return { value: sumOf(readings) / readings.length, fromMs: readings[0]!.atEpochMs - 1_000 }
+}
+
+/** A level, so the last look is the best. */
+function gaugeOf({ name }: ResolvedGauge, instance: string, { frames }: SignalSource): Sample | undefined {
+  const isOurs = ({ labels }: MetricSample): boolean => labels?.['instance'] === instance && labels['metric'] === name
+  const last = readingsOf('tenfold.autoscaler.signal', frames, isOurs).at(-1)
+  return last === undefined ? undefined : { value: valueOf(last.sample), fromMs: last.atEpochMs }
 }
 
 function inFlight({ service, frames }: SignalSource): number | undefined {

@@ -23,9 +23,26 @@ export interface ScaleIn {
  * - `cpu`: share of the CPU limit, or of a core without one, 0 to 1 · `elu`: event-loop utilisation, 0 to 1
  * - `inflight`: requests being served per instance · `arrivals`: requests per second per instance
  * - `lag`: how far behind a consumer is, in time
+ * - `custom`: the gauge `name` that each instance publishes at the path `from`, in the text format of Prometheus; the
+ *   mean of the instances is held at the target. Series with all `labels` count, several are added
  *
  * Latency is no such signal: it is high when a dependency is slow, and more instances make that worse.
  */
 export type Scale =
   | { metric: 'cpu' | 'elu' | 'inflight' | 'arrivals'; target: number; out?: ScaleOut; in?: ScaleIn }
   | { metric: 'lag'; target: Duration; out?: ScaleOut; in?: ScaleIn }
+  | ScaleByGauge
+
+/** A number that instances publish themselves: jobs that wait, connections that are open. */
+export interface ScaleByGauge {
+  metric: 'custom'
+  /** Of the gauge, as it is published: `jobs_waiting`. */
+  name: string
+  /** Where each instance publishes it. @default '/metrics' */
+  from?: string
+  /** Only series that have these count. @default all of the name, added up */
+  labels?: Readonly<Record<string, string>>
+  target: number
+  out?: ScaleOut
+  in?: ScaleIn
+}

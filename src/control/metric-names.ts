@@ -201,7 +201,8 @@ const OTHER_METRICS = {
     kind: 'gauge',
     unit: '1',
     labels: ['service', 'metric'],
-    meaning: 'The signal that a service scales by, as the decision saw it, in the unit of its target.',
+    mayHave: ['instance'],
+    meaning: 'What a service scales by, as the decision saw it; with `instance` the gauge that it published itself.',
   },
   'tenfold.autoscaler.wanted': {
     kind: 'gauge',

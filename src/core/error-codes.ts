@@ -302,6 +302,10 @@ export const ERROR_CODES = {
     meaning: 'The instances of a service did not become ready.',
     remedy: 'Read the last lines of its log, which the message quotes; fix the program or raise its start timeout.',
   },
+  TF_SIGNAL_UNREADABLE: {
+    meaning: "An instance does not publish the number that its service is scaled by, or it can't be read.",
+    remedy: 'Publish it as a gauge in the text format of Prometheus, or correct "scale" in the blueprint.',
+  },
   TF_SIZE_INVALID: {
     meaning: 'A size is not a number followed by B, KiB, MiB or GiB.',
     remedy: "Write it like '64MiB'.",

@@ -3,9 +3,12 @@ import type { ScaledService, ScalingDecision } from '../autoscaler/autoscaler.ts
 import { createAutoscaler, LOOK_INTERVAL_MS } from '../autoscaler/autoscaler.ts'
 import { capsOf } from '../autoscaler/caps.ts'
 import { WARM_UP } from '../autoscaler/group-instances.ts'
+import type { GaugedService } from '../autoscaler/gauge-reader.ts'
+import { createGaugeReader } from '../autoscaler/gauge-reader.ts'
 import { readSignal } from '../autoscaler/read-signal.ts'
 import type { Measurement } from '../autoscaler/wanted-instances.ts'
 import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
+import { signalName } from '../blueprint/resolved-scale.ts'
 import type { AuditLog } from '../control/audit-log.ts'
 import type { MetricName } from '../control/metric-names.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
@@ -13,6 +16,7 @@ import type { ScalingStatus } from '../control/snapshot.ts'
 import type { Component } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { uniqueId } from '../core/random.ts'
+import { LOOPBACK } from '../fleet/instance-hosts/local-instance.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
 import { CONNECTIONS_PER_CLUSTER, connectionsPerInstance } from './service-bindings.ts'
@@ -84,7 +88,8 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
     const { service, from, desired } = decision
     keepFrame(context, frameOf(decision))
     const former = snapshots.current().services[service]?.scaling
-    const { metric, target } = decision.scale
+    const { scale } = decision
+    const [metric, target] = [signalName(scale), scale.target]
     const last = summaryOf(decision)
     const changed = desired === from ? former?.lastChange : last
     show(service, { mode: 'auto', metric, target, last, ...(changed === undefined ? {} : { lastChange: changed }) })
@@ -95,6 +100,14 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
     audit.append({ ...entry, from, reason: reasonOf(decision), timeScale }).catch(() => undefined)
   }
 
+  const gauges = createGaugeReader({
+    services: () => gaugedServices(context),
+    append: (frame) => keepFrame(context, frame),
+    onProblem: (service, message) =>
+      context.notice({ level: 'warning', message: `${service} is not scaled by what it publishes: ${message}` }),
+    clock,
+    timeScale,
+  })
   const autoscaler = createAutoscaler({
     services: scaled,
     measure,
@@ -106,8 +119,14 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
     timeScale,
   })
   return {
-    start: (signal) => autoscaler.start(signal),
-    stop: (deadlineMs) => autoscaler.stop(deadlineMs),
+    async start(signal) {
+      await gauges.start(signal)
+      await autoscaler.start(signal)
+    },
+    async stop(deadlineMs) {
+      await autoscaler.stop(deadlineMs)
+      await gauges.stop(deadlineMs)
+    },
     scaleTo(service, count) {
       const status = snapshots.current().services[service]
       const scale = context.blueprint.services[service]?.scale
@@ -122,12 +141,22 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
       autoscaler.pause(service)
       if (scale !== undefined) {
         const { lastChange } = status?.scaling ?? {}
-        const { metric, target } = scale
+        const [metric, target] = [signalName(scale), scale.target]
         show(service, { mode: 'manual', metric, target, ...(lastChange === undefined ? {} : { lastChange }) })
       }
       return { service, mode: 'manual', count }
     },
   }
+}
+
+function gaugedServices({ blueprint, snapshots }: PartsContext): readonly GaugedService[] {
+  return Object.values(blueprint.services).flatMap(({ name, scale }) => {
+    if (scale?.metric !== 'custom') return []
+    const instances = (snapshots.current().services[name]?.instances ?? []).flatMap(({ id, state, port }) =>
+      state === 'ready' && port !== undefined ? [{ id, host: LOOPBACK, port }] : [],
+    )
+    return [{ service: name, gauge: scale, instances }]
+  })
 }
 
 /** How many of each service are wanted now. */
@@ -157,7 +186,7 @@ function frameOf({ service, atEpochMs, scale, desired, wanted, value }: ScalingD
     samples: [
       ...sample('tenfold.autoscaler.desired', desired),
       ...sample('tenfold.autoscaler.wanted', wanted),
-      ...sample('tenfold.autoscaler.signal', value, { metric: scale.metric }),
+      ...sample('tenfold.autoscaler.signal', value, { metric: signalName(scale) }),
     ],
   }
 }
@@ -176,10 +205,11 @@ function summaryOf(decision: ScalingDecision): NonNullable<ScalingStatus['last']
 }
 
 /** `cpu 0.85, target 0.6: wanted 9, capped at 4 by cores` */
-function reasonOf({ scale: { metric, target }, value, reason }: ScalingDecision): string {
+function reasonOf({ scale, value, reason }: ScalingDecision): string {
+  const metric = signalName(scale)
   return value === undefined
     ? `${metric}: ${reason}`
-    : `${metric} ${Number(value.toPrecision(3))}, target ${target}: ${reason}`
+    : `${metric} ${Number(value.toPrecision(3))}, target ${scale.target}: ${reason}`
 }
 
 function notScaled(service: string, services: Readonly<Record<string, ResolvedService>>): TenfoldError {

@@ -10,7 +10,9 @@ import { createHistogram } from '../../src/core/histogram.ts'
 const NOW = 1_000_000_000
 
 function scaleBy(metric: ResolvedScale['metric']): ResolvedScale {
-  return { metric, target: 0.6, tolerance: { out: 0.1, in: 0.1 }, stabilisationMs: { out: 0, in: 300_000 } }
+  const thresholds = { target: 0.6, tolerance: { out: 0.1, in: 0.1 }, stabilisationMs: { out: 0, in: 300_000 } }
+  if (metric === 'custom') return { metric, name: 'jobs_waiting', from: '/metrics', labels: {}, ...thresholds }
+  return { metric, ...thresholds }
 }
 
 function instance(id: string, changes: Partial<InstanceStatus> = {}): InstanceStatus {
@@ -118,4 +120,44 @@ test('arrivals are what ended and what came and stayed, a second', () => {
   // 40 answers, 2 that left and 10 that are still there, in two seconds.
   expect(total(read('arrivals', [second(2, 5, 500, 0), second(1, 9, 25, 2), second(0, 15, 15, 0)]))).toBe(26)
   expect(total(read('arrivals', [second(0, 5, 25, 0)]))).toBeUndefined()
+})
+
+test('a gauge of its own is what each instance said last; who is ready and said nothing is missing', () => {
+  const said = (secondsAgo: number, id: string, value: number, metric = 'jobs_waiting'): MetricFrame =>
+    frame(secondsAgo, {
+      name: 'tenfold.autoscaler.signal',
+      labels: { service: 'api', metric, instance: id },
+      value,
+    })
+  const instances = [
+    instance('api-1'),
+    // Young, and counted all the same: Kubernetes lets only the CPU warm up.
+    instance('api-2', { sinceEpochMs: NOW - 1_000 }),
+    instance('api-3'),
+    instance('api-4', { state: 'draining' }),
+    instance('api-5', { state: 'backing-off' }),
+  ]
+  const decided: MetricFrame = frame(0, {
+    name: 'tenfold.autoscaler.signal',
+    labels: { service: 'api', metric: 'jobs_waiting' },
+    value: 99,
+  })
+  const frames = [
+    said(9, 'api-1', 50),
+    said(4, 'api-1', 30),
+    said(4, 'api-2', 10),
+    said(4, 'api-3', 7, 'else'),
+    said(4, 'api-4', 70),
+    decided,
+  ]
+  const measured = read('custom', frames, { instances })
+  expect(measured).toMatchObject({ kind: 'average', target: 0.6 })
+  expect(groups(measured)).toMatchObject({
+    counted: [
+      { value: 30, fromMs: NOW - 4_000 },
+      { value: 10, fromMs: NOW - 4_000 },
+    ],
+    unready: [{ state: 'pending' }],
+    missing: [{ isReady: true }],
+  })
 })

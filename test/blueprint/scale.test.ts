@@ -35,8 +35,40 @@ test('a tolerance has no more digits than what was written', () => {
   })
 })
 
-test.each(['custom', 'lag'])('%s is refused as something of a later version', (metric) => {
-  expect(() => resolved({ metric, target: metric === 'lag' ? '5s' : 1 })).toThrow(
+test('a gauge of its own has a name, a path and labels', () => {
+  expect(resolved({ metric: 'custom', name: 'jobs_waiting', target: 20 })).toEqual({
+    metric: 'custom',
+    name: 'jobs_waiting',
+    from: '/metrics',
+    labels: {},
+    target: 20,
+    tolerance: { out: 0.1, in: 0.1 },
+    stabilisationMs: { out: 0, in: 300_000 },
+  })
+  const labelled = {
+    metric: 'custom',
+    name: 'jobs',
+    from: '/stats',
+    labels: { queue: 'mail' },
+    target: 5,
+    out: { above: 6 },
+  }
+  expect(resolved(labelled)).toMatchObject({
+    name: 'jobs',
+    from: '/stats',
+    labels: { queue: 'mail' },
+    tolerance: { out: 0.2 },
+  })
+})
+
+test('lag is refused as something of a later version', () => {
+  expect(() => resolved({ metric: 'lag', target: '5s' })).toThrow(
     expect.objectContaining({ code: 'TF_NOT_IMPLEMENTED' }),
+  )
+})
+
+test('latency is refused with the reason', () => {
+  expect(() => resolved({ metric: 'latency', target: '200ms' })).toThrow(
+    /a signal that more instances bring down, got 'latency'.*more instances then make that worse/s,
   )
 })

@@ -80,6 +80,18 @@ export const system = defineSystem({
       traffic: { balance: { by: 'round-robin' }, slowStart: '30s', ejection: 'off' },
     },
     legacy: { command: 'python3 app.py', routes: ['/reports'] },
+    mailer: {
+      command: 'python3 mailer.py',
+      instances: { max: 4 },
+      scale: {
+        metric: 'custom',
+        name: 'jobs_waiting',
+        from: '/stats',
+        labels: { queue: 'mail' },
+        target: 20,
+        out: { for: '1m' },
+      },
+    },
     site: { static: './dist', routes: ['/site'], fallback: 'index.html' },
     nightly: { entry: './nightly.ts', databases: ['orders'], schedule: '0 3 * * *' },
     report: {

@@ -154,6 +154,10 @@ defineSystem({ name: 'x', services: { web: { ...web, scale: { metric: 'latency',
 // @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, scale: { metric: 'lag', target: 5 } } } })
 // @ts-expect-error
+defineSystem({ name: 'x', services: { web: { ...web, scale: { metric: 'custom', name: 'jobs', target: '5s' } } } })
+// @ts-expect-error
+defineSystem({ name: 'x', services: { web: { ...web, scale: { metric: 'custom', name: 'a', form: '/', target: 5 } } } })
+// @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, scale: { metric: 'cpu', target: '60%' } } } })
 // @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, env: { PORT: 80 } } } })

@@ -2,20 +2,31 @@ import { describeValue } from '../describe-value.ts'
 import type { Place } from '../place.ts'
 import type { ResolvedScale } from '../resolved-scale.ts'
 import type { Reader } from './reader.ts'
-import { object, oneOf } from './reader.ts'
-import { durationMs, positive } from './value.ts'
+import { object, oneOf, record } from './reader.ts'
+import { durationMs, positive, text } from './value.ts'
 
-const metric = oneOf('cpu', 'elu', 'inflight', 'arrivals', 'lag')
+const metric = oneOf('cpu', 'elu', 'inflight', 'arrivals', 'lag', 'custom')
+const labels = record('labels', text('the value of a label'), {
+  pattern: /^[a-zA-Z_][a-zA-Z0-9_]*$/,
+  says: "the name of a label: letters, digits and '_'",
+})
 const forms = {
   cpu: form(positive('a share', 1)),
   elu: form(positive('a share', 1)),
   inflight: form(positive('requests per instance', 1_000_000)),
   arrivals: form(positive('requests per second per instance', 1_000_000)),
   lag: form(durationMs),
+  custom: form(positive('a number per instance', 1_000_000_000), {
+    options: { name: gaugeName, from: path, labels },
+    required: ['name'],
+  }),
 }
 
 export interface ReadScale {
   readonly metric: ResolvedScale['metric'] | 'lag' | undefined
+  readonly name?: string | undefined
+  readonly from?: string | undefined
+  readonly labels?: ReadonlyMap<string, string | undefined> | undefined
   readonly target: number | undefined
   readonly out: { readonly above: number | undefined; readonly for: number | undefined } | undefined
   readonly in: { readonly below: number | undefined; readonly for: number | undefined } | undefined
@@ -42,11 +53,6 @@ export const scale: Reader<ReadScale> = (given, place) => {
         "scale on 'inflight' or 'cpu', and write the latency as an objective",
       )
   }
-  if (wanted === 'custom') {
-    return place
-      .at('metric')
-      .notImplemented("this version can't scale by a number of your own yet", "scale on 'inflight' or 'cpu'")
-  }
   const before = place.problemCount
   const name = metric(wanted, place.at('metric'))
   const read = name === undefined ? undefined : checkThresholds(forms[name](given, place), place)
@@ -64,8 +70,7 @@ export const scale: Reader<ReadScale> = (given, place) => {
 /** Every default filled in. Only for a scale in which no problem was found. */
 export function resolveScale(read: ReadScale): ResolvedScale {
   const target = read.target as number
-  return {
-    metric: read.metric as ResolvedScale['metric'],
+  const thresholds = {
     target,
     tolerance: {
       out: read.out?.above === undefined ? TOLERANCE : share(read.out.above / target - 1),
@@ -73,6 +78,9 @@ export function resolveScale(read: ReadScale): ResolvedScale {
     },
     stabilisationMs: { out: read.out?.for ?? 0, in: read.in?.for ?? IN_STABILISATION_MS },
   }
+  if (read.metric !== 'custom') return { metric: read.metric as 'cpu', ...thresholds }
+  const { name, from = '/metrics', labels = new Map() } = read
+  return { metric: 'custom', name: name!, from, labels: Object.fromEntries(labels), ...thresholds }
 }
 
 /** Without what binary fractions add: 0.66 is 0.1 above 0.6. */
@@ -80,7 +88,15 @@ function share(value: number): number {
   return Number(value.toFixed(6))
 }
 
-function form(threshold: Reader<number>) {
+interface Additional<Readers> {
+  options: Readers
+  required: readonly (keyof Readers & string)[]
+}
+
+function form<Readers extends Readonly<Record<string, Reader<unknown>>> = Readonly<Record<never, never>>>(
+  threshold: Reader<number>,
+  additional?: Additional<Readers>,
+) {
   return object({
     what: 'scale',
     options: {
@@ -88,9 +104,26 @@ function form(threshold: Reader<number>) {
       target: threshold,
       out: object({ what: "'out'", options: { above: threshold, for: durationMs } }),
       in: object({ what: "'in'", options: { below: threshold, for: durationMs } }),
+      ...(additional?.options as Readers),
     },
-    required: ['target'],
+    required: ['target', ...(additional?.required ?? [])],
   })
+}
+
+function gaugeName(given: unknown, place: Place): string | undefined {
+  if (typeof given === 'string' && /^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(given)) return given
+  return place.invalid(
+    `expected the name of a gauge, of letters, digits, '_' and ':', got ${describeValue(given)}`,
+    "write it as it is published, such as 'jobs_waiting'",
+  )
+}
+
+function path(given: unknown, place: Place): string | undefined {
+  if (typeof given === 'string' && /^\/[\x21-\x7e]*$/.test(given)) return given
+  return place.invalid(
+    `expected a path that starts with '/', got ${describeValue(given)}`,
+    "write the path at which instances publish it, such as '/metrics'",
+  )
 }
 
 /** Around the target there is a band in which nothing happens. */
