@@ -71,6 +71,12 @@ export type ResolvedBalance =
 /** Header names are in lower case. */
 export type ResolvedRequestKey = 'client' | { readonly header: string } | { readonly cookie: string }
 
+/** Requests with this value of a header or a cookie. */
+export interface RequestMatch {
+  readonly key: Exclude<ResolvedRequestKey, 'client'>
+  readonly value: string
+}
+
 /** Requests under way to one instance at most, whatever a blueprint says: each may need a connection. */
 export const IN_FLIGHT_MAX = 1_024
 /** Requests that wait for one service at most, whatever a blueprint says. */

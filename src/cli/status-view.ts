@@ -119,10 +119,16 @@ function scalingNote({ scaling }: ServiceStatus): string | undefined {
   return `${shown.from === shown.to ? '' : `${shown.from} → ${shown.to}: `}${shown.reason}`
 }
 
+function matchText({ key, value }: NonNullable<ReleasingStatus['match']>): string {
+  return 'cookie' in key ? `cookie: ${key.cookie}=${value}` : `${key.header}: ${value}`
+}
+
 /** Also in what is shown while a release goes on. */
-export function releasingNote({ release, phase, share = 1 }: ReleasingStatus): string {
+export function releasingNote({ release, phase, share = 1, match }: ReleasingStatus): string {
   const id = release.slice(0, 8)
-  return phase === 'watched' ? `release ${id} is watched` : `canary ${id} has ${Number((share * 100).toPrecision(3))} %`
+  if (phase === 'watched') return `release ${id} is watched`
+  const besides = match === undefined ? '' : ` and ${matchText(match)}`
+  return `canary ${id} has ${Number((share * 100).toPrecision(3))} %${besides}`
 }
 
 function paintState(state: string, style: Terminal['style']): string {

@@ -1,3 +1,5 @@
+import type { RequestMatch } from '../blueprint/resolved-traffic.ts'
+
 /**
  * The whole state of a running system as an operator sees it: plain JSON, replaced as a whole, versioned. Everything
  * that reports goes through it; `status`, the dashboard and rehearsals read nothing else.
@@ -135,6 +137,8 @@ export interface ReleasingStatus {
   readonly phase: 'canary' | 'watched'
   /** Share of the requests that the canary gets. */
   readonly share?: number
+  /** Requests that it gets besides. */
+  readonly match?: RequestMatch
   /** When that ends. */
   readonly untilEpochMs: number
 }

@@ -1,3 +1,5 @@
+import type { RequestMatch } from '../blueprint/resolved-traffic.ts'
+
 /** One instance that may take requests, as the gateway is told. */
 export interface BalancedEndpoint {
   /** The instance's id: `api-1`. */
@@ -8,6 +10,8 @@ export interface BalancedEndpoint {
   readonly weight?: number
   /** It is tried: together with the others like it, it gets exactly its share by weight. @default false */
   readonly isCanary?: boolean
+  /** Requests that all who are tried get besides. @default none */
+  readonly match?: RequestMatch | undefined
 }
 
 /** What the fleet needs of the gateway; `runtime` wires the two, neither imports the other. */

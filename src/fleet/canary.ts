@@ -1,7 +1,11 @@
+import type { RequestMatch } from '../blueprint/resolved-traffic.ts'
+
 /** How a canary is tried. */
 export interface CanaryOptions {
   /** Share of the requests that it gets, more than 0 and less than 1. */
   readonly share: number
+  /** Requests that it gets besides, all of them. @default none */
+  readonly match?: RequestMatch | undefined
   /**
    * Called when it gets requests: resolves when it has passed, rejects with what is wrong with it. The signal says that
    * nobody waits any more.

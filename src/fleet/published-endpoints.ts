@@ -16,7 +16,7 @@ export function publishedEndpoints(
     if (running === undefined) return []
     const { host, port } = running
     return weight !== undefined && isTried(instance)
-      ? [{ id, host, port, weight, isCanary: true }]
+      ? [{ id, host, port, weight, isCanary: true, match: trial?.match }]
       : [{ id, host, port }]
   })
 }

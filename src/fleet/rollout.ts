@@ -1,3 +1,4 @@
+import type { RequestMatch } from '../blueprint/resolved-traffic.ts'
 import { messageOf, TenfoldError } from '../core/errors.ts'
 import type { CanaryOptions } from './canary.ts'
 import { canaryCount } from './canary.ts'
@@ -24,6 +25,7 @@ export interface Trial {
   readonly revision: Revision
   readonly count: number
   readonly share: number
+  readonly match: RequestMatch | undefined
   /** Settles when its instances are ready, or it is given up. */
   readonly ready: Promise<void>
 }
@@ -79,8 +81,8 @@ export class Rollout {
     this.attempts = attempts
     if (canary === undefined) return
     const { promise: ready, resolve } = Promise.withResolvers<void>()
-    const count = canaryCount(desired, canary.share)
-    this.#trial = { revision: next, count, share: canary.share, ready, resolve }
+    const { share, match } = canary
+    this.#trial = { revision: next, count: canaryCount(desired, share), share, match, ready, resolve }
   }
 
   /** All instances of what is tried are ready. */

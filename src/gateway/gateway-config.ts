@@ -1,4 +1,4 @@
-import type { ResolvedTraffic } from '../blueprint/resolved-traffic.ts'
+import type { RequestMatch, ResolvedTraffic } from '../blueprint/resolved-traffic.ts'
 
 /**
  * What the control plane tells the gateway: always the whole of it, never a difference, so that a message can be
@@ -51,4 +51,6 @@ export interface Endpoint {
    * is of all weights, and what it answers is measured apart. @default false
    */
   readonly isCanary?: boolean
+  /** Requests that all canaries get besides, whatever their share; the same for each of them. @default none */
+  readonly match?: RequestMatch | undefined
 }

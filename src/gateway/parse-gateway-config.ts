@@ -1,6 +1,6 @@
 import type { Endpoint, GatewayConfig, GatewayFiles, GatewayRoute, GatewayService } from './gateway-config.ts'
 import { array, invalid, number, record, text } from './json-checks.ts'
-import { parseTraffic } from './parse-traffic.ts'
+import { parseMatch, parseTraffic } from './parse-traffic.ts'
 import { normalisePath } from './exchange/request-path.ts'
 
 /**
@@ -75,12 +75,13 @@ function parseFiles(value: unknown, path: string): GatewayFiles {
 }
 
 function parseEndpoint(value: unknown, path: string): Endpoint {
-  const { id, host, port, weight, isCanary } = record(value, path)
+  const { id, host, port, weight, isCanary, match } = record(value, path)
   return {
     id: text(id, `${path}.id`),
     host: text(host, `${path}.host`),
     port: number(port, `${path}.port`, 1, 65_535),
     ...(weight === undefined ? {} : { weight: number(weight, `${path}.weight`, 0.001, 1_000) }),
     ...(isCanary === true ? { isCanary } : {}),
+    ...(match === undefined ? {} : { match: parseMatch(match, `${path}.match`) }),
   }
 }

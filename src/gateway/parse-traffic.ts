@@ -1,4 +1,5 @@
 import type {
+  RequestMatch,
   ResolvedAdaptive,
   ResolvedBalance,
   ResolvedRequestKey,
@@ -103,6 +104,14 @@ function parseBalance(value: unknown, path: string): ResolvedBalance {
     default:
       throw invalid(`${path}.by`, 'the name of a balancer', by)
   }
+}
+
+/** @throws TF_INPUT_INVALID */
+export function parseMatch(value: unknown, path: string): RequestMatch {
+  const match = record(value, path)
+  const key = parseKey(match['key'], `${path}.key`)
+  if (key === 'client') throw invalid(`${path}.key`, 'a header or a cookie', key)
+  return { key, value: text(match['value'], `${path}.value`) }
 }
 
 function parseKey(value: unknown, path: string): ResolvedRequestKey {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { RequestMatch } from '../blueprint/resolved-traffic.ts'
 import type { ControlCommand } from '../control/control-command.ts'
 import { controlCommand } from '../control/control-command.ts'
 import type { RehearsalStatus } from '../control/snapshot.ts'
@@ -53,7 +54,11 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
       input: z.strictObject({
         services: z.array(z.string()).max(SERVICES_MAX),
         canary: z
-          .strictObject({ share: z.number().min(0.001).max(0.9), holdMs: z.number().min(0).max(WATCH_MS_MAX) })
+          .strictObject({
+            share: z.number().min(0.001).max(0.9),
+            holdMs: z.number().min(0).max(WATCH_MS_MAX),
+            match: requestMatch.optional(),
+          })
           .optional(),
         watchMs: z.number().min(0).max(WATCH_MS_MAX).optional(),
       }),
@@ -91,6 +96,12 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
     }),
   }
 }
+
+const nameOfHttp = z.string().regex(/^[!#$%&'*+.^_`|~0-9a-z-]{1,100}$/i)
+const requestMatch: z.ZodType<RequestMatch> = z.strictObject({
+  key: z.union([z.strictObject({ header: nameOfHttp.toLowerCase() }), z.strictObject({ cookie: nameOfHttp })]),
+  value: z.string().regex(/^[!-~](?:[ -~]{0,198}[!-~])?$/),
+})
 
 const rehearsalStatus: z.ZodType<RehearsalStatus> = z.strictObject({
   id: z.string(),

@@ -44,11 +44,17 @@ export class ReleaseTrial {
   #canary({ name }: ResolvedService): CanaryOptions | undefined {
     const { canary } = this.#request
     if (canary === undefined) return undefined
-    const { share, holdMs } = canary
+    const { share, holdMs, match } = canary
     return {
       share,
+      match,
       hold: async (signal) => {
-        const burning = await this.#probation([name], { phase: 'canary', share }, holdMs, signal)
+        const burning = await this.#probation(
+          [name],
+          { phase: 'canary', share, ...(match === undefined ? {} : { match }) },
+          holdMs,
+          signal,
+        )
         if (burning !== undefined) throw new Error(burning[1].reason)
       },
     }
@@ -67,7 +73,7 @@ export class ReleaseTrial {
   /** Gives the first one that burns. */
   async #probation(
     names: readonly string[],
-    phase: Pick<ReleasingStatus, 'phase' | 'share'>,
+    phase: Pick<ReleasingStatus, 'phase' | 'share' | 'match'>,
     durationMs: number,
     signal: AbortSignal,
   ): Promise<readonly [service: string, verdict: ReleaseVerdict] | undefined> {

@@ -1,4 +1,5 @@
 import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
+import type { RequestMatch } from '../blueprint/resolved-traffic.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { uniqueId } from '../core/random.ts'
@@ -38,7 +39,9 @@ export interface ReleaseRequest {
   /** Those that get it; none: all. */
   readonly services: readonly string[]
   /** What is tried first, one service after the other. @default nothing */
-  readonly canary?: { readonly share: number; readonly holdMs: number } | undefined
+  readonly canary?:
+    | { readonly share: number; readonly holdMs: number; readonly match?: RequestMatch | undefined }
+    | undefined
   /** How long it is watched when all instances run it. @default 30,000 of services with an objective, else 0 */
   readonly watchMs?: number | undefined
 }

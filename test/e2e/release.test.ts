@@ -153,12 +153,16 @@ test('a release goes on when its command is interrupted, and the next start goes
   const { on, url } = await running({ ...shop(), 'server.js': serverOf('old') })
   const clients = load(url)
   on.write({ 'server.js': serverOf('new') })
-  const command = on.tenfold(['release', '--canary', '50%', '--hold', '10m'])
-  await command.says(/canary \w{8} has 50 %/)
+  const command = on.tenfold(['release', '--canary', '20%', '--match', 'X-Canary: 1', '--hold', '10m'])
+  await command.says(/canary \w{8} has 20 % and x-canary: 1/)
+  for (let request = 0; request < 20; request++) {
+    const response = await fetch(url, { headers: { 'x-canary': '1' } })
+    expect(await response.json()).toMatchObject({ release: 'new' })
+  }
   command.signal('SIGINT')
   expect(await command.ended).toMatchObject({ code: 130 })
   const { pid, services } = (await snapshotOf(on))!
-  expect(services['web']).toMatchObject({ releasing: { phase: 'canary', share: 0.5 } })
+  expect(services['web']).toMatchObject({ releasing: { phase: 'canary', share: 0.2 } })
   expect(services['web']!.instances).toHaveLength(3)
 
   process.kill(pid, 'SIGKILL')

@@ -216,12 +216,14 @@ describe('a rollout', () => {
 })
 
 describe('a canary', () => {
+  const MATCH = { key: { header: 'x-canary' }, value: '1' }
+
   /** A replacement whose canary passes, or fails, when it is told to. */
   function tried(stage: Stage, share = 0.25) {
     const verdict = Promise.withResolvers<void>()
     const signals: AbortSignal[] = []
     const outcome = stage.supervisor
-      .replace(NEW, { canary: { share, hold: (signal) => (signals.push(signal), verdict.promise) } })
+      .replace(NEW, { canary: { share, match: MATCH, hold: (signal) => (signals.push(signal), verdict.promise) } })
       .then(
         () => 'replaced',
         (error: unknown) => error,
@@ -238,6 +240,7 @@ describe('a canary', () => {
       ...Array.from({ length: 3 }, () => [undefined, undefined]),
       [1, true],
     ])
+    expect(stage.balancer.endpoints.map(({ match }) => match)).toEqual([undefined, undefined, undefined, MATCH])
     expect(stage.supervisor.status()).toMatchObject({ release: testRelease.id, instances: { 3: { release: 'new' } } })
     verdict.resolve()
     await stage.clock.advance('2s')

@@ -12,6 +12,17 @@ describe('parseGatewayConfig', () => {
     expect(parseGatewayConfig(JSON.parse(JSON.stringify(good)))).toEqual(good)
   })
 
+  it('takes a canary with what it gets besides its share', () => {
+    const match = { key: { header: 'x-canary' }, value: '1' }
+    const canary = { id: 'api-2', host: '127.0.0.1', port: 8001, isCanary: true, match }
+    const config = { ...good, services: { api: { ...good.services.api, endpoints: [canary] } } }
+    expect(parseGatewayConfig(JSON.parse(JSON.stringify(config)))).toEqual(config)
+    const wrong = { ...canary, match: { key: 'client', value: '1' } }
+    expect(() =>
+      parseGatewayConfig({ ...good, services: { api: { ...good.services.api, endpoints: [wrong] } } }),
+    ).toThrow('services.api.endpoints[0].match.key')
+  })
+
   it.each([
     ['config', null],
     ['config', []],

@@ -147,6 +147,7 @@ class Traffic implements SimulatedTraffic {
     const waiter: Waiter = {
       waitingSinceMs: 0,
       balanceKey: undefined,
+      isMatched: false,
       onTurn: (next) => this.#send(request, next),
       onNobody: () => this.#fail(request, undefined, 'nobody'),
       onWaitedTooLong: () => this.#fail(request, undefined, 'waited too long'),

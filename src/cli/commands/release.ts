@@ -1,3 +1,4 @@
+import type { RequestMatch } from '../../blueprint/resolved-traffic.ts'
 import { isDuration, parseDuration } from '../../core/duration.ts'
 import { TenfoldError } from '../../core/errors.ts'
 import { namedSystem } from '../blueprint-argument.ts'
@@ -29,6 +30,11 @@ export const release: Command = {
       value: 'SHARE',
       description: 'first let some instances of it have this share of the requests, such as 10%',
     },
+    match: {
+      type: 'string',
+      value: 'HEADER',
+      description: "all requests with it go there as well: 'x-canary: 1', or 'cookie: canary=1'",
+    },
     hold: { type: 'string', value: 'DURATION', description: 'for how long, service by service (default: 2m)' },
     watch: {
       type: 'string',
@@ -41,6 +47,7 @@ export const release: Command = {
     ['npx tenfold release', 'everything'],
     ['npx tenfold release api', 'only the service api'],
     ['npx tenfold release --canary 10% --hold 5m', 'a tenth of the requests for five minutes, then all'],
+    ["npx tenfold release --canary 1% --match 'x-canary: 1'", 'the same, with everything that testers send'],
     ['npx tenfold release --list', 'what ran, and what became of it?'],
   ],
   async run(input) {
@@ -64,16 +71,23 @@ export const release: Command = {
 }
 
 /** How it is tried and watched, as the control plane is asked. */
-function trialOf({ canary, hold, watch }: CommandInput['options']): object {
-  if (canary === undefined && hold !== undefined) {
-    throw new TenfoldError('TF_USAGE', 'expected --hold with --canary, got it alone', {
-      hint: 'add --canary 10%, or use --watch',
+function trialOf({ canary, hold, match, watch }: CommandInput['options']): object {
+  const alone = hold === undefined ? (match === undefined ? undefined : '--match') : '--hold'
+  if (canary === undefined && alone !== undefined) {
+    throw new TenfoldError('TF_USAGE', `expected ${alone} with --canary, got it alone`, {
+      hint: alone === '--hold' ? 'add --canary 10%, or use --watch' : 'add --canary 1%',
     })
   }
   return {
     ...(canary === undefined
       ? {}
-      : { canary: { share: shareOf(String(canary)), holdMs: msOf('hold', hold ?? HOLD_DEFAULT) } }),
+      : {
+          canary: {
+            share: shareOf(String(canary)),
+            holdMs: msOf('hold', hold ?? HOLD_DEFAULT),
+            ...(match === undefined ? {} : { match: matchOf(String(match)) }),
+          },
+        }),
     ...(watch === undefined ? {} : { watchMs: msOf('watch', watch) }),
   }
 }
@@ -83,6 +97,16 @@ function shareOf(text: string): number {
   if (percent >= 0.1 && percent <= 90) return percent / 100
   throw new TenfoldError('TF_USAGE', `expected --canary to be 0.1% to 90%, got ${JSON.stringify(text)}`, {
     hint: 'for all requests at once, leave it out',
+  })
+}
+
+function matchOf(text: string): RequestMatch {
+  const [, name = '', value = ''] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}):\s*([ -~]{0,199}[!-~])$/.exec(text) ?? []
+  if (name.toLowerCase() !== 'cookie' && name !== '') return { key: { header: name.toLowerCase() }, value }
+  const [, cookie, content] = /^([!#$%&'*+.^_`|~0-9A-Za-z-]{1,100})=([^\s;,"]+)$/.exec(value) ?? []
+  if (cookie !== undefined && content !== undefined) return { key: { cookie }, value: content }
+  throw new TenfoldError('TF_USAGE', `expected --match to be a header and its value, got ${JSON.stringify(text)}`, {
+    hint: "write 'x-canary: 1', or 'cookie: canary=1'",
   })
 }
 

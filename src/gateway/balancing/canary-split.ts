@@ -1,9 +1,11 @@
+import type { IncomingMessage } from 'node:http'
 import type { Histogram } from '../../core/histogram.ts'
 import { createHistogram } from '../../core/histogram.ts'
 import type { Random } from '../../core/random.ts'
-import type { ResolvedTraffic } from '../../blueprint/resolved-traffic.ts'
+import type { RequestMatch, ResolvedTraffic } from '../../blueprint/resolved-traffic.ts'
 import type { Balancer, Candidate } from './balancer.ts'
 import { createBalancer } from './create-balancer.ts'
+import { requestKeyOf } from '../exchange/request-key.ts'
 import type { Endpoint } from '../gateway-config.ts'
 
 /** An instance that the split decides about. */
@@ -16,8 +18,10 @@ export interface SplitCandidate extends Candidate {
  * chooses within the canary, or among the others. Counts what the canary answers.
  */
 export interface CanarySplit {
-  /** Whether the next request is for the canary. One that is repeated is for the others. */
-  isNext(isRepeated: boolean, key: number | undefined): boolean
+  /** Whether a request is one that the canary gets whatever its share. */
+  isMatched(request: IncomingMessage): boolean
+  /** Whether the next request is for the canary. One that is repeated is for the others; one that is matched counts for no share. */
+  isNext(request: { isRepeated: boolean; isMatched: boolean; key: number | undefined }): boolean
   /** As `Balancer.pick`, of the canary or of the others; the other part takes what its part has no room for. */
   pick<T extends SplitCandidate>(
     candidates: readonly T[],
@@ -48,6 +52,7 @@ export function createCanarySplit(balance: ResolvedTraffic['balance'], random: R
   const canaryBalancer = createBalancer(balance, random)
   let ids = new Set<string>()
   let share = 0
+  let matches: (request: IncomingMessage) => boolean = () => false
   let credit = 0
   let split: { of: readonly unknown[]; canaries: readonly unknown[]; others: readonly unknown[] } | undefined
 
@@ -67,10 +72,12 @@ export function createCanarySplit(balance: ResolvedTraffic['balance'], random: R
       const weightOf = (some: readonly Endpoint[]): number => some.reduce((sum, { weight = 1 }) => sum + weight, 0)
       ids = new Set(canaries.map(({ id }) => id))
       share = weightOf(canaries) / weightOf(endpoints)
+      matches = matcherOf(canaries[0]?.match)
       split = undefined
     },
-    isNext(isRepeated, key) {
-      if (isRepeated) return false
+    isMatched: (request) => matches(request),
+    isNext({ isRepeated, isMatched, key }) {
+      if (isRepeated || isMatched) return !isRepeated
       // With a key the same users stay with the canary; else it is evenly spread: of a tenth, every tenth request.
       if (key !== undefined) return key < share * 2 ** 32
       credit += share
@@ -92,4 +99,10 @@ export function createCanarySplit(balance: ResolvedTraffic['balance'], random: R
       histogram.record(Math.round(latencyMs * 1_000))
     },
   }
+}
+
+function matcherOf(match: RequestMatch | undefined): (request: IncomingMessage) => boolean {
+  if (match === undefined) return () => false
+  const valueOf = requestKeyOf(match.key)
+  return (request) => valueOf(request) === match.value
 }

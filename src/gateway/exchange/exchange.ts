@@ -66,6 +66,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner, Req
   list: DeadlineList | undefined
   waitingSinceMs = 0
   readonly balanceKey: number | undefined
+  readonly isMatched: boolean
   readonly #context: ExchangeContext
   readonly #input: ExchangeInput
   readonly #body: RequestBody | null
@@ -89,6 +90,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner, Req
     this.#context = context
     this.#input = input
     this.balanceKey = input.service.keyOf?.(input.request)
+    this.isMatched = input.service.canary?.isMatched(input.request) ?? false
     this.#body = input.head.hasBody ? new RequestBody(input.request, input.service.bodyBytesMax, this) : null
   }
 
@@ -109,7 +111,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner, Req
   #place(avoid: Upstream | undefined): void {
     const { service } = this.#input
     this.#phase = 'placing'
-    const upstream = service.take(avoid, this.balanceKey)
+    const upstream = service.take(avoid, this.balanceKey, this.isMatched)
     if (upstream !== undefined) this.onTurn(upstream)
     else if (service.isEmpty) this.onNobody()
     else if (!service.wait(this)) this.#fail(503, 'queue_full', 'expected room for one more request, got a full queue')

@@ -66,7 +66,8 @@ class Upgrade implements UpstreamHandler, Deadlined {
     socket.on('error', () => socket.destroy())
     socket.once('close', () => this.#onClosed())
     if (upgraded.size >= UPGRADED_MAX) return this.#fail(503, 'queue_full', 'expected room for one more WebSocket')
-    const upstream = service.take(undefined, service.keyOf?.(request))
+    const isMatched = service.canary?.isMatched(request) ?? false
+    const upstream = service.take(undefined, service.keyOf?.(request), isMatched)
     if (upstream === undefined) {
       return this.#fail(503, 'no_ready_instance', `expected ${service.name} to have an instance with room`)
     }

@@ -6,6 +6,8 @@ export interface Waiter {
   waitingSinceMs: number
   /** What a ring hash goes by. */
   readonly balanceKey: number | undefined
+  /** It is for the canary, whatever its share. */
+  readonly isMatched: boolean
   /** An instance has room, and a place in it is taken. */
   onTurn(upstream: Upstream): void
   /** There is no instance any more. */

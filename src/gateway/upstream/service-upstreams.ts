@@ -54,8 +54,12 @@ export interface ServiceUpstreams {
   readonly health: Omit<ServiceHealth<Upstream>, 'configure' | 'report' | 'probed' | 'sweep'>
   /** Takes over what the control plane says; an instance that stays keeps its connections and its memory. */
   configure(service: GatewayService): void
-  /** An instance with a place taken in it, or undefined: all are full, or there are none. */
-  take(avoid?: Upstream, key?: number): Upstream | undefined
+  /**
+   * An instance with a place taken in it, or undefined: all are full, or there are none.
+   *
+   * @param isMatched it is for the canary, if there is one, whatever its share. @default false
+   */
+  take(avoid?: Upstream, key?: number, isMatched?: boolean): Upstream | undefined
   /** Whether a request is one that can be done without, and there is too much to do. */
   isShed(request: IncomingMessage): boolean
   /** An instance began to answer, or has not, after this time. */
@@ -176,11 +180,11 @@ class BalancedService implements ServiceUpstreams {
     this.#serveQueue()
   }
 
-  take(avoid?: Upstream, key?: number): Upstream | undefined {
+  take(avoid?: Upstream, key?: number, isMatched = false): Upstream | undefined {
     if (this.#capacity.isFull) return undefined
     const { soft, hard } = this.#traffic.inFlight
     const nowMs = this.#clock.nowMs()
-    const isForCanary = this.canary?.isNext(avoid !== undefined, key) ?? false
+    const isForCanary = this.canary?.isNext({ isRepeated: avoid !== undefined, isMatched, key }) ?? false
     let upstream: Upstream | undefined
     if (soft < hard) {
       this.#room.inFlightMax = soft
@@ -259,7 +263,7 @@ class BalancedService implements ServiceUpstreams {
 
   #serveQueue(): void {
     for (const waiter of this.#queue) {
-      const upstream = this.isEmpty ? undefined : this.take(undefined, waiter.balanceKey)
+      const upstream = this.isEmpty ? undefined : this.take(undefined, waiter.balanceKey, waiter.isMatched)
       if (upstream === undefined && !this.isEmpty) return
       this.stopWaiting(waiter)
       if (upstream === undefined) waiter.onNobody()

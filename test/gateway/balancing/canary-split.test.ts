@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import type { IncomingMessage } from 'node:http'
+import { describe, expect, test } from 'vitest'
 import { seededRandom } from '../../../src/core/random.ts'
 import { createLeastRequests } from '../../../src/gateway/balancing/balancers/least-requests.ts'
 import { createCanarySplit, hasCanary } from '../../../src/gateway/balancing/canary-split.ts'
@@ -27,7 +28,11 @@ function picks(count: number, of: readonly Tried[] = all, keyOf?: (request: numb
   const counts: Record<string, number> = {}
   for (let request = 0; request < count; request++) {
     const key = keyOf?.(request)
-    const picked = split.pick(of, balancer, { isForCanary: split.isNext(false, key), nowMs: 0, key })!
+    const picked = split.pick(of, balancer, {
+      isForCanary: split.isNext({ isRepeated: false, isMatched: false, key }),
+      nowMs: 0,
+      key,
+    })!
     counts[picked.id] = (counts[picked.id] ?? 0) + 1
   }
   return counts
@@ -44,7 +49,10 @@ test('with keys the same users stay with it', () => {
   expect(counts['web-4']).toBeGreaterThan(300)
   expect(counts['web-4']).toBeLessThan(500)
   const split = splitOf(all)
-  for (const key of keys.slice(0, 50)) expect(split.isNext(false, key)).toBe(split.isNext(false, key))
+  for (const key of keys.slice(0, 50))
+    expect(split.isNext({ isRepeated: false, isMatched: false, key })).toBe(
+      split.isNext({ isRepeated: false, isMatched: false, key }),
+    )
 })
 
 test('the others take what it has no room for, and it takes what they have none for', () => {
@@ -56,7 +64,8 @@ test('the others take what it has no room for, and it takes what they have none 
 
 test('what is repeated is for the others', () => {
   const split = splitOf(all)
-  for (let request = 0; request < 50; request++) expect(split.isNext(true, undefined)).toBe(false)
+  for (let request = 0; request < 50; request++)
+    expect(split.isNext({ isRepeated: true, isMatched: false, key: undefined })).toBe(false)
 })
 
 test('only what a canary answers is counted', () => {
@@ -78,4 +87,35 @@ test('only what a canary answers is counted', () => {
 test('there is nothing to split without a canary, and without others', () => {
   const [web, , , canary] = all.map(({ endpoint }) => endpoint)
   expect([hasCanary([web!]), hasCanary([canary!]), hasCanary([web!, canary!])]).toEqual([false, false, true])
+})
+
+describe('a request that is matched', () => {
+  const withMatch = (match: Endpoint['match']) => {
+    const split = createCanarySplit({ by: 'peak-ewma' }, seededRandom(2))
+    split.configure(all.map(({ endpoint }) => (endpoint.isCanary === true ? { ...endpoint, match } : endpoint)))
+    return split
+  }
+  const asked = (headers: IncomingMessage['headers']) => ({ headers }) as IncomingMessage
+
+  test.each([
+    ['a header', { key: { header: 'x-canary' }, value: '1' }, { 'x-canary': '1' }, true],
+    ['another value', { key: { header: 'x-canary' }, value: '1' }, { 'x-canary': '10' }, false],
+    ['no header', { key: { header: 'x-canary' }, value: '1' }, {}, false],
+    ['a cookie', { key: { cookie: 'canary' }, value: '1' }, { cookie: 'a=b; canary=1' }, true],
+    ['another cookie', { key: { cookie: 'canary' }, value: '1' }, { cookie: 'xcanary=1' }, false],
+    ['no match', undefined, { 'x-canary': '1' }, false],
+  ] as const)('is told by %s', (_name, match, headers, is) => {
+    expect(withMatch(match).isMatched(asked(headers))).toBe(is)
+  })
+
+  test('is for the canary, unless it is repeated, and the others keep their shares', () => {
+    const split = withMatch({ key: { header: 'x-canary' }, value: '1' })
+    let canary = 0
+    for (let request = 0; request < 1_000; request++) {
+      expect(split.isNext({ isRepeated: false, isMatched: true, key: undefined })).toBe(true)
+      expect(split.isNext({ isRepeated: true, isMatched: true, key: undefined })).toBe(false)
+      if (split.isNext({ isRepeated: false, isMatched: false, key: undefined })) canary++
+    }
+    expect(canary).toBe(100)
+  })
 })

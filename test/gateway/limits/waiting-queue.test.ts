@@ -6,6 +6,7 @@ function waiter(onWaitedTooLong: () => void = () => undefined): Waiter {
   return {
     waitingSinceMs: 0,
     balanceKey: undefined,
+    isMatched: false,
     onTurn: () => undefined,
     onNobody: () => undefined,
     onWaitedTooLong,
