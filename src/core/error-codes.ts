@@ -89,7 +89,7 @@ export const ERROR_CODES = {
   TF_COMMIT_INDETERMINATE: {
     meaning:
       'A COMMIT was sent and nobody knows whether it took effect: the connection was lost, or the wait for the standby was cancelled.',
-    remedy: 'Read back whether the work took effect before you repeat it, or make the work safe to repeat.',
+    remedy: 'Ask with `committed(error)` whether the work took effect, or make the work safe to repeat.',
   },
   TF_CONNECTION_LOST: {
     meaning: 'The connection to the database ended while a statement ran.',
@@ -208,6 +208,10 @@ export const ERROR_CODES = {
   TF_NOT_IMPLEMENTED: {
     meaning: 'The blueprint asks for something this version of Tenfold cannot run yet.',
     remedy: 'Remove the option named in the message, or use a version that has it.',
+  },
+  TF_NOT_PRIMARY: {
+    meaning: 'The server at the address of a primary follows another one, or is the primary of a term that is over.',
+    remedy: 'Wait for the fail-over to end. If it lasts, look at `tenfold status`.',
   },
   TF_NOT_RUNNING: {
     meaning: 'A command needs a running system, and none runs on this state.',

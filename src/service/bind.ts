@@ -48,7 +48,13 @@ export async function bindFrom(
   const databases = new Map<string, BoundDatabase>()
   const source = await openBindings({ env, clock, onChange: follow })
   for (const [name, binding] of Object.entries(source.current().databases)) {
-    databases.set(name, bindDatabase(name, binding, env.TENFOLD_INSTANCE ?? source.current().service))
+    databases.set(
+      name,
+      bindDatabase(name, binding, {
+        applicationName: env.TENFOLD_INSTANCE ?? source.current().service,
+        refresh: () => source.refresh(),
+      }),
+    )
   }
 
   function follow(document: BindingsDocument): void {

@@ -1,4 +1,6 @@
+import { watch } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { Cancel, Clock } from '../core/clock.ts'
 import { messageOf, TenfoldError } from '../core/errors.ts'
 import type { BindingsDocument } from './bindings-document.ts'
@@ -7,14 +9,17 @@ import type { BindingsDocument } from './bindings-document.ts'
 export interface BindingsSource {
   /** As it was read last. */
   current(): BindingsDocument
+  /** Looks now whether the document has been replaced; `onChange` has been called when it resolves. Never rejects. */
+  refresh(): Promise<void>
   close(): void
 }
 
 const LOOK_INTERVAL_MS = 1_000
 
 /**
- * Reads the document named by `TENFOLD_BINDINGS` and looks once a second whether it has been replaced. One that can't
- * be read later leaves the last good one in place, with a warning.
+ * Reads the document named by `TENFOLD_BINDINGS` and follows it: the operating system says when its directory changes,
+ * and in case it does not, a look a second finds out. One that can't be read later leaves the last good one in place,
+ * with a warning.
  *
  * @throws TF_BINDINGS_MISSING, TF_BINDINGS_INVALID
  */
@@ -28,26 +33,53 @@ export async function openBindings(options: {
   if (file === undefined || file === '') throw missing('the variable TENFOLD_BINDINGS, got none')
   let stamp = await stampOf(file)
   let document = await read(file, env.TENFOLD_SERVICE)
-  let isReading = false
+  let looking: Promise<void> | undefined
+  /** Said once, not at every look. */
+  let complaint: string | undefined
 
   async function look(path: string): Promise<void> {
-    if (isReading) return
-    isReading = true
     try {
       const latest = await stampOf(path)
       if (latest === stamp) return
       stamp = latest
       document = await read(path, env.TENFOLD_SERVICE)
+      complaint = undefined
       onChange(document)
     } catch (error) {
-      process.emitWarning(`tenfold: the bindings stay as they were: ${messageOf(error)}`)
-    } finally {
-      isReading = false
+      if (messageOf(error) !== complaint)
+        process.emitWarning(`tenfold: the bindings stay as they were: ${messageOf(error)}`)
+      complaint = messageOf(error)
     }
   }
 
-  const cancel: Cancel = clock.every(LOOK_INTERVAL_MS, () => void look(file), { unref: true })
-  return { current: () => document, close: cancel }
+  async function refresh(path: string): Promise<void> {
+    // A look that has begun may have missed the change.
+    await looking
+    looking ??= look(path).finally(() => (looking = undefined))
+    await looking
+  }
+
+  const cancel: Cancel = clock.every(LOOK_INTERVAL_MS, () => void refresh(file), { unref: true })
+  const unwatch = watchDirectory(dirname(file), () => void refresh(file))
+  return {
+    current: () => document,
+    refresh: () => refresh(file),
+    close() {
+      cancel()
+      unwatch()
+    },
+  }
+}
+
+/** Hears of changes at once. Where the system has no watch left, nothing is heard. */
+function watchDirectory(directory: string, onChange: () => void): () => void {
+  try {
+    const watcher = watch(directory, { persistent: false }, onChange)
+    watcher.on('error', () => watcher.close())
+    return () => watcher.close()
+  } catch {
+    return () => {}
+  }
 }
 
 /** Follows links: Kubernetes replaces the directory behind the name. */

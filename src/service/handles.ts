@@ -1,6 +1,9 @@
 import type { Kysely } from 'kysely'
 import type { Blueprint } from '../blueprint/define-system.ts'
 import type { Carried, Shape } from '../blueprint/shape.ts'
+import type { CommitStatus, CommitToken } from '../sql/commit-status.ts'
+import type { ReadToken } from '../sql/position.ts'
+import type { ReadOptions, ReadView } from '../sql/read-view.ts'
 import type { Transaction, TransactionOptions } from '../sql/transaction.ts'
 
 /** Names of the services of a system. */
@@ -43,15 +46,22 @@ export type Bindings<System, Name extends ServiceName<System>> =
 
 /** A PostgreSQL database on one cluster, or one shard of several. */
 export interface DatabaseHandle<Tables> {
-  /** Kysely on a pool; each statement is its own transaction. */
+  /** Kysely on the primary; each query is its own transaction. Short reads share connections, the rest takes its own. */
   readonly db: Kysely<Tables>
   /**
    * Runs `work` in one transaction: committed when it returns, rolled back when it throws. `work` runs again after a
    * serialization failure or a deadlock: keep effects outside the database in `afterCommit`.
    *
-   * @throws TF_COMMIT_INDETERMINATE when the connection was lost during COMMIT: it may or may not have happened
+   * @throws TF_COMMIT_INDETERMINATE when the connection was lost during COMMIT: it may or may not have happened, and
+   * `committed` may find out
    */
   transaction<Result>(work: (tx: Transaction<Tables>) => Promise<Result>, options?: TransactionOptions): Promise<Result>
+  /** Reads from a replica that is close enough behind the primary and has what `after` stands for, else the primary. */
+  read(options?: ReadOptions): ReadView<Tables>
+  /** Stands for everything that has been committed so far: whoever reads `after` it sees that. */
+  token(): Promise<ReadToken>
+  /** What became of a transaction that ended in TF_COMMIT_INDETERMINATE, asked of the present primary. */
+  committed(of: CommitToken | Error): Promise<CommitStatus>
 }
 
 /** A database with a shard key: a row is reached through its key, so that no query can miss its shard. */

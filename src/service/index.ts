@@ -12,7 +12,12 @@ export type {
   ServiceName,
   ShardedDatabaseHandle,
 } from './handles.ts'
+export type { CommitStatus, CommitToken } from '../sql/commit-status.ts'
+export type { ReadToken } from '../sql/position.ts'
+export type { ReadOptions, ReadView } from '../sql/read-view.ts'
 export { currentTraceId } from './current-trace.ts'
+export type { ReadTokens } from './read-tokens.ts'
+export { readTokens } from './read-tokens.ts'
 export { forwarded } from './service-client.ts'
 export type { ShutdownHook } from './shutdown.ts'
 export { onShutdown } from './shutdown.ts'

@@ -1,8 +1,10 @@
 import diagnostics from 'node:diagnostics_channel'
 import type { Cancel, Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
-import { TenfoldError, messageOf } from '../core/errors.ts'
+import type { TenfoldError } from '../core/errors.ts'
+import { databaseClosed, databaseUnreachable, poolExhausted } from './pool-errors.ts'
 import type { Session } from './session.ts'
+import { RESET } from './session.ts'
 import { isTransientConnectFailure } from './sql-failure.ts'
 
 /** Connections of a pool at one moment. */
@@ -18,9 +20,12 @@ export interface PoolStats {
 /** Published on the channel `tenfold:sql:pool`. */
 export interface PoolEvent extends PoolStats {
   readonly database: string
-  /** `waited`: a caller had to queue; `exhausted`: it gave up; `opened`, `lost`: of connections. */
-  readonly event: 'waited' | 'exhausted' | 'opened' | 'lost'
-  /** How long the caller queued, for `waited` and `exhausted`. */
+  /**
+   * `waited`: a caller had to queue, or for a connection to open; `exhausted`: it gave up; `released`: it gave the
+   * connection back; `opened`, `lost`: of connections.
+   */
+  readonly event: 'waited' | 'exhausted' | 'released' | 'opened' | 'lost'
+  /** How long the caller queued, for `waited` and `exhausted`; how long it kept the connection, for `released`. */
   readonly waitMs: number
 }
 
@@ -51,13 +56,18 @@ export interface ConnectionPool {
   /** Gives a connection back; one that is lost, or in an unknown state (`discard`), is closed. */
   release(session: Session, options?: { discard?: boolean }): void
   stats(): PoolStats
+  /**
+   * From now on `open` leads elsewhere, or so many connections are allowed. Idle connections are closed at once; busy
+   * ones when they come back, or at once where a reason to cut them is given. Whoever waits goes on waiting, for the new.
+   */
+  renew(change: { connectionsMax: number; cutReason?: string | undefined }): void
   /** Refuses new callers, waits for the busy connections to come back, and closes all. */
   end(): Promise<void>
 }
 
 /** An idle connection that was silent this long is asked whether it lives before a request is trusted to it. */
 const VERIFY_AFTER_MS = 1_000
-const CONNECT_RETRY_MS = [20, 50, 100, 200, 400] as const
+const CONNECT_RETRY_MS = [20, 50, 100, 200] as const
 
 const channel = diagnostics.channel('tenfold:sql:pool')
 
@@ -83,6 +93,11 @@ class Pool implements ConnectionPool {
   readonly #waiters: Waiter[] = []
   #size = 0
   #isEnding = false
+  #connectionsMax: number
+  /** Those that are open, and since when the busy ones are busy. */
+  readonly #open = new Map<Session, number>()
+  /** Aborted when `open` leads elsewhere. */
+  #renewal = new AbortController()
   /** When one connection is lost, those that were idle then are not trusted either. */
   #lastLossMs = Number.NEGATIVE_INFINITY
   #cancelSweep: Cancel | undefined
@@ -90,6 +105,7 @@ class Pool implements ConnectionPool {
 
   constructor(options: PoolOptions) {
     this.#options = options
+    this.#connectionsMax = options.connectionsMax
   }
 
   async acquire(): Promise<Session> {
@@ -97,30 +113,30 @@ class Pool implements ConnectionPool {
       if (this.#isEnding) throw this.#closed()
       const idle = this.#idle.pop()
       if (idle === undefined) break
-      if (await this.#isUsable(idle)) return idle.session
+      if (await this.#isUsable(idle)) return this.#lend(idle.session)
       this.#drop(idle.session)
     }
-    if (this.#size < this.#options.connectionsMax) {
-      this.#size++
-      return this.#open(this.#options.clock.nowMs() + this.#options.acquireTimeoutMs)
-    }
-    return this.#wait()
+    if (this.#size >= this.#connectionsMax) return this.#lend(await this.#wait())
+    this.#size++
+    return this.#lend(await this.#connect(this.#options.clock.nowMs() + this.#options.acquireTimeoutMs))
   }
 
   release(session: Session, options: { discard?: boolean } = {}): void {
-    if (session.isLost || options.discard === true || this.#isEnding) {
-      this.#drop(session)
-      return
-    }
-    const waiter = this.#waiters.shift()
-    if (waiter !== undefined) {
-      waiter.give(session)
-      return
-    }
-    this.#idle.push({ session, sinceMs: this.#options.clock.nowMs() })
-    this.#cancelSweep ??= this.#options.clock.every(this.#options.idleTimeoutMs / 2, () => this.#sweep(), {
-      unref: true,
-    })
+    const lentMs = this.#open.get(session)
+    if (lentMs !== undefined) this.#publish('released', this.#options.clock.nowMs() - lentMs)
+    const isKept = !session.isLost && options.discard !== true && lentMs !== undefined
+    if (!isKept || this.#isEnding || this.#size > this.#connectionsMax) this.#drop(session)
+    else if (session.isChanged) void this.#reset(session)
+    else this.#take(session)
+  }
+
+  renew(change: { connectionsMax: number; cutReason?: string | undefined }): void {
+    this.#connectionsMax = change.connectionsMax
+    for (const { session } of this.#idle.splice(0)) this.#drop(session)
+    if (change.cutReason !== undefined) for (const session of this.#open.keys()) session.cut(change.cutReason)
+    this.#open.clear()
+    this.#renewal.abort()
+    this.#renewal = new AbortController()
   }
 
   stats(): PoolStats {
@@ -137,33 +153,70 @@ class Pool implements ConnectionPool {
     await this.#emptied.promise
   }
 
+  #lend(session: Session): Session {
+    // One that was given up by `renew` meanwhile is used once more, and closed when it comes back.
+    if (this.#open.has(session)) this.#open.set(session, this.#options.clock.nowMs())
+    return session
+  }
+
+  /** What one borrower has set must not reach the next. */
+  async #reset(session: Session): Promise<void> {
+    const isDone = await session.ask(RESET).then(
+      () => true,
+      () => false,
+    )
+    if (isDone && this.#open.has(session) && !this.#isEnding) this.#take(session)
+    else this.#drop(session)
+  }
+
+  /** Hands a connection to whoever waits, or keeps it. */
+  #take(session: Session): void {
+    const waiter = this.#waiters.shift()
+    if (waiter !== undefined) {
+      waiter.give(session)
+      return
+    }
+    this.#idle.push({ session, sinceMs: this.#options.clock.nowMs() })
+    this.#cancelSweep ??= this.#options.clock.every(this.#options.idleTimeoutMs / 2, () => this.#sweep(), {
+      unref: true,
+    })
+  }
+
   async #isUsable(idle: IdleSession): Promise<boolean> {
     if (idle.session.isLost) return false
     const isRecent = this.#options.clock.nowMs() - idle.sinceMs < VERIFY_AFTER_MS
     if (isRecent && idle.sinceMs > this.#lastLossMs) return true
-    return idle.session.query('').then(
+    return idle.session.ask('').then(
       () => true,
       () => false,
     )
   }
 
   /** Opens a connection in a place that is already counted; a server that restarts gets until the deadline. */
-  async #open(deadlineMs: number): Promise<Session> {
+  async #connect(deadlineMs: number): Promise<Session> {
+    const { clock, open, database } = this.#options
     for (let attempt = 0; ; attempt++) {
+      const { signal } = this.#renewal
       try {
-        const session = await this.#options.open()
+        const session = await open()
+        if (signal.aborted) {
+          void session.close()
+          continue
+        }
         session.onLost(() => this.#onLost(session))
+        this.#open.set(session, clock.nowMs())
         this.#publish('opened')
         return session
       } catch (error) {
         const pauseMs = CONNECT_RETRY_MS[Math.min(attempt, CONNECT_RETRY_MS.length - 1)] as number
-        const isLate = this.#options.clock.nowMs() + pauseMs >= deadlineMs
+        const isLate = clock.nowMs() + pauseMs >= deadlineMs
         if (!isLate && !this.#isEnding && isTransientConnectFailure(error)) {
-          await sleep(this.#options.clock, pauseMs)
+          // A new address ends the pause.
+          await sleep(clock, pauseMs, signal).catch(() => undefined)
           continue
         }
         this.#freePlace()
-        throw this.#unreachable(error)
+        throw databaseUnreachable(database, error)
       }
     }
   }
@@ -184,7 +237,7 @@ class Pool implements ConnectionPool {
     try {
       const given = await promise
       this.#publish('waited', clock.nowMs() - startMs)
-      return given === 'place' ? await this.#open(startMs + acquireTimeoutMs) : given
+      return given === 'place' ? await this.#connect(startMs + acquireTimeoutMs) : given
     } finally {
       cancel()
     }
@@ -199,13 +252,15 @@ class Pool implements ConnectionPool {
   }
 
   #drop(session: Session): void {
+    this.#open.delete(session)
     void session.close()
     this.#freePlace()
   }
 
   /** The place of a connection that is gone goes to whoever waits longest. */
   #freePlace(): void {
-    const waiter = this.#isEnding ? undefined : this.#waiters.shift()
+    const isAllowed = !this.#isEnding && this.#size <= this.#connectionsMax
+    const waiter = isAllowed ? this.#waiters.shift() : undefined
     if (waiter !== undefined) {
       waiter.give('place')
       return
@@ -228,39 +283,11 @@ class Pool implements ConnectionPool {
 
   #exhausted(waitMs: number): TenfoldError {
     this.#publish('exhausted', waitMs)
-    const { database, connectionsMax } = this.#options
-    const { busy, waiting } = this.stats()
-    return new TenfoldError(
-      'TF_POOL_EXHAUSTED',
-      `expected a free connection to ${database}, got none in ${Math.round(waitMs)} ms: ` +
-        `${busy} of ${connectionsMax} are busy and ${waiting} callers wait`,
-      {
-        hint: 'shorten the transactions, add instances, or raise the connections of this database',
-        details: { database, connectionsMax, busy, waiting, waitMs },
-      },
-    )
-  }
-
-  #unreachable(cause: unknown): TenfoldError {
     const { database } = this.#options
-    return new TenfoldError(
-      'TF_DATABASE_UNREACHABLE',
-      `expected a connection to ${database}, got: ${messageOf(cause)}`,
-      {
-        hint: 'check that the database runs ("tenfold status") and that its URL is right',
-        details: { database },
-        cause,
-      },
-    )
+    return poolExhausted({ database, connectionsMax: this.#connectionsMax, waitMs, ...this.stats() })
   }
 
   #closed(): TenfoldError {
-    return new TenfoldError(
-      'TF_DATABASE_CLOSED',
-      `expected ${this.#options.database} to be open, but end() was called`,
-      {
-        hint: 'end the database only after the last request',
-      },
-    )
+    return databaseClosed(this.#options.database)
   }
 }

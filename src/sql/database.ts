@@ -6,20 +6,25 @@ import { parseDuration } from '../core/duration.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import { freshSeed, seededRandom } from '../core/random.ts'
-import type { ConnectionPool, PoolStats } from './connection-pool.ts'
-import { createConnectionPool } from './connection-pool.ts'
-import { poolKysely } from './kysely-handle.ts'
-import type { SqlResult } from './session.ts'
-import { hadNoEffect, openSession } from './session.ts'
-import type { Transaction, TransactionOptions } from './transaction.ts'
+import type { CommitStatus, CommitToken } from './commit-status.ts'
+import { waitForCommitStatus } from './commit-status.ts'
+import { linkKysely } from './kysely-handle.ts'
+import type { LinkStats, NodeLink, SessionUse } from './node-link.ts'
+import { createNodeLink } from './node-link.ts'
+import type { ReadToken } from './position.ts'
+import { askPosition, formatToken } from './position.ts'
+import type { DatabaseAddress, PrimaryAddress } from './primary-address.ts'
+import { createPrimaryAddress, databaseOf } from './primary-address.ts'
+import type { ReadOptions, ReadView } from './read-view.ts'
+import { createReadView } from './read-view.ts'
+import type { ReplicaSet } from './replica-set.ts'
+import { createReplicaSet } from './replica-set.ts'
+import type { Session, SqlResult } from './session.ts'
+import { openSession } from './session.ts'
+import type { Transaction, TransactionContext, TransactionOptions } from './transaction.ts'
 import { runTransaction } from './transaction.ts'
 
-/** Where a database is, and how many connections one process may hold to it. */
-export interface DatabaseAddress {
-  /** `postgres://user:password@host:port/database` */
-  readonly url: string
-  readonly connectionsMax: number
-}
+export type { DatabaseAddress } from './primary-address.ts'
 
 /** Settings of a connection; every one has a default. */
 export interface DatabaseOptions {
@@ -33,8 +38,13 @@ export interface DatabaseOptions {
   idleTimeout?: Duration
   /** How long one attempt to connect may take. @default '5s' */
   connectTimeout?: Duration
-  /** The server cancels a statement that takes longer; undefined: no limit. */
+  /** The server cancels a statement that takes longer, never a COMMIT; undefined: no limit. */
   statementTimeout?: Duration
+  /**
+   * Asked when the primary can't be reached or is none any more: looks for a new address and gives it to `moveTo` before
+   * it resolves. Never rejects. @default nobody knows another address
+   */
+  refresh?: () => Promise<void>
   /** @default the machine's clock */
   clock?: Clock
   /** Source of the jitter between retries. */
@@ -46,7 +56,7 @@ export interface DatabaseConnection<Tables = unknown> {
   /** Query builder. Each query outside `transaction` is a transaction of its own. @throws TF_PEER_MISSING without kysely */
   readonly db: Kysely<Tables>
   /**
-   * Runs one statement with `$1`, `$2`, … as parameters, on any connection.
+   * Runs one statement with `$1`, `$2`, … as parameters, on any connection to the primary.
    *
    * @throws TF_POOL_EXHAUSTED, TF_DATABASE_UNREACHABLE: nothing has happened
    * @throws TF_CONNECTION_LOST, TF_COMMIT_INDETERMINATE: a write may have taken effect
@@ -57,20 +67,32 @@ export interface DatabaseConnection<Tables = unknown> {
    * Runs `work` in a transaction and commits. `work` runs again, on a fresh transaction, after a serialization
    * failure, a deadlock, or a connection lost before COMMIT: keep effects outside the database in `afterCommit`.
    *
-   * @throws TF_COMMIT_INDETERMINATE nobody knows whether it committed; never retried
+   * @throws TF_COMMIT_INDETERMINATE nobody knows whether it committed; never retried; `committed` may find out
    * @throws what `work` throws, after a rollback
    */
   transaction<R>(work: (tx: Transaction<Tables>) => Promise<R>, options?: TransactionOptions): Promise<R>
-  stats(): PoolStats
+  /** Reads, from a replica where one is good enough; see `ReadView`. Nothing happens before its first query. */
+  read(options?: ReadOptions): ReadView<Tables>
+  /** Stands for everything that has been committed so far: whoever reads `after` it sees that. Throws as `query`. */
+  token(): Promise<ReadToken>
+  /**
+   * What became of a transaction that ended in TF_COMMIT_INDETERMINATE: asks the present primary, waiting for it if need
+   * be. `unknown` if the error names no transaction, or the primary can't tell. Throws as `query`.
+   */
+  committed(of: CommitToken | Error): Promise<CommitStatus>
+  stats(): LinkStats
+  /**
+   * Uses this address from now on. A new term ends everything that is under way on the primary of before; without one it
+   * goes on to its end on the connections that it has. An address of an earlier term is ignored.
+   */
+  moveTo(address: DatabaseAddress): void
   /** Waits for the work in progress, then closes every connection. Safe to call twice. */
   end(): Promise<void>
 }
 
-/** A statement that met a server on its way down is sent again this often at most. */
-const ATTEMPTS_MAX = 3
-
 /**
- * Connects to a database when it is first used; a server that restarts is waited for, up to `acquireTimeout`.
+ * Connects to a database when it is first used; a server that restarts, or another that takes over, is waited for, up to
+ * `acquireTimeout`.
  *
  * @example
  * const orders = connectDatabase<OrderTables>({ url, connectionsMax: 8 })
@@ -81,76 +103,120 @@ export function connectDatabase<Tables = unknown>(
   options: DatabaseOptions = {},
 ): DatabaseConnection<Tables> {
   const clock = options.clock ?? systemClock
-  const sessions = {
-    url: address.url,
+  const random = options.random ?? seededRandom(freshSeed())
+  const settings = {
     applicationName: options.applicationName ?? 'tenfold',
     connectTimeoutMs: parseDuration(options.connectTimeout ?? '5s'),
-    statementTimeoutMs: options.statementTimeout === undefined ? 0 : parseDuration(options.statementTimeout),
   }
-  const pool = createConnectionPool({
+  const limits = {
     database: databaseOf(address.url),
-    connectionsMax: positiveInteger('connectionsMax', address.connectionsMax),
     waitingMax: positiveInteger('waitingMax', options.waitingMax ?? 1_000),
     acquireTimeoutMs: parseDuration(options.acquireTimeout ?? '5s'),
     idleTimeoutMs: parseDuration(options.idleTimeout ?? '30s'),
+    statementTimeoutMs: options.statementTimeout === undefined ? 0 : parseDuration(options.statementTimeout),
     clock,
-    open: () => openSession(sessions),
+    random,
+  }
+  const connect = (url: string, use: SessionUse): Promise<Session> => openSession({ ...settings, ...use, url })
+  const place = createPrimaryAddress(address, { connect, refresh: options.refresh ?? (async () => {}) })
+  const primary = createNodeLink({
+    ...limits,
+    connectionsMax: positiveInteger('connectionsMax', address.connectionsMax),
+    isReadOnly: false,
+    open: (use) => place.open(use),
   })
-  return new PooledDatabase<Tables>({ pool, clock, random: options.random ?? seededRandom(freshSeed()) })
+  const replicas = createReplicaSet({
+    clock,
+    primaryPosition: () => askPosition({ ask: (text, values) => primary.query(text, values) }, place.hasTerms),
+    link: (url) =>
+      createNodeLink({
+        ...limits,
+        // Nobody waits for a replica: there is the primary.
+        acquireTimeoutMs: Math.min(limits.acquireTimeoutMs, REPLICA_ACQUIRE_MS),
+        connectionsMax: place.current.connectionsMax,
+        isReadOnly: true,
+        open: (use) => connect(url, use),
+      }),
+  })
+  return new PrimaryDatabase<Tables>({ place, primary, replicas, clock, random })
 }
 
-class PooledDatabase<Tables> implements DatabaseConnection<Tables> {
-  readonly #context: { pool: ConnectionPool; clock: Clock; random: Random }
+const REPLICA_ACQUIRE_MS = 250
+
+interface Parts {
+  readonly place: PrimaryAddress
+  readonly primary: NodeLink
+  readonly replicas: ReplicaSet
+  readonly clock: Clock
+  readonly random: Random
+}
+
+class PrimaryDatabase<Tables> implements DatabaseConnection<Tables> {
+  readonly #parts: Parts
+  readonly #context: TransactionContext
   #db: Kysely<Tables> | undefined
 
-  constructor(context: { pool: ConnectionPool; clock: Clock; random: Random }) {
-    this.#context = context
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#context = { pool: parts.primary.pool, clock: parts.clock, random: parts.random }
+    this.#followReplicas()
   }
 
   get db(): Kysely<Tables> {
-    this.#db ??= poolKysely<Tables>(this.#context.pool)
+    this.#db ??= linkKysely<Tables>(this.#parts.primary)
     return this.#db
   }
 
-  async query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
-    const { pool } = this.#context
-    for (let attempt = 1; ; attempt++) {
-      const session = await pool.acquire()
-      try {
-        return await session.query<Row>(text, values)
-      } catch (error) {
-        if (attempt === ATTEMPTS_MAX || !hadNoEffect(error)) throw error
-      } finally {
-        pool.release(session)
-      }
-    }
+  query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    return this.#parts.primary.query<Row>(text, values)
   }
 
   transaction<R>(work: (tx: Transaction<Tables>) => Promise<R>, options?: TransactionOptions): Promise<R> {
     return runTransaction(this.#context, work, options)
   }
 
-  stats(): PoolStats {
-    return this.#context.pool.stats()
+  read(options: ReadOptions = {}): ReadView<Tables> {
+    return createReadView<Tables>(this.#parts, options)
   }
 
-  end(): Promise<void> {
-    return this.#context.pool.end()
+  async token(): Promise<ReadToken> {
+    const { primary, place } = this.#parts
+    return formatToken(await askPosition({ ask: (text, values) => primary.query(text, values) }, place.hasTerms))
   }
-}
 
-function databaseOf(url: string): string {
-  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) {
-    // The URL itself may hold a password, so it is not repeated.
-    throw new TenfoldError(
-      'TF_DATABASE_URL_INVALID',
-      'expected a URL such as postgres://user:password@host:5432/database',
-      {
-        hint: 'check the variable that holds the URL; special characters in the password must be percent-encoded',
-      },
-    )
+  committed(of: CommitToken | Error): Promise<CommitStatus> {
+    const { primary, place, clock } = this.#parts
+    return waitForCommitStatus(of, {
+      clock,
+      hasTerms: place.hasTerms,
+      query: (text, values) => primary.query(text, values),
+    })
   }
-  return decodeURIComponent(new URL(url).pathname.slice(1)) || 'postgres'
+
+  stats(): LinkStats {
+    return this.#parts.primary.stats()
+  }
+
+  moveTo(address: DatabaseAddress): void {
+    const { place, primary } = this.#parts
+    const connectionsMax = positiveInteger('connectionsMax', address.connectionsMax)
+    const change = place.moveTo(address)
+    if (change === 'ignored') return
+    if (change === 'moved') primary.renew({ connectionsMax })
+    if (change === 'new-term') {
+      primary.renew({ connectionsMax, cutReason: `term ${address.term} has begun on another primary` })
+    }
+    this.#followReplicas()
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([this.#parts.primary.end(), this.#parts.replicas.end()])
+  }
+
+  #followReplicas(): void {
+    const { place, replicas } = this.#parts
+    replicas.moveTo((place.current.replicas ?? []).map(({ url }) => url))
+  }
 }
 
 function positiveInteger(name: string, value: number): number {

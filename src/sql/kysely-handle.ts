@@ -12,6 +12,7 @@ import { TenfoldError } from '../core/errors.ts'
 import { commit } from './commit.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import { quoteIdentifier } from './quote-identifier.ts'
+import type { NodeLink } from './node-link.ts'
 import type { Session, SqlResult } from './session.ts'
 import { hadNoEffect } from './session.ts'
 
@@ -21,18 +22,33 @@ interface StatementRunner {
 }
 
 /**
- * Kysely on a pool. Its `transaction()` commits as ours does, so an unknown outcome is never success.
+ * Kysely on a node: single queries as `NodeLink.query` runs them, transactions and `connection()` on a connection of the
+ * pool. Its `transaction()` commits as ours does, so an unknown outcome is never success.
  *
  * @throws TF_PEER_MISSING when kysely is not installed
  */
-export function poolKysely<Tables>(pool: ConnectionPool): Kysely<Tables> {
-  return createKysely(new PoolDriver(pool))
+export function linkKysely<Tables>(link: Link): Kysely<Tables> {
+  const { Kysely: Base } = loadKysely()
+  const pooled = createKysely<Tables>(new PoolDriver(link.pool))
+  class LinkKysely extends Base<Tables> {
+    override connection(): ReturnType<Kysely<Tables>['connection']> {
+      return pooled.connection()
+    }
+  }
+  return new LinkKysely({ dialect: dialectOf(new LinkDriver(link)) })
+}
+
+/** Kysely for single queries, however they are run. @throws TF_PEER_MISSING */
+export function queryKysely<Tables>(runner: StatementRunner): Kysely<Tables> {
+  return createKysely(new OpenTransactionDriver(runner))
 }
 
 /** Kysely on one transaction that is already open. @throws TF_PEER_MISSING */
 export function sessionKysely<Tables>(runner: StatementRunner): Kysely<Tables> {
   return createKysely(new OpenTransactionDriver(runner))
 }
+
+type Link = Pick<NodeLink, 'query' | 'pool'>
 
 type KyselyModule = typeof import('kysely')
 
@@ -58,14 +74,17 @@ function loadKysely(): KyselyModule {
 }
 
 function createKysely<Tables>(driver: Driver): Kysely<Tables> {
+  return new (loadKysely().Kysely)<Tables>({ dialect: dialectOf(driver) })
+}
+
+function dialectOf(driver: Driver): Dialect {
   const kysely = loadKysely()
-  const dialect: Dialect = {
+  return {
     createAdapter: () => new kysely.PostgresAdapter(),
     createDriver: () => driver,
     createIntrospector: (db) => new kysely.PostgresIntrospector(db),
     createQueryCompiler: () => new kysely.PostgresQueryCompiler(),
   }
-  return new kysely.Kysely<Tables>({ dialect })
 }
 
 abstract class RunnerConnection implements DatabaseConnection {
@@ -176,6 +195,56 @@ class PoolDriver extends SavepointDriver implements Driver {
 
   async destroy(): Promise<void> {
     await this.#pool.end()
+  }
+}
+
+/** Runs single queries on the link, until a transaction begins, which takes a connection of the pool. */
+class LinkConnection extends RunnerConnection {
+  readonly #link: Link
+  pooled: PooledConnection | undefined
+
+  constructor(link: Link) {
+    super()
+    this.#link = link
+  }
+
+  run<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    return this.pooled?.run<Row>(text, values) ?? this.#link.query<Row>(text, values)
+  }
+}
+
+class LinkDriver extends PoolDriver {
+  readonly #link: Link
+
+  constructor(link: Link) {
+    super(link.pool)
+    this.#link = link
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    return new LinkConnection(this.#link)
+  }
+
+  override async beginTransaction(connection: DatabaseConnection, settings: TransactionSettings): Promise<void> {
+    const { pool } = this.#link
+    const pooled = new PooledConnection(pool, await pool.acquire())
+    const link = connection as LinkConnection
+    link.pooled = pooled
+    await super.beginTransaction(pooled, settings)
+  }
+
+  override commitTransaction(connection: DatabaseConnection): Promise<void> {
+    return super.commitTransaction((connection as LinkConnection).pooled as PooledConnection)
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    const { pooled } = connection as LinkConnection
+    if (pooled !== undefined) await super.rollbackTransaction(pooled)
+  }
+
+  override async releaseConnection(connection: DatabaseConnection): Promise<void> {
+    const { pooled } = connection as LinkConnection
+    pooled?.release()
   }
 }
 

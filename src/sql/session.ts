@@ -1,11 +1,12 @@
 import diagnostics from 'node:diagnostics_channel'
-import type { QueryResult } from 'pg'
+import type { QueryConfig, QueryResult } from 'pg'
 import { Client } from 'pg'
 import { systemClock } from '../core/clock.ts'
 import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
 import { isCancelledStandbyWait, isFatal, isServerError } from './sql-failure.ts'
 import type { StatementEvent } from './statement-event.ts'
 import { STATEMENT_CHANNEL } from './statement-event.ts'
+import { statementKind } from './statement-kind.ts'
 
 const statements = diagnostics.channel(STATEMENT_CHANNEL)
 
@@ -21,16 +22,26 @@ export interface SqlResult<Row> {
 /** One connection to a PostgreSQL server. */
 export interface Session {
   /**
-   * @throws TF_CONNECTION_LOST the statement may or may not have taken effect
+   * Sends a statement without waiting for those before it; they run one after the other, and each fails for itself.
+   *
+   * @throws TF_CONNECTION_LOST the statement may or may not have taken effect, see `hadNoEffect`
    * @throws TF_COMMIT_INDETERMINATE committed here, but not known to be on the standby
    * @throws the server's own error, with its SQLSTATE in `code`, for everything it refuses
    */
   query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>>
+  /** The same for a question of our own, which no trace shows. */
+  ask<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>>
+  /** Of the primary that it leads to, once that was asked; 0 where nobody counts. */
+  term: number
   /** Whether the connection is gone. */
   readonly isLost: boolean
+  /** Whether a statement may have left something in the session that `DISCARD ALL` would take away. */
+  readonly isChanged: boolean
   /** Calls back once when the connection goes away without `close`. */
   onLost(callback: () => void): void
-  /** Says good-bye; never rejects. */
+  /** Ends the connection at once; what is under way on it fails with TF_CONNECTION_LOST and this reason. */
+  cut(reason: string): void
+  /** Says good-bye, or cuts the connection if something is under way; never rejects. */
   close(): Promise<void>
 }
 
@@ -39,33 +50,54 @@ export interface SessionOptions {
   readonly url: string
   readonly applicationName: string
   readonly connectTimeoutMs: number
-  /** Server-side limit on one statement; 0 for none. */
+  /** Server-side limit on one statement; 0 for none. It never ends a COMMIT: the server stops counting before it. */
   readonly statementTimeoutMs: number
+  /** Every statement is a read, and the server holds to it. Refused by servers that take no settings from clients. */
+  readonly isReadOnly?: boolean
+  /** Each text is exactly one statement, whatever it says. @default false */
+  readonly isSingleStatement?: boolean
 }
 
 /** Opens a connection. Rejects with what the server or the system said. */
 export async function openSession(options: SessionOptions): Promise<Session> {
   const client = new Client({
-    connectionString: options.url,
+    connectionString: options.isReadOnly === true ? readOnly(options.url) : options.url,
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs,
     keepAlive: true,
+    pipeline: true,
     ...(options.statementTimeoutMs > 0 ? { statement_timeout: options.statementTimeoutMs } : {}),
   })
-  const session = new PostgresSession(client)
+  const session = new PostgresSession(client, options.isSingleStatement === true)
   await client.connect()
   return session
 }
 
+/** As a setting of the connection itself: a pooler in between refuses it, where a `SET` would reach its other clients. */
+function readOnly(text: string): string {
+  const url = new URL(text)
+  const given = url.searchParams.get('options')
+  url.searchParams.set('options', `${given === null ? '' : `${given} `}-c default_transaction_read_only=on`)
+  return url.href
+}
+
 class PostgresSession implements Session {
+  term = 0
   readonly #client: Client
+  readonly #isSingleStatement: boolean
   #isLost = false
+  #isChanged = false
   #isClosing = false
+  #inFlight = 0
+  #cutReason: string | undefined
+  /** The server has said that it ends the session: it reads nothing more. */
+  #hasEnded = false
   #isStandbyWaitCancelled = false
   #onLost: (() => void) | undefined
 
-  constructor(client: Client) {
+  constructor(client: Client, isSingleStatement: boolean) {
     this.#client = client
+    this.#isSingleStatement = isSingleStatement
     client.on('error', () => this.#lost())
     client.on('end', () => this.#lost())
     client.on('notice', (notice) => {
@@ -77,12 +109,23 @@ class PostgresSession implements Session {
     return this.#isLost
   }
 
+  get isChanged(): boolean {
+    return this.#isChanged
+  }
+
   onLost(callback: () => void): void {
     this.#onLost = callback
   }
 
   query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    if (statementKind(text).changesSession) this.#isChanged = true
     return statements.hasSubscribers ? this.#observed(text, values) : this.#send(text, values)
+  }
+
+  async ask<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    const result = await this.#send<Row>(text, values)
+    if (text === RESET) this.#isChanged = false
+    return result
   }
 
   async #observed<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
@@ -104,25 +147,51 @@ class PostgresSession implements Session {
     }
   }
 
-  async #send<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
-    let result: QueryResult
-    try {
-      result = await this.#client.query(text, values as unknown[] | undefined)
-    } catch (error) {
-      if (isFatal(error)) this.#lost()
-      throw this.#isLost ? connectionLost(text, error) : error
-    }
-    if (this.#isStandbyWaitCancelled) {
-      this.#isStandbyWaitCancelled = false
-      throw commitIndeterminate('the wait for the synchronous standby was cancelled')
-    }
-    return result as unknown as SqlResult<Row>
+  #send<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    if (this.#isLost)
+      return Promise.reject(connectionLost({ text, cause: GONE, isUnread: true, reason: this.#cutReason }))
+    const config: QueryConfig = { text, values: values as unknown[] }
+    // Only the extended protocol refuses a text of several statements. The types don't know the option.
+    if (this.#isSingleStatement) Object.assign(config, { queryMode: 'extended' })
+    return new Promise((resolve, reject) => {
+      this.#inFlight++
+      let isSettled = false
+      // Called while the answer is read, so that what the server has said meanwhile belongs to this statement.
+      this.#client.query(config, (error: Error | null, result: QueryResult) => {
+        if (isSettled) return
+        isSettled = true
+        this.#inFlight--
+        const isCancelled = this.#isStandbyWaitCancelled
+        this.#isStandbyWaitCancelled = false
+        if (isCancelled) reject(commitIndeterminate('the wait for the synchronous standby was cancelled', error))
+        // oxlint-disable-next-line typescript/no-unnecessary-condition -- pg gives undefined for none
+        else if (error) reject(this.#failure(text, error))
+        else resolve(result as unknown as SqlResult<Row>)
+      })
+    })
+  }
+
+  cut(reason: string): void {
+    this.#cutReason ??= reason
+    this.#client.connection.stream.destroy()
+    this.#lost()
   }
 
   async close(): Promise<void> {
     this.#isClosing = true
+    if (this.#inFlight > 0 && !this.#isLost) this.cut('the connection was given up')
     // A connection that is already broken has nobody to say good-bye to.
     await this.#client.end().catch(() => undefined)
+  }
+
+  #failure(text: string, error: Error): unknown {
+    // Statements are run in order: the server has not begun with what comes after the one that it ended with.
+    const isUnread = this.#hasEnded
+    if (isFatal(error)) {
+      this.#hasEnded = true
+      this.#lost()
+    }
+    return this.#isLost ? connectionLost({ text, cause: error, isUnread, reason: this.#cutReason }) : error
   }
 
   #lost(): void {
@@ -132,29 +201,48 @@ class PostgresSession implements Session {
   }
 }
 
+const GONE = new Error('the connection is gone')
+
+/** Gives a session back as it was when it was opened. */
+export const RESET = 'discard all'
+
 /** The error for a COMMIT whose outcome nobody knows. */
-export function commitIndeterminate(reason: string, cause?: unknown): TenfoldError {
+export function commitIndeterminate(
+  reason: string,
+  cause?: unknown,
+  details: Readonly<Record<string, unknown>> = {},
+): TenfoldError {
   return new TenfoldError('TF_COMMIT_INDETERMINATE', `expected COMMIT to be confirmed, but ${reason}`, {
-    hint: 'read back whether the work took effect before you repeat it, or make it safe to repeat',
+    hint: 'ask with committed(error) whether the work took effect, or make it safe to repeat',
+    details,
     cause,
   })
 }
 
 /**
  * Whether a lost statement certainly had no effect: the server said that it was ending the session (57P01), which it
- * says between statements or instead of finishing one. Unknown for texts that may commit on their way.
+ * says between statements or instead of finishing one, or ended it before this statement's turn came. Unknown for texts
+ * that may commit on their way.
  */
 export function hadNoEffect(error: unknown): boolean {
   return hasCode(error, 'TF_CONNECTION_LOST') && (error as TenfoldError).details['hadNoEffect'] === true
 }
 
-function connectionLost(text: string, cause: unknown): TenfoldError {
-  const hadNoEffect = isServerError(cause) && cause.code === '57P01' && !/^\s*(call|do)\b|\bcommit\b/i.test(text)
-  return new TenfoldError('TF_CONNECTION_LOST', `expected the server to answer, got: ${messageOf(cause)}`, {
+function connectionLost(loss: {
+  text: string
+  cause: Error
+  isUnread: boolean
+  reason: string | undefined
+}): TenfoldError {
+  const { text, cause, isUnread, reason } = loss
+  const isInstead = isServerError(cause) && cause.code === '57P01' && !/^\s*(call|do)\b|\bcommit\b/i.test(text)
+  const hadNoEffect = isUnread || isInstead
+  const why = reason === undefined ? `got: ${messageOf(cause)}` : `but the connection was cut: ${reason}`
+  return new TenfoldError('TF_CONNECTION_LOST', `expected the server to answer, ${why}`, {
     hint: hadNoEffect
       ? 'repeat it'
       : 'outside a transaction the statement may have taken effect: read back before you repeat it',
-    details: { hadNoEffect },
+    details: { hadNoEffect, ...(reason === undefined ? {} : { reason }) },
     cause,
   })
 }

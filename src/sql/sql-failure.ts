@@ -1,3 +1,5 @@
+import { hasCode } from '../core/errors.ts'
+
 /** What PostgreSQL says about a failed statement, as far as decisions need it. */
 export interface ServerError extends Error {
   /** SQLSTATE, five characters. */
@@ -47,9 +49,10 @@ const UNREACHABLE = new Set([
 
 /**
  * Whether connecting may succeed a moment later: the server is down, starting, stopping (57P03, 57P01, 57P02), cut the
- * connection off, or has no connection left (53300). A wrong password or an unknown database never passes.
+ * connection off, or has no connection left (53300); or it is not the primary (any more). A wrong password or an unknown database never passes.
  */
 export function isTransientConnectFailure(error: unknown): boolean {
+  if (hasCode(error, 'TF_NOT_PRIMARY')) return true
   if (isServerError(error)) return ['57P01', '57P02', '57P03', '53300'].includes(error.code)
   if (!(error instanceof Error)) return false
   if ('code' in error && typeof error.code === 'string') return UNREACHABLE.has(error.code)

@@ -2,6 +2,8 @@ import diagnostics from 'node:diagnostics_channel'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
+import type { Duration } from '../core/duration.ts'
+import { parseDuration } from '../core/duration.ts'
 import { TenfoldError, hasCode } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import type { ConnectionPool } from './connection-pool.ts'
@@ -35,6 +37,15 @@ export interface TransactionOptions {
   isReadOnly?: boolean
   /** How often the work is run again after a serialization failure, a deadlock or a connection lost before COMMIT. @default 3 */
   retries?: number
+  /** The server ends a statement of this transaction that takes longer; never the COMMIT. @default no limit of its own */
+  statementTimeout?: Duration
+}
+
+/** What a transaction runs on. */
+export interface TransactionContext {
+  readonly pool: ConnectionPool
+  readonly clock: Clock
+  readonly random: Random
 }
 
 const RETRY_BASE_MS = 5
@@ -43,7 +54,7 @@ const failedActions = diagnostics.channel('tenfold:sql:after-commit-failed')
 
 /** Runs `work` in a transaction on a connection of the pool; see `DatabaseConnection.transaction` for the promises. */
 export async function runTransaction<Tables, R>(
-  context: { pool: ConnectionPool; clock: Clock; random: Random },
+  context: TransactionContext,
   work: (tx: Transaction<Tables>) => Promise<R>,
   options: TransactionOptions = {},
 ): Promise<R> {
@@ -67,7 +78,9 @@ export function retryPauseMs(attempt: number, random: Random): number {
 /** The statement that opens a transaction. */
 export function beginStatement(options: TransactionOptions): string {
   const isolation = options.isolation === undefined ? '' : ` isolation level ${options.isolation}`
-  return `begin${isolation}${options.isReadOnly === true ? ' read only' : ''}`
+  const begin = `begin${isolation}${options.isReadOnly === true ? ' read only' : ''}`
+  if (options.statementTimeout === undefined) return begin
+  return `${begin}; set local statement_timeout = ${Math.ceil(parseDuration(options.statementTimeout))}`
 }
 
 type Outcome<R> =
@@ -87,7 +100,7 @@ async function attemptTransaction<Tables, R>(
     await session.query(beginStatement(options))
     const value = await work(tx)
     tx.hasEnded = true
-    await commit(session)
+    await commit(session, { isReadOnly: options.isReadOnly === true })
     isClean = true
     return { kind: 'committed', value, actions: tx.actions }
   } catch (error) {

@@ -116,7 +116,7 @@ describe('connection pool', () => {
     pool.release(await pool.acquire())
     await clock.advance(999)
     pool.release(await pool.acquire())
-    expect(opened[0]?.statements).toEqual([])
+    expect(opened[0]?.questions).toEqual([])
     await clock.advance(1_000)
     isDead = true
     expect(await pool.acquire()).toBe(opened[1])
@@ -131,7 +131,97 @@ describe('connection pool', () => {
     second.lose()
     pool.release(second)
     expect(await pool.acquire()).toBe(first)
-    expect(opened[0]?.statements).toEqual([''])
+    expect(opened[0]?.questions).toEqual([''])
+  })
+
+  test('resets a connection that a borrower has changed before the next gets it', async () => {
+    const pool = poolOf({ connectionsMax: 1 })
+    const session = (await pool.acquire()) as FakeSession
+    Object.assign(session, { isChanged: true })
+    const next = pool.acquire()
+    pool.release(session)
+    expect(await next).toBe(session)
+    expect(session.questions).toEqual(['discard all'])
+  })
+
+  test('closes a connection that can not be reset', async () => {
+    const pool = poolOf({
+      connectionsMax: 1,
+      async open() {
+        const session = fakeSession((text) => {
+          if (text === 'discard all') throw serverError('25001')
+          return undefined
+        })
+        opened.push(session)
+        return session
+      },
+    })
+    const session = (await pool.acquire()) as FakeSession
+    Object.assign(session, { isChanged: true })
+    pool.release(session)
+    expect(await pool.acquire()).toBe(opened[1])
+    expect(session.isClosed).toBe(true)
+  })
+
+  test('that leads elsewhere closes what is idle at once, and what is busy when it comes back', async () => {
+    const pool = poolOf()
+    const [idle, busy] = [(await pool.acquire()) as FakeSession, (await pool.acquire()) as FakeSession]
+    pool.release(idle)
+    pool.renew({ connectionsMax: 2 })
+    expect([idle.isClosed, busy.isClosed, busy.isLost]).toEqual([true, false, false])
+    expect(await pool.acquire()).toBe(opened[2])
+    pool.release(busy)
+    expect(busy.isClosed).toBe(true)
+    expect(await pool.acquire()).toBe(opened[3])
+  })
+
+  test('cuts off what is busy when there is a reason', async () => {
+    const pool = poolOf({ connectionsMax: 1 })
+    const busy = (await pool.acquire()) as FakeSession
+    const waiting = pool.acquire()
+    pool.renew({ connectionsMax: 1, cutReason: 'term 2 has begun' })
+    expect(busy.isLost).toBe(true)
+    pool.release(busy)
+    expect(await waiting).toBe(opened[1])
+  })
+
+  test('does not wait to try a new address, and never gives out a connection to the old one', async () => {
+    const gates: PromiseWithResolvers<FakeSession>[] = []
+    const pool = poolOf({
+      open() {
+        gates.push(Promise.withResolvers<FakeSession>())
+        return (gates.at(-1) as PromiseWithResolvers<FakeSession>).promise
+      },
+    })
+    const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
+    const acquired = pool.acquire()
+    gates[0]?.reject(refused)
+    await clock.advance(0)
+    pool.renew({ connectionsMax: 2 })
+    await clock.advance(0)
+    expect(gates).toHaveLength(2)
+    pool.renew({ connectionsMax: 2 })
+    const [old, latest] = [fakeSession(), fakeSession()]
+    gates[1]?.resolve(old)
+    await clock.advance(0)
+    gates[2]?.resolve(latest)
+    expect(await acquired).toBe(latest)
+    expect(old.isClosed).toBe(true)
+  })
+
+  test('has fewer or more connections when it is told so', async () => {
+    const pool = poolOf()
+    const [first, second] = [await pool.acquire(), await pool.acquire()]
+    pool.renew({ connectionsMax: 1 })
+    const waiting = pool.acquire()
+    pool.release(first)
+    await clock.advance(0)
+    expect(pool.stats()).toMatchObject({ size: 1, waiting: 1 })
+    pool.release(second)
+    expect(await waiting).toBe(opened[2])
+    pool.renew({ connectionsMax: 3 })
+    await Promise.all([pool.acquire(), pool.acquire()])
+    expect(pool.stats().size).toBe(3)
   })
 
   test('waits for a server that restarts', async () => {
@@ -216,6 +306,7 @@ describe('connection pool', () => {
       await waiting
       expect(events.map(({ event, waitMs }) => [event, waitMs])).toEqual([
         ['opened', 0],
+        ['released', 30],
         ['waited', 30],
       ])
     })

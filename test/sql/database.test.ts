@@ -22,7 +22,7 @@ describe('database', () => {
 
   test('connects only when it is used', async () => {
     const database = connectDatabase({ url: 'postgres://u@localhost:1/db', connectionsMax: 1 })
-    expect(database.stats()).toEqual({ size: 0, busy: 0, idle: 0, waiting: 0 })
+    expect(database.stats()).toEqual({ size: 0, busy: 0, idle: 0, waiting: 0, laneInFlight: 0 })
     await database.end()
   })
 

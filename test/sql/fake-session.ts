@@ -3,6 +3,8 @@ import type { Session, SqlResult } from '../../src/sql/session.ts'
 /** A session that answers what the test says, and remembers what it was asked. */
 export interface FakeSession extends Session {
   readonly statements: string[]
+  /** What was asked behind the borrower's back. */
+  readonly questions: string[]
   readonly isClosed: boolean
   /** Ends the connection as a server that goes away would. */
   lose(): void
@@ -13,23 +15,35 @@ export function fakeSession(
   answer: (text: string, session: FakeSession) => string | undefined = () => undefined,
 ): FakeSession {
   const statements: string[] = []
+  const questions: string[] = []
   let isLost = false
   let isClosed = false
   let onLost = (): void => {}
   const session: FakeSession = {
     statements,
+    questions,
     get isLost() {
       return isLost
     },
     get isClosed() {
       return isClosed
     },
+    term: 0,
+    isChanged: false,
     onLost(callback) {
       onLost = callback
     },
     lose() {
       isLost = true
       onLost()
+    },
+    cut() {
+      session.lose()
+    },
+    async ask<Row>(text: string): Promise<SqlResult<Row>> {
+      questions.push(text)
+      answer(text, session)
+      return { rows: [], rowCount: 0, command: '' }
     },
     async query<Row>(text: string): Promise<SqlResult<Row>> {
       statements.push(text)
