@@ -1,29 +1,10 @@
 import * as fc from 'fast-check'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { DataPlane } from '../data-plane-for-tests.ts'
-import { startDataPlane } from '../data-plane-for-tests.ts'
-import type { RawUpstream } from './raw-upstream-for-tests.ts'
-import {
-  expectOneFraming,
-  markedForRun,
-  QUIET_MS,
-  sendBytes,
-  startRawUpstream,
-  statusesOf,
-} from './raw-upstream-for-tests.ts'
+import { expect, it } from 'vitest'
+import { attackStage } from './attack-stage.ts'
+import { expectOneFraming, markedForRun, QUIET_MS, sendBytes, statusesOf } from './raw-upstream-for-tests.ts'
 import { readStrictly } from './strict-http-for-tests.ts'
 
-let upstream: RawUpstream
-let plane: DataPlane
-
-beforeAll(async () => {
-  upstream = await startRawUpstream()
-  plane = await startDataPlane([upstream.endpoint], { traffic: { ejection: undefined } })
-})
-afterAll(async () => {
-  await plane[Symbol.asyncDispose]()
-  await upstream[Symbol.asyncDispose]()
-})
+const stage = attackStage()
 
 const eol = fc.oneof(
   { weight: 30, arbitrary: fc.constant('\r\n') },
@@ -183,9 +164,9 @@ it('what instances get is what clients have sent, whatever they send', { timeout
         const last = `GET /last HTTP/1.1\r\nHost: a\r\nX-Run: RUN\r\nConnection: close\r\n\r\n`
         const { run, marked } = markedForRun([all.join('') + last])
         const text = marked[0]!
-        const answer = await sendBytes(plane.port, text, { pieces, quietMs: QUIET_MS })
+        const answer = await sendBytes(stage.port, text, { pieces, quietMs: QUIET_MS })
         const sent = readStrictly(text).requests.map(({ method, body }) => `${method} ${body}`)
-        const seen = upstream.requests(run)
+        const seen = stage.upstream.requests(run)
         for (const each of seen) {
           expectOneFraming(each)
           const at = sent.indexOf(`${each.method} ${each.body}`)
