@@ -16,7 +16,9 @@ export function checkLoad(system: ReadSystem, place: Place, columnsOf: ColumnsOf
   if (scenarios.length === 0) return
   // With a problem elsewhere a route may be missing here that is there in the file.
   const areRoutesKnown = place.problemCount === 0
-  const routes = [...(system.services?.values() ?? [])].flatMap((service) => service?.routes ?? [])
+  const routes = [...(system.services?.values() ?? [])].flatMap(
+    (service) => service?.routes?.map(({ path }) => path) ?? [],
+  )
   if (routes.length === 0 && areRoutesKnown) {
     place
       .at('load')

@@ -148,10 +148,20 @@ type Known<Given, Allowed, What extends string, Opaque extends string = never> =
 
 type KnownInside<Given, Allowed, Property> = [Allowed] extends [never]
   ? unknown
-  : Known<Given, Allowed, `'${Property & string}'`>
+  : Given extends readonly unknown[]
+    ? { [Index in keyof Given]: KnownInside<Given[Index], Nested<Elements<Allowed>>, Property> }
+    : Known<Given, Allowed, `'${Property & string}'`>
 
 /** Of several forms, the one that was given. */
 type Chosen<Given, Allowed> = Allowed extends unknown ? (Given extends Allowed ? Allowed : never) : never
 
 /** The forms of an option that have options themselves. */
-type Nested<Option> = Option extends string | number | boolean | readonly unknown[] | undefined ? never : Option
+type Nested<Option> = Option extends string | number | boolean | undefined
+  ? never
+  : Option extends readonly unknown[]
+    ? [Nested<Elements<Option>>] extends [never]
+      ? never
+      : Option
+    : Option
+
+type Elements<List> = List extends readonly (infer Element)[] ? Element : never

@@ -115,6 +115,7 @@ function databaseChanges(path: string, before: ResolvedDatabase, after: Resolved
 const LIVE: Readonly<Record<string, (before: ResolvedService, after: ResolvedService) => string>> = {
   routes: (before, after) => `${list(before.routes)} → ${list(after.routes)}`,
   requestTimeoutMs: (before, after) => `${before.requestTimeoutMs} ms → ${after.requestTimeoutMs} ms`,
+  routeTimeoutsMs: () => 'holds from the next request',
   traffic: () => 'holds from the next request',
   scale: () => 'holds from the next decision',
   instances: (before, after) =>

@@ -100,7 +100,7 @@ function checkReferences(system: ReadSystem, services: Services, place: Place): 
 function checkRoutes(services: Services, place: Place): void {
   const owners = new Map<string, string>()
   for (const [name, service] of services) {
-    for (const [index, route] of (service?.routes ?? []).entries()) {
+    for (const [index, { path: route }] of (service?.routes ?? []).entries()) {
       const owner = owners.get(route)
       if (owner === undefined) owners.set(route, name)
       else {

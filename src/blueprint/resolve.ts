@@ -4,6 +4,7 @@ import type { ReadResources } from './grammar/engine.ts'
 import type { ReadGateway } from './grammar/gateway.ts'
 import type { ReadLoad } from './grammar/load.ts'
 import type { ReadSchedule } from './grammar/schedule.ts'
+import type { ReadRoute } from './grammar/route.ts'
 import { resolveScale } from './grammar/scale.ts'
 import type { ReadService } from './grammar/service.ts'
 import type { ReadSystem } from './grammar/system.ts'
@@ -96,7 +97,7 @@ function resolveService(name: string, service: ReadService, directory: string): 
       service.port === undefined
         ? undefined
         : { port: service.port, isMoved: service.command === undefined || runsNode(service.command) },
-    routes: service.routes ?? [],
+    ...resolveRoutes(service.routes),
     databases: service.databases ?? [],
     calls: service.calls ?? [],
     env: mapped(service.env, (_, value) => value),
@@ -109,6 +110,14 @@ function resolveService(name: string, service: ReadService, directory: string): 
     stopTimeoutMs: service.stopTimeout ?? DEFAULT_STOP_TIMEOUT_MS,
     requestTimeoutMs: service.timeout ?? DEFAULT_REQUEST_TIMEOUT_MS,
     traffic: resolveTraffic(service.traffic, service.health),
+  }
+}
+
+function resolveRoutes(routes: readonly ReadRoute[] = []): Pick<ResolvedService, 'routes' | 'routeTimeoutsMs'> {
+  const own = routes.flatMap(({ path, timeout }) => (timeout === undefined ? [] : [[path, timeout] as const]))
+  return {
+    routes: routes.map(({ path }) => path),
+    ...(own.length === 0 ? {} : { routeTimeoutsMs: Object.fromEntries(own) }),
   }
 }
 

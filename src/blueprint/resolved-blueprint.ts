@@ -67,6 +67,8 @@ export interface ResolvedService {
   readonly listensOn: ResolvedPort | undefined
   /** Path prefixes that the public listener sends here; none for an internal service. */
   readonly routes: readonly string[]
+  /** By route, where it has a time-out of its own; absent where none has. */
+  readonly routeTimeoutsMs?: Readonly<Record<string, number>>
   readonly databases: readonly string[]
   readonly calls: readonly string[]
   readonly env: Readonly<Record<string, ResolvedEnvironmentValue>>

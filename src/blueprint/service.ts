@@ -1,5 +1,6 @@
 import type { Duration } from '../core/duration.ts'
 import type { Resources } from './resources.ts'
+import type { Route } from './route.ts'
 import type { Scale } from './scale.ts'
 import type { Schedule } from './schedule.ts'
 import type { Traffic } from './traffic.ts'
@@ -91,11 +92,11 @@ export interface Service<
   port?: number
   /**
    * Path prefixes that the gateway sends here, on whole segments; the longest match wins. Without routes a service is
-   * internal.
+   * internal. One may have a time-out of its own.
    * @default none, internal only
-   * @example routes: ['/', '/reports']
+   * @example routes: ['/', { path: '/reports', timeout: '2m' }]
    */
-  routes?: readonly string[]
+  routes?: readonly (string | Route)[]
   /**
    * Databases it may use.
    * @default none

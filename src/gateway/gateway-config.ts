@@ -16,6 +16,8 @@ export interface GatewayRoute {
   /** `/` or `/reports`: matches the path itself and everything below it, on whole segments. */
   readonly prefix: string
   readonly service: string
+  /** Time to the first byte of the answer before 504. @default that of the service */
+  readonly requestTimeoutMs?: number | undefined
 }
 
 export interface GatewayService {

@@ -39,26 +39,31 @@ export function parseDrainRequest(value: unknown): DrainRequest {
 }
 
 function parseRoute(value: unknown, path: string, services: Readonly<Record<string, unknown>>): GatewayRoute {
-  const { prefix, service } = record(value, path)
+  const { prefix, service, requestTimeoutMs } = record(value, path)
   if (typeof prefix !== 'string' || normalisePath(prefix)?.path !== prefix) {
     throw invalid(`${path}.prefix`, 'a path in normal form', prefix)
   }
   if (typeof service !== 'string' || !Object.hasOwn(services, service)) {
     throw invalid(`${path}.service`, 'the name of a service', service)
   }
-  return { prefix, service }
+  if (requestTimeoutMs === undefined) return { prefix, service }
+  return { prefix, service, requestTimeoutMs: timeoutMs(requestTimeoutMs, `${path}.requestTimeoutMs`) }
 }
 
 function parseService(value: unknown, path: string): GatewayService {
   const service = record(value, path)
   return {
-    requestTimeoutMs: number(service['requestTimeoutMs'], `${path}.requestTimeoutMs`, 1, 86_400_000),
+    requestTimeoutMs: timeoutMs(service['requestTimeoutMs'], `${path}.requestTimeoutMs`),
     endpoints: array(service['endpoints'], `${path}.endpoints`).map((endpoint, index) =>
       parseEndpoint(endpoint, `${path}.endpoints[${index}]`),
     ),
     ...(service['traffic'] === undefined ? {} : { traffic: parseTraffic(service['traffic'], `${path}.traffic`) }),
     ...(service['files'] === undefined ? {} : { files: parseFiles(service['files'], `${path}.files`) }),
   }
+}
+
+function timeoutMs(value: unknown, path: string): number {
+  return number(value, path, 1, 86_400_000)
 }
 
 function parseFiles(value: unknown, path: string): GatewayFiles {

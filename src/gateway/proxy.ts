@@ -7,6 +7,7 @@ import type { Random } from '../core/random.ts'
 import { uniqueId } from '../core/random.ts'
 import type { AccessSource } from './measurements/access-frame.ts'
 import { createServiceMetrics } from './measurements/access-metrics.ts'
+import type { DeadlineList } from './limits/deadline-list.ts'
 import { createDeadlineList } from './limits/deadline-list.ts'
 import { createDeadlineWheel } from './limits/deadline-wheel.ts'
 import type { ExchangeContext, ExchangeInput } from './exchange/exchange.ts'
@@ -82,6 +83,7 @@ interface Place {
   /** Path and query to forward. */
   readonly target: string
   readonly service: ServiceUpstreams
+  readonly answerDeadlines: DeadlineList
 }
 
 class BalancingProxy implements Proxy {
@@ -178,9 +180,19 @@ class BalancingProxy implements Proxy {
       socket.end(rawError(place, STATUS_CODES[place.status] ?? ''))
       return
     }
-    const { head, target, service } = place
+    const { head, target, service, answerDeadlines } = place
     const upgraded = this.#upgraded
-    startUpgrade(this.#context, { request, socket, firstBytes, head, target, service, upgraded, startedMs })
+    startUpgrade(this.#context, {
+      request,
+      socket,
+      firstBytes,
+      head,
+      target,
+      service,
+      answerDeadlines,
+      upgraded,
+      startedMs,
+    })
   }
 
   /** A request that there is room for and, from outside, whose client has not asked for too much: told by its head alone. */
@@ -231,7 +243,7 @@ class BalancingProxy implements Proxy {
       const message = 'expected the path to belong to a service, got one that no route matches'
       return { status: 404, code: 'no_route', message, requestId }
     }
-    return { head, target: match.target, service }
+    return { head, target: match.target, service, answerDeadlines: service.answerDeadlines.of(match.timeoutMs) }
   }
 
   async drained(serviceName: string, instance: string, deadlineMs: number): Promise<boolean> {

@@ -6,6 +6,8 @@ export interface RouteMatch {
   readonly service: string
   /** Path and query to forward. */
   readonly target: string
+  /** The route's own time-out; undefined: it has none. */
+  readonly timeoutMs: number | undefined
 }
 
 /**
@@ -21,13 +23,20 @@ export type Router = (path: RequestPath) => RouteMatch | 'ambiguous' | undefined
  */
 export function createRouter(routes: readonly GatewayRoute[]): Router {
   const ordered = routes
-    .map(({ prefix, service }) => ({ prefix: prefix.replace(/\/+$/, ''), service }))
+    .map(({ prefix, service, requestTimeoutMs }) => ({
+      prefix: prefix.replace(/\/+$/, ''),
+      service,
+      timeoutMs: requestTimeoutMs,
+    }))
     .sort((a, b) => b.prefix.length - a.prefix.length)
-  const serviceOf = (path: string): string | undefined => ordered.find(({ prefix }) => isBelow(path, prefix))?.service
+  const routeOf = (path: string): (typeof ordered)[number] | undefined =>
+    ordered.find(({ prefix }) => isBelow(path, prefix))
   return ({ path, search, decodedPath }) => {
-    const service = serviceOf(path)
-    if (decodedPath !== undefined && serviceOf(decodedPath) !== service) return 'ambiguous'
-    return service === undefined ? undefined : { service, target: search === '' ? path : path + search }
+    const route = routeOf(path)
+    if (decodedPath !== undefined && routeOf(decodedPath)?.service !== route?.service) return 'ambiguous'
+    if (route === undefined) return undefined
+    const { service, timeoutMs } = route
+    return { service, target: search === '' ? path : path + search, timeoutMs }
   }
 }
 
@@ -43,7 +52,7 @@ export const routeInternally: Router = ({ path, search, decodedPath }) => {
   if (decodedPath !== undefined && !isBelow(decodedPath, `/${service}`)) return 'ambiguous'
   const rest = end === -1 ? '/' : path.slice(end)
   // `/api//x` must not become `//x`, which reads as a host.
-  return { service, target: (rest.startsWith('//') ? rest.replace(/^\/+/, '/') : rest) + search }
+  return { service, target: (rest.startsWith('//') ? rest.replace(/^\/+/, '/') : rest) + search, timeoutMs: undefined }
 }
 
 function isBelow(path: string, prefix: string): boolean {

@@ -32,7 +32,9 @@ type GatewayTable = Pick<GatewayComponentOptions, 'routes' | 'services'>
 export function gatewayTable(blueprint: ResolvedBlueprint, files: FilesByService): GatewayTable {
   const services = Object.values(blueprint.services)
   return {
-    routes: services.flatMap(({ name, routes }) => routes.map((prefix) => ({ prefix, service: name }))),
+    routes: services.flatMap(({ name, routes, routeTimeoutsMs = {} }) =>
+      routes.map((prefix) => ({ prefix, service: name, requestTimeoutMs: routeTimeoutsMs[prefix] })),
+    ),
     services: Object.fromEntries(services.map((service) => [service.name, tableEntry(service, files)])),
   }
 }

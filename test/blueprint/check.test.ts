@@ -96,7 +96,7 @@ describe('checkBlueprint', () => {
         web: {
           ...web,
           port: 3_000,
-          routes: ['/', '/shop/'],
+          routes: ['/', { path: '/shop/', timeout: '2m' }],
           databases: ['orders', 'users'],
           calls: ['api'],
           publishes: [],
@@ -141,6 +141,7 @@ describe('checkBlueprint', () => {
     expect(resolved.services['web']).toMatchObject({
       program: { kind: 'entry', entry: join(directory, 'server.ts') },
       routes: ['/', '/shop'],
+      routeTimeoutsMs: { '/shop': 120_000 },
       env: { LOG: { kind: 'literal', value: 'info' }, KEY: { kind: 'secret', name: 'stripe' } },
       instances: { min: 2, desired: 2, max: 4 },
       startTimeoutMs: 60_000,

@@ -73,6 +73,7 @@ describe('the difference of two blueprints', () => {
     ['databases', { databases: ['orders'] }, 'rollout'],
     ['calls', { calls: ['api'] }, 'rollout'],
     ['routes', { routes: ['/', '/app'] }, 'live'],
+    ['routeTimeoutsMs', { routeTimeoutsMs: { '/': 120_000 } }, 'live'],
     ['instances', { instances: { min: 1, desired: 3, max: 10 } }, 'live'],
     ['requestTimeoutMs', { requestTimeoutMs: 1_000 }, 'live'],
     ['traffic', { traffic: { ...DEFAULT_TRAFFIC, slowStartMs: 1_000 } }, 'live'],

@@ -22,6 +22,7 @@ const load = { peak: '20 sessions/s', scenarios: [visit] }
 const PLACES: Readonly<Record<string, (options: object) => object>> = {
   Blueprint: (options) => options,
   Service: (options) => inService(withProgram(options)),
+  Route: (route) => inService({ entry: 'x.ts', routes: [{ path: '/', ...route }] }),
   Schedule: (schedule) => inService({ entry: 'x.ts', schedule: { cron: '0 3 * * *', ...schedule } }),
   Instances: (instances) => inService({ entry: 'x.ts', instances }),
   Resources: (resources) => inService({ entry: 'x.ts', resources }),

@@ -3,7 +3,10 @@ import { parseGatewayConfig } from '../../src/gateway/parse-gateway-config.ts'
 
 const good = {
   version: 3,
-  routes: [{ prefix: '/', service: 'api' }],
+  routes: [
+    { prefix: '/', service: 'api' },
+    { prefix: '/slow', service: 'api', requestTimeoutMs: 120_000 },
+  ],
   services: { api: { requestTimeoutMs: 100, endpoints: [{ id: 'api-1', host: '127.0.0.1', port: 8000, weight: 2 }] } },
 }
 

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { CertificateFiles } from '../../src/core/certificate.ts'
 import type { ReleaseHistory } from '../../src/fleet/release-history.ts'
 import { withEntry, withRollback } from '../../src/fleet/release-history.ts'
 import type { PartsContext } from '../../src/runtime/parts-context.ts'
@@ -19,7 +20,7 @@ test('keeps the releases that services can go back to, however many are taken in
   const clock = virtualClock()
   const directory = join(root, 'app')
   const context = {
-    blueprint: { directory },
+    blueprint: { directory, gateway: { certificates: [] } },
     state: { releasesDirectory: join(root, 'state/releases') },
     user: undefined,
     clock,
@@ -48,4 +49,36 @@ test('keeps the releases that services can go back to, however many are taken in
   expect(tried.filter(isKept)).toHaveLength(5)
   expect(await findRelease(context, testService(), ran[1]!)).toMatchObject({ id: ran[1], packageRoot: directory })
   expect(await findRelease(context, testService(), ran[3]!)).toBeUndefined()
+})
+
+test('takes no key of the gateway into a release, neither of the blueprint that runs nor of the one that is to', async () => {
+  const directory = join(root, 'app')
+  const pairIn = (name: string): CertificateFiles => ({
+    certificate: join(directory, name, 'cert.pem'),
+    key: join(directory, name, 'key.pem'),
+  })
+  const context = {
+    blueprint: { directory, gateway: { certificates: [pairIn('now')] } },
+    state: { releasesDirectory: join(root, 'state/releases') },
+    user: undefined,
+    clock: virtualClock(),
+  } as unknown as PartsContext
+  const put = (text: string): void => {
+    for (const path of ['now/cert.pem', 'now/key.pem', 'next/cert.pem', 'next/key.pem', 'other/key.pem']) {
+      mkdirSync(join(directory, path, '..'), { recursive: true })
+      writeFileSync(join(directory, path), path.startsWith('other') ? 'of the application' : text)
+    }
+  }
+  const next = { ...context.blueprint, gateway: { ...context.blueprint.gateway, certificates: [pairIn('next')] } }
+  put('first')
+  const release = await takeRelease(context, next)
+  const isThere = (path: string): boolean => existsSync(join(release.directory, path))
+  expect(['now/key.pem', 'next/key.pem', 'next/cert.pem', 'other/key.pem'].map(isThere)).toEqual([
+    false,
+    false,
+    false,
+    true,
+  ])
+  put('renewed')
+  expect((await takeRelease(context, next)).id).toBe(release.id)
 })

@@ -46,7 +46,7 @@ export const system = defineSystem({
   services: {
     api: {
       entry: './services/api.ts',
-      routes: ['/'],
+      routes: ['/', { path: '/export', timeout: '2m' }, { path: '/assets' }],
       databases: ['orders', 'catalog', 'users'],
       caches: ['recipes', 'sessions'],
       publishes: ['order_placed'],

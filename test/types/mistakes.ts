@@ -94,6 +94,12 @@ defineSystem({ name: 'x', services: { web }, topics: { placed: { key: 'id', part
 // @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, route: ['/'] } } })
 // @ts-expect-error
+defineSystem({ name: 'x', services: { web: { ...web, routes: ['/', { path: '/a', timeuot: '2m' }] } } })
+// @ts-expect-error
+defineSystem({ name: 'x', services: { web: { ...web, routes: [{ path: '/a', timeout: 5 }] } } })
+// @ts-expect-error
+defineSystem({ name: 'x', services: { web }, gateway: { tls: { certificate: './a.pem', kee: './b.pem' } } })
+// @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, instances: { min: 1, desird: 2 } } } })
 // @ts-expect-error
 defineSystem({ name: 'x', services: { web: { ...web, resources: { cpu: 1, ram: '1GiB' } } } })

@@ -6,6 +6,8 @@ import type { ReadResources } from './engine.ts'
 import { resources } from './engine.ts'
 import type { Reader } from './reader.ts'
 import { later, list, object, record } from './reader.ts'
+import type { ReadRoute } from './route.ts'
+import { route } from './route.ts'
 import type { ReadScale } from './scale.ts'
 import { scale } from './scale.ts'
 import type { ReadSchedule } from './schedule.ts'
@@ -22,7 +24,7 @@ export interface ReadService {
   readonly fallback: string | undefined
   readonly schedule: ReadSchedule | undefined
   readonly port: number | undefined
-  readonly routes: readonly string[] | undefined
+  readonly routes: readonly ReadRoute[] | undefined
   readonly databases: readonly string[] | undefined
   readonly caches: readonly string[] | undefined
   readonly publishes: readonly string[] | undefined
@@ -159,27 +161,6 @@ function fallback(given: unknown, place: Place): string | undefined {
   const path = file.replace(/^\.?\//, '')
   if (!path.split('/').some((part) => part === '' || part.startsWith('.')) && !path.includes('\\')) return path
   return place.invalid(`expected a file below 'static', got '${file}'`, "write 'index.html'")
-}
-
-/** A path prefix, without the slash at its end. */
-function route(given: unknown, place: Place): string | undefined {
-  const prefix = text('a path')(given, place)
-  if (prefix === undefined) return undefined
-  const wrong = wrongWithRoute(prefix)
-  if (wrong !== undefined)
-    return place.invalid(`expected a path prefix such as '/' or '/reports', got '${prefix}'`, wrong)
-  return prefix.length > 1 && prefix.endsWith('/') ? prefix.slice(0, -1) : prefix
-}
-
-function wrongWithRoute(prefix: string): string | undefined {
-  if (/^https?:/.test(prefix)) return 'leave out the scheme and the host'
-  if (!prefix.startsWith('/')) return `write '/${prefix}'`
-  if (/[*:{}]/.test(prefix)) return 'a prefix takes everything below it: leave out patterns and parameters'
-  if (/[?#]/.test(prefix)) return 'routes are chosen by path only: leave out the query'
-  if (/\/\/|\s|[^\x21-\x7e]|\\|%(?![0-9a-fA-F]{2})/.test(prefix))
-    return "leave out spaces and '//', and percent-encode other characters"
-  if (prefix.split('/').some((segment) => segment === '.' || segment === '..')) return "leave out '.' and '..'"
-  return undefined
 }
 
 /** Values are never shown: a secret may stand here by mistake. */

@@ -28,6 +28,8 @@ export interface ExchangeInput {
   /** Path and query to forward. */
   readonly target: string
   readonly service: ServiceUpstreams
+  /** For the first byte of the answer. */
+  readonly answerDeadlines: DeadlineList
   /** The client waits for 100 Continue before it sends the body. */
   readonly expectsContinue: boolean
   readonly startedMs: number
@@ -95,16 +97,16 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner, Req
   }
 
   start(): void {
-    const { service, request, response, startedMs, callerTimeoutMs = Infinity } = this.#input
+    const { service, answerDeadlines, request, response, startedMs, callerTimeoutMs = Infinity } = this.#input
     service.metrics.inFlight += 1
     service.retryBudget.countRequest(startedMs)
     response.own(this)
     // Behind another answer on the same connection (pipelining) it is not told when that connection ends.
     if (response.socket === null) this.#followSocket(request.socket)
-    this.#isCallersDeadline = callerTimeoutMs < service.answerDeadlines.timeoutMs
+    this.#isCallersDeadline = callerTimeoutMs < answerDeadlines.timeoutMs
     if (callerTimeoutMs === 0) return this.#failDeadline()
     if (this.#isCallersDeadline) this.#context.callerDeadlines.set(this, startedMs + callerTimeoutMs)
-    else service.answerDeadlines.set(this, startedMs)
+    else answerDeadlines.set(this, startedMs)
     this.#place(undefined)
   }
 
@@ -150,7 +152,7 @@ class Exchange implements UpstreamHandler, Deadlined, Waiter, ResponseOwner, Req
   /** An upload that moves is not late, unless for a caller who waits no longer. */
   onBodySent(): void {
     if (this.#phase === 'sent' && !this.#isCallersDeadline)
-      this.#input.service.answerDeadlines.set(this, this.#context.clock.nowMs())
+      this.#input.answerDeadlines.set(this, this.#context.clock.nowMs())
   }
 
   onResponseStarted(): void {

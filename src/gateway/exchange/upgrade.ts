@@ -24,6 +24,8 @@ export interface UpgradeInput {
   readonly head: ForwardedHead
   readonly target: string
   readonly service: ServiceUpstreams
+  /** For the answer that agrees or refuses. */
+  readonly answerDeadlines: DeadlineList
   /** The open WebSockets of the gateway. */
   readonly upgraded: Set<Duplex>
   readonly startedMs: number
@@ -61,7 +63,7 @@ class Upgrade implements UpstreamHandler, Deadlined {
   }
 
   start(): void {
-    const { request, service, socket, head, target, upgraded, startedMs } = this.#input
+    const { request, service, answerDeadlines, socket, head, target, upgraded, startedMs } = this.#input
     service.metrics.inFlight += 1
     socket.on('error', () => socket.destroy())
     socket.once('close', () => this.#onClosed())
@@ -72,7 +74,7 @@ class Upgrade implements UpstreamHandler, Deadlined {
       return this.#fail(503, 'no_ready_instance', `expected ${service.name} to have an instance with room`)
     }
     this.#upstream = upstream
-    service.answerDeadlines.set(this, startedMs)
+    answerDeadlines.set(this, startedMs)
     upstream.send({ method: 'GET', path: target, headers: head.headers, body: null, upgrade: 'websocket' }, this)
   }
 

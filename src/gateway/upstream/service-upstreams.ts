@@ -11,8 +11,8 @@ import { createBalancer } from '../balancing/create-balancer.ts'
 import type { CanarySplit } from '../balancing/canary-split.ts'
 import { createCanarySplit, hasCanary } from '../balancing/canary-split.ts'
 import type { Endpoint, GatewayService } from '../gateway-config.ts'
-import type { DeadlineList } from '../limits/deadline-list.ts'
-import { createDeadlineList } from '../limits/deadline-list.ts'
+import type { AnswerDeadlines } from '../limits/answer-deadlines.ts'
+import { createAnswerDeadlines } from '../limits/answer-deadlines.ts'
 import type { ServiceMetrics } from '../measurements/access-metrics.ts'
 import type { RetryBudget } from '../limits/retry-budget.ts'
 import { createRetryBudget } from '../limits/retry-budget.ts'
@@ -36,7 +36,7 @@ export interface ServiceUpstreams {
   readonly name: string
   readonly metrics: ServiceMetrics
   /** Deadlines for the first byte of the answer. */
-  readonly answerDeadlines: DeadlineList
+  readonly answerDeadlines: AnswerDeadlines
   readonly retryBudget: RetryBudget
   readonly isEmpty: boolean
   /** How to find what a ring hash goes by; undefined with other balancers. */
@@ -95,7 +95,7 @@ export function createServiceUpstreams(name: string, options: ServiceUpstreamsOp
 class BalancedService implements ServiceUpstreams {
   readonly name: string
   readonly metrics: ServiceMetrics
-  readonly answerDeadlines: DeadlineList = createDeadlineList(30_000)
+  readonly answerDeadlines: AnswerDeadlines = createAnswerDeadlines()
   readonly retryBudget: RetryBudget = createRetryBudget()
   readonly #clock: Clock
   readonly #random: Random

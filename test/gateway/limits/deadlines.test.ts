@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { forwardHead } from '../../../src/gateway/exchange/request-headers.ts'
-import { errorCodeOf, send, startBackend, startDataPlane } from '../data-plane-for-tests.ts'
+import { errorCodeOf, send, sendRaw, startBackend, startDataPlane } from '../data-plane-for-tests.ts'
 
 /** Answers with the time it was given. */
 const telling = () =>
@@ -126,5 +126,54 @@ describe('the deadline of a request', () => {
     })
     expect(head).toMatchObject({ timeoutMs: 5 })
     expect(JSON.stringify(head)).not.toContain('equest-timeout')
+  })
+})
+
+describe('the time-out of a route', () => {
+  const ROUTES = [
+    { prefix: '/', service: 'api' },
+    { prefix: '/slow', service: 'api', requestTimeoutMs: 60_000 },
+    { prefix: '/quick', service: 'api', requestTimeoutMs: 50 },
+  ]
+  const routed = async (backend: Awaited<ReturnType<typeof telling>>) => {
+    const plane = await startDataPlane([backend.endpoint])
+    const services = { api: { requestTimeoutMs: 10_000, endpoints: [backend.endpoint] } }
+    plane.proxy.apply({ version: 100, routes: ROUTES, services })
+    return plane
+  }
+
+  it('takes the place of that of the service, below the route', async () => {
+    await using backend = await telling()
+    await using plane = await routed(backend)
+    const left = async (path: string): Promise<number> => Number((await send(plane.port, path)).text)
+    expect(await left('/slow/1?x=y')).toBeGreaterThan(50_000)
+    expect(await left('/slower')).toBeLessThanOrEqual(10_000)
+    expect(await left('/')).toBeLessThanOrEqual(10_000)
+    // Another service names no route.
+    expect(Number((await send(plane.internalPort, '/api/slow')).text)).toBeLessThanOrEqual(10_000)
+  })
+
+  it('ends what takes longer, as a failure of the instance', async () => {
+    await using backend = await silent()
+    await using plane = await routed(backend)
+    const answer = await send(plane.port, '/quick')
+    expect([answer.status, errorCodeOf(answer.text)]).toEqual([504, 'upstream_timeout'])
+    expect(plane.proxy.services.get('api')!.metrics).toMatchObject({ inFlight: 0, upstreamFailures: 1 })
+  })
+
+  it('holds for what becomes no WebSocket in time', async () => {
+    await using backend = await startBackend('api-1', () => undefined)
+    backend.server.on('upgrade', (_request, socket) => socket.resume().once('end', () => socket.destroy()))
+    await using plane = await routed(backend)
+    const head = 'GET /quick HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+    expect(await sendRaw(plane.port, head)).toMatch(/^HTTP\/1\.1 504 /)
+  })
+
+  it('changes with the configuration, from the next request on', async () => {
+    await using backend = await telling()
+    await using plane = await routed(backend)
+    const routes = [{ prefix: '/slow', service: 'api' }]
+    plane.proxy.apply({ ...plane.proxy.config, version: 101, routes })
+    expect(Number((await send(plane.port, '/slow')).text)).toBeLessThanOrEqual(10_000)
   })
 })
