@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Cluster } from '../../../src/clusters/cluster-state.ts'
+import { sleep, systemClock } from '../../../src/core/clock.ts'
 import type { DatabaseConnection } from '../../../src/sql/database.ts'
 import { connectDatabase } from '../../../src/sql/database.ts'
 import type { TestBed } from '../clusters/test-bed.ts'
@@ -152,6 +153,95 @@ describe('a database whose server restarts', () => {
   })
 })
 
+describe('reads that share connections', () => {
+  test('are not held up by one that waits, which gets its answer all the same', async () => {
+    await database.query('create table if not exists locked as select 42 as answer')
+    const held = Promise.withResolvers<void>()
+    const isLocked = Promise.withResolvers<void>()
+    const holding = database.transaction(async (tx) => {
+      await tx.query('lock table locked')
+      isLocked.resolve()
+      await held.promise
+    })
+    await isLocked.promise
+    const waiting = database.query<{ answer: number }>('select answer from locked')
+    // Only the one statement is over the limit, however many stand behind it.
+    for (let count = 0; count < 20; count++) await Promise.all(Array.from({ length: 10 }, () => centsOf(1)))
+    held.resolve()
+    await holding
+    expect((await waiting).rows).toEqual([{ answer: 42 }])
+  })
+
+  test('fail for themselves, also by a text of several statements', async () => {
+    const outcomes = await Promise.allSettled([
+      centsOf(1),
+      database.query('select nothing'),
+      centsOf(2),
+      database.query('select 1/$1::int', [0]),
+      centsOf(1),
+    ])
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ])
+    await expect(database.query(`select 1 where 'a' = ';'; delete from account`)).resolves.toBeDefined()
+    expect(await centsOf(1)).toBeUndefined()
+  })
+
+  test('that turn out to write do it once', async () => {
+    await database.query(`create or replace function bump() returns int language sql as
+      'update account set cents = cents + 1 where id = 1 returning cents'`)
+    const { rows } = await database.query<{ cents: number }>('select bump() as cents')
+    expect(rows).toEqual([{ cents: 101 }])
+    expect(await centsOf(1)).toBe(101)
+  })
+
+  test('survive the end of their connection in the middle', async () => {
+    const reading = Promise.all(
+      Array.from({ length: 50 }, () => database.query(`select count(*) from generate_series(1, 2000)`)),
+    )
+    await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = 'orders'`)
+    expect(await reading).toHaveLength(50)
+  })
+
+  test('through Kysely with connection() stay on one connection', async () => {
+    const { sql } = await import('kysely')
+    const pids = await database.db.connection().execute(async (db) => {
+      const pid = async (): Promise<unknown> => (await sql`select pg_backend_pid() as pid`.execute(db)).rows[0]
+      return [await pid(), await pid()]
+    })
+    expect(pids[0]).toEqual(pids[1])
+  })
+})
+
+describe('a session', () => {
+  test('that was changed by SET is as new for the next borrower', async () => {
+    const single = bed.connect(cluster.url(), { connectionsMax: 1 })
+    const show = async (): Promise<unknown> => (await single.query('show search_path')).rows[0]
+    const original = await show()
+    await single.query('set search_path = nowhere')
+    expect(await show()).toEqual(original)
+    await single.query(`select set_config('search_path', 'nowhere', false)`)
+    expect(await show()).toEqual(original)
+    await single.transaction((tx) => tx.query('set search_path = nowhere'))
+    expect(await show()).toEqual(original)
+    await single.db.connection().execute(async (db) => {
+      const { sql } = await import('kysely')
+      await sql`set search_path = nowhere`.execute(db)
+    })
+    expect(await show()).toEqual(original)
+  })
+
+  test('ends a statement of a transaction that takes longer than asked for, and no other', async () => {
+    const slow = database.transaction((tx) => tx.query('select pg_sleep(5)'), { statementTimeout: '50ms' })
+    await expect(slow).rejects.toMatchObject({ code: '57014' })
+    await database.transaction((tx) => tx.query('select pg_sleep(0.1)'))
+  })
+})
+
 describe('a COMMIT that waits for a standby which does not come', () => {
   beforeAll(async () => {
     await admin.query(`alter system set synchronous_standby_names = 'nobody'`)
@@ -192,8 +282,11 @@ describe('a COMMIT that waits for a standby which does not come', () => {
         })
         .catch((error: unknown) => error)
       await disturb(how)
-      expect(await outcome).toMatchObject({ code: 'TF_COMMIT_INDETERMINATE' })
+      const error = (await outcome) as Error
+      expect(error).toMatchObject({ code: 'TF_COMMIT_INDETERMINATE' })
       expect(runs).toBe(1)
+      // Here it has committed; what nobody knows is whether it would survive this node.
+      expect(await database.committed(error)).toBe('committed')
     },
   )
 
@@ -210,7 +303,34 @@ describe('a COMMIT that waits for a standby which does not come', () => {
       .execute((trx) => trx.updateTable('account').set({ cents: 4 }).execute())
       .catch((error: unknown) => error)
     await disturb('pg_cancel_backend')
-    expect(await transaction).toMatchObject({ code: 'TF_COMMIT_INDETERMINATE' })
+    const error = (await transaction) as Error
+    expect(error).toMatchObject({ code: 'TF_COMMIT_INDETERMINATE' })
+    expect(await database.committed(error)).toBe('committed')
     expect(database.stats().busy).toBe(0)
+  })
+
+  test('is not sent again as a single statement, though the server says that it ends the session', async () => {
+    const cents = (await centsOf(1)) ?? 0
+    const update = database.query('update account set cents = cents + 1 where id = 1').catch((error: unknown) => error)
+    await disturb('pg_terminate_backend')
+    expect(await update).toMatchObject({ code: 'TF_COMMIT_INDETERMINATE' })
+    expect(await centsOf(1)).toBe(cents + 1)
+  })
+
+  test('is not ended by the time-out of statements', async () => {
+    const hurried = bed.connect(cluster.url(), { statementTimeout: '150ms' })
+    const outcomes = Promise.all([
+      hurried.transaction((tx) => tx.query('update account set cents = 8 where id = 1')),
+      hurried.transaction((tx) => tx.query('update account set cents = 9 where id = 2'), { statementTimeout: '100ms' }),
+    ])
+    await until('both to wait for the standby', async () => {
+      const { rows } = await admin.query(`select from pg_stat_activity where wait_event = 'SyncRep'`)
+      return rows.length === 2
+    })
+    await sleep(systemClock, 400)
+    await admin.query('alter system reset synchronous_standby_names')
+    await admin.query('select pg_reload_conf()')
+    await outcomes
+    expect([await centsOf(1), await centsOf(2)]).toEqual([8, 9])
   })
 })

@@ -1,0 +1,197 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import type { Cluster } from '../../../src/clusters/cluster-state.ts'
+import { sleep, systemClock } from '../../../src/core/clock.ts'
+import { hasCode } from '../../../src/core/errors.ts'
+import type { DatabaseAddress, DatabaseConnection, DatabaseOptions } from '../../../src/sql/database.ts'
+import { connectDatabase } from '../../../src/sql/database.ts'
+import type { ReadView } from '../../../src/sql/read-view.ts'
+import type { TestBed } from '../clusters/test-bed.ts'
+import { createTestBed, until } from '../clusters/test-bed.ts'
+import type { Standby } from './standby.ts'
+import { followBy } from './standby.ts'
+
+interface Tables {
+  account: { id: number; cents: number }
+}
+
+let bed: TestBed
+let cluster: Cluster
+let standby: Standby
+let database: DatabaseConnection<Tables>
+
+beforeAll(async () => {
+  bed = await createTestBed()
+  cluster = bed.cluster('orders')
+  await cluster.start()
+  const owner = bed.connect(cluster.url())
+  await owner.query('create table tenfold.term (term bigint primary key)')
+  await owner.query('insert into tenfold.term values (1)')
+  await owner.query('create table account (id int primary key, cents int not null)')
+  await owner.query('insert into account values (1, 0)')
+  await owner.query(`create function bump() returns int language sql as
+    'update account set cents = cents + 1 where id = 1 returning cents'`)
+  standby = await followBy(bed, cluster, 'follower')
+})
+
+afterAll(() => bed.end())
+
+function address(more: Partial<DatabaseAddress> = {}): DatabaseAddress {
+  return { url: cluster.url(), connectionsMax: 6, term: 1, replicas: [{ url: standby.url }], ...more }
+}
+
+function connect(more: Partial<DatabaseAddress> = {}, options: DatabaseOptions = {}): DatabaseConnection<Tables> {
+  const made = connectDatabase<Tables>(address(more), options)
+  onTestFinished(() => made.end())
+  return made
+}
+
+beforeEach(() => {
+  database = connect()
+})
+
+async function isOnReplica(view: ReadView<Tables>): Promise<boolean> {
+  const { rows } = await view.query<{ follows: boolean }>('select pg_is_in_recovery() as follows')
+  return rows[0]?.follows === true
+}
+
+async function centsIn(view: ReadView<Tables>): Promise<number | undefined> {
+  return (await view.db.selectFrom('account').select('cents').where('id', '=', 1).executeTakeFirst())?.cents
+}
+
+describe('reads of a database with a replica', () => {
+  test('go to the replica', async () => {
+    await until('the replica to take reads', () => isOnReplica(database.read()))
+    expect(await isOnReplica(connect({ replicas: [] }).read())).toBe(false)
+  })
+
+  test('see what was written before their token, and most of them on the replica', async () => {
+    let onReplica = 0
+    for (let cents = 1; cents <= 100; cents++) {
+      await database.db.updateTable('account').set({ cents }).where('id', '=', 1).execute()
+      // A busy machine may take its time.
+      const view = database.read({ after: await database.token(), wait: '2s', lag: '10s' })
+      expect(await centsIn(view)).toBe(cents)
+      if (await isOnReplica(view)) onReplica++
+    }
+    expect(onReplica).toBeGreaterThan(50)
+  })
+
+  test('never show less than the read before, wherever they go', async () => {
+    const other = connect({ replicas: [] })
+    const writing = (async () => {
+      for (let count = 0; count < 100; count++) await other.query('select bump()')
+    })()
+    let seen = 0
+    let after: string | undefined
+    for (let count = 0; count < 200; count++) {
+      const view: ReadView<Tables> = (count % 2 === 0 ? database : other).read({ after })
+      const cents = (await centsIn(view)) ?? 0
+      expect(cents).toBeGreaterThanOrEqual(seen)
+      seen = cents
+      after = await view.token()
+    }
+    await writing
+  })
+
+  test.each([true, false])('do not write (on a replica: %s)', async (hasReplica) => {
+    const view = connect(hasReplica ? {} : { replicas: [] }).read()
+    await expect(view.query('update account set cents = 0')).rejects.toMatchObject({ code: '25006' })
+    await expect(view.query('select bump()')).rejects.toMatchObject({ code: '25006' })
+  })
+
+  describe('while the replica replays nothing', () => {
+    beforeEach(async () => {
+      await until('the replica to take reads', () => isOnReplica(database.read()))
+      await standby.replay(false)
+    })
+    afterEach(() => standby.replay(true))
+
+    test('go to the primary if they have to see more, after their wait', async () => {
+      await database.query('select bump()')
+      const view = database.read({ after: await database.token(), wait: '50ms' })
+      expect(await isOnReplica(view)).toBe(false)
+      expect(await isOnReplica(database.read({ lag: '30s' }))).toBe(true)
+    })
+
+    test('leave the replica once it is too far behind', async () => {
+      await database.query('select bump()')
+      await sleep(systemClock, 1_100)
+      expect(await isOnReplica(database.read())).toBe(false)
+      await standby.replay(true)
+      await until('the replica to take reads again', () => isOnReplica(database.read()))
+    })
+  })
+
+  test('go to the primary while the replica is away', async () => {
+    const away = connect({ replicas: [{ url: 'postgres://nobody@127.0.0.1:1/orders' }] })
+    expect(await isOnReplica(away.read())).toBe(false)
+    expect(await centsIn(away.read({ after: await away.token() }))).toBeGreaterThanOrEqual(0)
+  })
+})
+
+describe('a primary', () => {
+  test('that is of an earlier term than the binding says gets nothing', async () => {
+    const ahead = connect({ term: 2 }, { acquireTimeout: '500ms' })
+    const outcome = await ahead.query('select bump()').catch((error: unknown) => error)
+    expect(outcome).toMatchObject({ code: 'TF_DATABASE_UNREACHABLE', cause: { code: 'TF_NOT_PRIMARY' } })
+  })
+
+  test('that only follows gets nothing', async () => {
+    const wrong = connect({ url: standby.url }, { acquireTimeout: '500ms' })
+    await expect(wrong.query('select bump()')).rejects.toMatchObject({ cause: { code: 'TF_NOT_PRIMARY' } })
+  })
+
+  test('that dies is followed by the next, and nothing that was acknowledged is lost or done twice', async () => {
+    await database.query('create table if not exists entry (id text primary key)')
+    const next = { ...address(), url: standby.url, term: 2, replicas: [] }
+    const state = { hasMoved: false, isOver: false }
+    const writer = connect({ replicas: [] }, {
+      refresh: async () => state.hasMoved && writer.moveTo(next),
+    } as DatabaseOptions)
+    const acknowledged: string[] = []
+    const unknown: string[] = []
+    const write = async (name: number): Promise<void> => {
+      for (let count = 0; !state.isOver; count++) {
+        const id = `${name}-${count}`
+        try {
+          if (count % 2 === 0) await writer.query('insert into entry values ($1)', [id])
+          else await writer.transaction((tx) => tx.query('insert into entry values ($1)', [id]))
+          acknowledged.push(id)
+        } catch (error) {
+          if (!hasCode(error, 'TF_CONNECTION_LOST') && !hasCode(error, 'TF_COMMIT_INDETERMINATE')) throw error
+          unknown.push(id)
+        }
+        await writer.read().query('select count(*) from entry')
+      }
+    }
+    const writers = [0, 1, 2, 3].map(write)
+    await until('some writes', () => acknowledged.length > 100)
+    // Asynchronous: what the standby has not got would be lost. It gets everything before the primary ends.
+    await cluster.stop()
+    const before = acknowledged.length
+    await standby.promote(2)
+    const promotedMs = systemClock.nowMs()
+    state.hasMoved = true
+    await until('a write on the new primary', () => acknowledged.length > before)
+    const gapMs = systemClock.nowMs() - promotedMs
+    state.isOver = true
+    await Promise.all(writers)
+    const { rows } = await writer.query<{ id: string }>('select id from entry')
+    const kept = new Set(rows.map(({ id }) => id))
+    expect(acknowledged.filter((id) => !kept.has(id))).toEqual([])
+    expect([...kept].filter((id) => !acknowledged.includes(id) && !unknown.includes(id))).toEqual([])
+    expect(gapMs).toBeLessThan(5_000)
+  })
+
+  test('of before that comes back gets nothing', async () => {
+    await cluster.start()
+    const moved = connect({ url: standby.url, term: 2, replicas: [] }, { acquireTimeout: '500ms' })
+    await moved.query('select bump()')
+    moved.moveTo(address({ term: 1 }))
+    await moved.query('select bump()')
+    const { rows } = await moved.query<{ term: number }>('select max(term)::int as term from tenfold.term')
+    expect(rows[0]?.term).toBe(2)
+    moved.moveTo(address({ term: 2 }))
+    await expect(moved.query('select bump()')).rejects.toMatchObject({ cause: { code: 'TF_NOT_PRIMARY' } })
+  })
+})
