@@ -86,6 +86,12 @@ export interface Database<Tables = unknown, Reference extends string = string> e
    */
   seed?: string | readonly string[]
   /**
+   * How many connections one instance of a service may hold to each node. A node takes 90 of all instances together.
+   * @default 10, or fewer, so that all instances at their maximum find theirs
+   * @example connections: 6
+   */
+  connections?: number
+  /**
    * What each node may use.
    * @default no limit
    * @example resources: { memory: '512MiB' }

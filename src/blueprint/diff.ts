@@ -98,6 +98,8 @@ function databaseChanges(path: string, before: ResolvedDatabase, after: Resolved
         return { ...change, effect: 'live', meaning: 'what is new is applied before services change' }
       case 'seeds':
         return { ...change, effect: 'live', meaning: 'a seed that never ran is run' }
+      case 'connections':
+        return { ...change, effect: 'live', meaning: 'holds once an instance starts' }
       case 'engine':
         return {
           ...change,

@@ -1,3 +1,4 @@
+import { checkConnections } from './check-connections.ts'
 import { checkPorts } from './check-ports.ts'
 import type { ReadService } from './grammar/service.ts'
 import type { ReadSystem } from './grammar/system.ts'
@@ -19,6 +20,7 @@ export function checkRelations(system: ReadSystem, place: Place): void {
   checkRoutes(services, place.at('services'))
   checkJobs(system, services, place)
   checkPorts(system, place)
+  checkConnections(system, place)
   checkVariables(services, place.at('services'))
   checkCycles(services, place.at('services'))
   checkConsumers(system, services, place.at('services'))

@@ -83,6 +83,7 @@ function resolveDatabase(name: string, database: ReadDatabase, directory: string
     engine: variable === undefined ? { kind: 'embedded' } : { kind: 'server', urlVariable: variable },
     migrations: (database.migrations ?? []).map((path) => resolve(directory, path)),
     seeds: (database.seed ?? []).map((path) => resolve(directory, path)),
+    ...(database.connections === undefined ? {} : { connections: database.connections }),
     resources: resolveResources(database.resources),
   }
 }

@@ -52,6 +52,8 @@ export interface ResolvedDatabase {
   readonly migrations: readonly string[]
   /** Modules that export `seed` (see `seed.ts`), absolute; each run once, after the migrations, in one transaction. */
   readonly seeds: readonly string[]
+  /** Of one instance to each node; absent: as many as there is room for, up to ten. */
+  readonly connections?: number
   readonly resources: ResolvedResources
 }
 

@@ -1,11 +1,7 @@
+import { CONNECTIONS_PER_NODE, connectingInstances, connectionsPerInstance } from '../blueprint/connection-budget.ts'
 import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { BindingsDocument } from '../service/bindings-document.ts'
-
-/** Connections one instance may hold to a database; a cluster takes 100 in all. */
-const CONNECTIONS_PER_INSTANCE = 10
-/** What services may hold together of the connections of one cluster. */
-export const CONNECTIONS_PER_CLUSTER = 90
 
 /** What a service may reach, and nothing else. */
 export function bindingsOf(
@@ -31,7 +27,7 @@ export function bindingsOf(
         name,
         {
           shards: [{ url: places.databaseUrl(name, serviceName) }],
-          connectionsMax: connectionsPerInstance(blueprint, name),
+          connectionsMax: connectionsOf(blueprint, name),
         },
       ]),
     ),
@@ -39,12 +35,10 @@ export function bindingsOf(
   }
 }
 
-/** Ten, or less where all instances at their maximum would ask for more than the cluster takes. */
-export function connectionsPerInstance({ services }: ResolvedBlueprint, database: string): number {
-  const instances = Object.values(services)
-    .filter(({ databases }) => databases.includes(database))
-    .reduce((sum, service) => sum + service.instances.max, 0)
-  return Math.max(1, Math.min(CONNECTIONS_PER_INSTANCE, Math.floor(CONNECTIONS_PER_CLUSTER / Math.max(1, instances))))
+/** How many connections one instance of any service may hold to each node of a database. */
+export function connectionsOf({ services, databases }: ResolvedBlueprint, database: string): number {
+  const instances = connectingInstances(Object.values(services), database)
+  return connectionsPerInstance(databases[database]?.connections, instances)
 }
 
 /**
@@ -52,10 +46,10 @@ export function connectionsPerInstance({ services }: ResolvedBlueprint, database
  * need, because while instances are replaced there are old ones and new ones; but never so many that nobody else gets in.
  */
 export function connectionsPerService(blueprint: ResolvedBlueprint, database: string): Record<string, number> {
-  const each = connectionsPerInstance(blueprint, database)
+  const each = connectionsOf(blueprint, database)
   return Object.fromEntries(
     Object.values(blueprint.services)
       .filter(({ databases }) => databases.includes(database))
-      .map(({ name, instances }) => [name, Math.min(CONNECTIONS_PER_CLUSTER, 2 * each * instances.max)]),
+      .map(({ name, instances }) => [name, Math.min(CONNECTIONS_PER_NODE, 2 * each * instances.max)]),
   )
 }

@@ -7,6 +7,7 @@ import type { GaugedService } from '../autoscaler/gauge-reader.ts'
 import { createGaugeReader } from '../autoscaler/gauge-reader.ts'
 import { readSignal } from '../autoscaler/read-signal.ts'
 import type { Measurement } from '../autoscaler/wanted-instances.ts'
+import { CONNECTIONS_PER_NODE } from '../blueprint/connection-budget.ts'
 import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
 import { signalName } from '../blueprint/resolved-scale.ts'
 import type { AuditLog } from '../control/audit-log.ts'
@@ -19,7 +20,7 @@ import { uniqueId } from '../core/random.ts'
 import { LOOPBACK } from '../fleet/instance-hosts/local-instance.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
-import { CONNECTIONS_PER_CLUSTER, connectionsPerInstance } from './service-bindings.ts'
+import { connectionsOf } from './service-bindings.ts'
 import type { SystemServices } from './system-services.ts'
 
 /** Scales the services of a system, by itself and by hand. */
@@ -171,7 +172,7 @@ function roomOf({ blueprint }: PartsContext): Parameters<typeof capsOf>[3] {
     connections: Object.fromEntries(
       Object.keys(blueprint.databases).map((name) => [
         name,
-        { most: CONNECTIONS_PER_CLUSTER, each: connectionsPerInstance(blueprint, name) },
+        { most: CONNECTIONS_PER_NODE, each: connectionsOf(blueprint, name) },
       ]),
     ),
   }

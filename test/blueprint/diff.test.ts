@@ -101,6 +101,7 @@ describe('the difference of two blueprints', () => {
   test.each<[string, Partial<ResolvedDatabase>, string]>([
     ['migrations', { migrations: ['/app/migrations'] }, 'live'],
     ['seeds', { seeds: ['/app/seed.ts'] }, 'live'],
+    ['connections', { connections: 5 }, 'live'],
     ['resources', { resources: { cpu: 1, memoryBytes: undefined } }, 'restart'],
     ['engine', { engine: { kind: 'server', urlVariable: 'ORDERS_URL' } }, 'refused'],
   ])('of the %s of a database says what it takes', (key, changes, effect) => {

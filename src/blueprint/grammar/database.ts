@@ -1,3 +1,4 @@
+import { CONNECTIONS_PER_NODE } from '../connection-budget.ts'
 import { describeValue } from '../describe-value.ts'
 import type { Place } from '../place.ts'
 import { fromEnvironment, resources } from './engine.ts'
@@ -13,6 +14,7 @@ export interface ReadDatabase {
   readonly reference: readonly string[] | undefined
   readonly migrations: readonly string[] | undefined
   readonly seed: readonly string[] | undefined
+  readonly connections: number | undefined
   readonly resources: ReadResources | undefined
 }
 
@@ -30,6 +32,7 @@ const options = {
   replicas: later(number({ min: 0, max: 16, isInteger: true }), 'replicas', (replicas) => replicas > 0),
   migrations: oneOrMore('directories', text('a directory')),
   seed: oneOrMore('modules', text('a module')),
+  connections: number({ min: 1, max: CONNECTIONS_PER_NODE, isInteger: true }),
   resources,
 }
 
