@@ -25,6 +25,9 @@ export interface RetentionPlan {
   readonly wal: readonly string[]
 }
 
+/** At once: a clock that jumps a year ahead does not empty a repository before somebody sees it. */
+const LEAVING_MAX = 2
+
 /**
  * Decides what a repository does not have to keep. Every backup that stays can be restored to every moment after it that
  * it could be restored to before: of the log, only segments that are older than the beginning of all of them go, on
@@ -33,7 +36,8 @@ export interface RetentionPlan {
 export function planRetention(view: RetentionView, keep: Keep, nowEpochMs: number): RetentionPlan {
   const newestFirst = [...view.backups].sort((a, b) => b.endedEpochMs - a.endedEpochMs)
   const count = Math.max(1, keptCount(newestFirst, keep, nowEpochMs))
-  const kept = newestFirst.slice(0, count)
+  const leaving = newestFirst.slice(count).slice(-LEAVING_MAX)
+  const kept = newestFirst.filter((backup) => !leaving.includes(backup))
   if (kept.length === 0) return { backups: [], unfinished: [], wal: [] }
   const reason = 'backups' in keep ? `${keep.backups} newer ones are kept` : 'a newer one covers the time that is kept'
   const needed = kept
@@ -45,7 +49,7 @@ export function planRetention(view: RetentionView, keep: Keep, nowEpochMs: numbe
     return segment !== undefined && segment.number < needed
   })
   return {
-    backups: newestFirst.slice(count).map(({ name }) => ({ name, reason })),
+    backups: leaving.toReversed().map(({ name }) => ({ name, reason })),
     unfinished: view.unfinished,
     wal: wal.sort(),
   }

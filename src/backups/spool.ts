@@ -42,6 +42,13 @@ export async function archiveFile(
   await syncDirectory(spool)
 }
 
+/** Takes everything that is in a spool: for a cluster that is down, whose archiver does not run. Throws as `archiveFile`. */
+export async function drainSpool(spool: string, repository: BackupRepository, keys: LineageKeys): Promise<number> {
+  const names = await listSpool(spool)
+  for (const name of names) await archiveFile(spool, name, repository, keys)
+  return names.length
+}
+
 function conflict(where: string, key: string, file: string): TenfoldError {
   return new TenfoldError('TF_ARCHIVE_CONFLICT', `expected ${key} in ${where} to be what ${file} is, but it differs`, {
     hint: 'two servers have written the same part of a log, or the repository was changed: take a new backup into another folder',

@@ -1,3 +1,4 @@
+import type { Backup, Recovery } from './backup.ts'
 import type { Engine } from './engine.ts'
 import type { Mistake } from './mistake.ts'
 import type { Resources } from './resources.ts'
@@ -73,6 +74,18 @@ export interface Database<Tables = unknown, Reference extends string = string> e
    * @example replicas: 2
    */
   replicas?: number
+  /**
+   * Backups and the archive of the log, to come back to any moment: `tenfold backup`, `tenfold restore`.
+   * @default none
+   * @example backup: { to: '/mnt/backups' }
+   */
+  backup?: Backup
+  /**
+   * What a disaster may cost; drills compare with it.
+   * @default none
+   * @example recovery: { time: '15m', loss: '10s' }
+   */
+  recovery?: Recovery
   /**
    * Directory of `*.sql` files, applied in order, each once; a list is applied in the order given.
    * @default none

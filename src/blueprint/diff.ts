@@ -55,8 +55,8 @@ export function diffBlueprints(before: ResolvedBlueprint, after: ResolvedBluepri
 /** What of an edited blueprint can run now: what waits for a restart stays as it is. */
 export function withoutRestarts(before: ResolvedBlueprint, after: ResolvedBlueprint): ResolvedBlueprint {
   const databases = Object.entries(after.databases).map(([name, database]) => {
-    const resources = before.databases[name]?.resources ?? database.resources
-    return [name, { ...database, resources }] as const
+    const { resources, backup } = before.databases[name] ?? database
+    return [name, { ...database, resources, backup }] as const
   })
   return { ...after, gateway: before.gateway, databases: Object.fromEntries(databases) }
 }
@@ -100,6 +100,8 @@ function databaseChanges(path: string, before: ResolvedDatabase, after: Resolved
         return { ...change, effect: 'live', meaning: 'a seed that never ran is run' }
       case 'connections':
         return { ...change, effect: 'live', meaning: 'holds once an instance starts' }
+      case 'recovery':
+        return { ...change, effect: 'live', meaning: 'the next drill compares with it' }
       case 'engine':
         return {
           ...change,

@@ -9,6 +9,7 @@ import { resolveScale } from './grammar/scale.ts'
 import type { ReadService } from './grammar/service.ts'
 import type { ReadSystem } from './grammar/system.ts'
 import { resolveTraffic } from './grammar/traffic.ts'
+import { resolveBackup, resolveRecovery } from './resolve-backup.ts'
 import type {
   ResolvedBlueprint,
   ResolvedDatabase,
@@ -85,6 +86,8 @@ function resolveDatabase(name: string, database: ReadDatabase, directory: string
     seeds: (database.seed ?? []).map((path) => resolve(directory, path)),
     ...(database.connections === undefined ? {} : { connections: database.connections }),
     resources: resolveResources(database.resources),
+    ...(database.backup === undefined ? {} : { backup: resolveBackup(database.backup, directory) }),
+    ...(database.recovery === undefined ? {} : { recovery: resolveRecovery(database.recovery) }),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ResolvedBackup, ResolvedRecovery } from './resolved-backup.ts'
 import type { ResolvedScale } from './resolved-scale.ts'
 import type { ResolvedTraffic } from './resolved-traffic.ts'
 import type { Arrivals, Scenario } from './scenario.ts'
@@ -55,6 +56,9 @@ export interface ResolvedDatabase {
   /** Of one instance to each node; absent: as many as there is room for, up to ten. */
   readonly connections?: number
   readonly resources: ResolvedResources
+  /** Undefined: no backups are taken. */
+  readonly backup?: ResolvedBackup | undefined
+  readonly recovery?: ResolvedRecovery | undefined
 }
 
 export interface ResolvedService {

@@ -1,11 +1,13 @@
 import type { Command } from './command.ts'
 import { apply } from './commands/apply.ts'
+import { backup } from './commands/backup.ts'
 import { check } from './commands/check.ts'
 import { doctor } from './commands/doctor.ts'
 import { down } from './commands/down.ts'
 import { init } from './commands/init.ts'
 import { logs } from './commands/logs.ts'
 import { release } from './commands/release.ts'
+import { restore } from './commands/restore.ts'
 import { rehearse } from './commands/rehearse.ts'
 import { rollback } from './commands/rollback.ts'
 import { run } from './commands/run.ts'
@@ -27,6 +29,8 @@ export const COMMANDS: readonly Command[] = [
   logs,
   run,
   sql,
+  backup,
+  restore,
   rehearse,
   down,
   doctor,

@@ -5,7 +5,7 @@ import { COMMANDS } from './commands.ts'
 import { commandHelp, overview } from './help.ts'
 import { processInterruption } from './interruption.ts'
 import { parseCommandLine } from './parse-command-line.ts'
-import { packageVersion } from './package-version.ts'
+import { packageVersion } from '../core/package-version.ts'
 import type { Terminal } from './terminal.ts'
 import { processTerminal } from './terminal.ts'
 

@@ -1,6 +1,7 @@
 import type { InstanceStatus, JobStatus, ReleasingStatus, ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
 import { portOf } from '../core/port-of.ts'
 import { formatTable } from '../core/table.ts'
+import { backupNote } from './backup-note.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Instances that get no requests and are named; of more there is only the number. */
@@ -8,12 +9,14 @@ const UNWELL_SHOWN = 3
 
 /** What a person sees of a running system: where it is, what runs, what is not well. */
 export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): string {
-  const databases = Object.values(snapshot.databases).map(({ name, state, version, nodes, reason }) => [
+  const databases = Object.values(snapshot.databases).map(({ name, state, version, nodes, reason, backup }) => [
     name,
     'database',
     paintState(state, style),
     nodes.map(({ port }) => (port === undefined ? '' : `:${port}`)).join(' '),
-    [version === undefined ? '' : `PostgreSQL ${version}`, reason ?? ''].filter((text) => text !== '').join(', '),
+    [version === undefined ? '' : `PostgreSQL ${version}`, reason ?? '', backupNote(backup)]
+      .filter((text) => text !== '')
+      .join(', '),
   ])
   const services = Object.values(snapshot.services).map((service) => [
     service.name,

@@ -1,4 +1,5 @@
 import type { RequestMatch } from '../blueprint/resolved-traffic.ts'
+import type { BackupStatus } from './backup-status.ts'
 
 /**
  * The whole state of a running system as an operator sees it: plain JSON, replaced as a whole, versioned. Everything
@@ -194,6 +195,8 @@ export interface DatabaseStatus {
     readonly port?: number
   }[]
   readonly reason?: string
+  /** Absent: none are taken. */
+  readonly backup?: BackupStatus
 }
 
 export interface RehearsalStatus {

@@ -4,9 +4,11 @@ import type { ControlCommand } from '../control/control-command.ts'
 import { controlCommand } from '../control/control-command.ts'
 import type { RehearsalStatus } from '../control/snapshot.ts'
 import type { Applier } from './apply.ts'
+import { backupCommands } from './backup-commands.ts'
 import type { JobPlace } from './jobs.ts'
 import type { Releaser } from './releaser.ts'
 import type { ScalingOutcome } from './system-autoscaler.ts'
+import type { SystemDatabases } from './system-databases.ts'
 
 /** What the commands of a running system act on. */
 export interface CommandTargets {
@@ -22,6 +24,7 @@ export interface CommandTargets {
   job(service: string, id: string): Promise<JobPlace>
   /** Where a database is, password included. @throws TF_USAGE for one that does not run */
   databaseUrl(database: string): string
+  databases(): Pick<SystemDatabases, 'backups' | 'restorePlace' | 'putRestored'>
 }
 
 const SERVICES_MAX = 1_000
@@ -87,6 +90,7 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
       input: z.strictObject({ name: z.string() }),
       run: ({ name }) => ({ url: targets.databaseUrl(name) }),
     }),
+    ...backupCommands(() => targets.databases()),
     rehearsal: controlCommand({
       input: rehearsalStatus,
       run(status) {

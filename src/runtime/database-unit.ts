@@ -1,9 +1,11 @@
 import { relative } from 'node:path'
 import type { ResolvedDatabase } from '../blueprint/resolved-blueprint.ts'
+import type { DatabaseBackups } from '../backups/database-backups.ts'
 import type { Cluster, ClusterState } from '../clusters/cluster-state.ts'
 import { migrate, pendingMigrations } from '../clusters/migrations.ts'
 import type { SeedOptions } from '../clusters/seed.ts'
 import { runSeeds } from '../clusters/seed.ts'
+import type { BackupStatus } from '../control/backup-status.ts'
 import type { DatabaseStatus } from '../control/snapshot.ts'
 import type { Component } from '../core/component.ts'
 import { hasCode, messageOf } from '../core/errors.ts'
@@ -29,6 +31,13 @@ export interface DatabaseUnit extends Component {
   update(database: ResolvedDatabase, code: SystemCode, signal: AbortSignal): Promise<void>
   /** Files of these directories that `update` would apply. Throws as `pendingMigrations`. */
   pendingMigrations(directories: readonly string[]): Promise<readonly string[]>
+  /** Its backups; undefined where none are taken. */
+  readonly backups: DatabaseBackups | undefined
+  /**
+   * Stops the server, does `work` on its files, and starts it again, whatever came of the work. Throws what `work` or
+   * the start throws.
+   */
+  whileStopped<Result>(work: () => Promise<Result>, signal?: AbortSignal): Promise<Result>
 }
 
 /** @see createDatabaseUnit */
@@ -43,6 +52,8 @@ export interface DatabaseUnitOptions {
   /** How seeds are run, but for the database and the code. */
   readonly seeding: Pick<SeedOptions, 'subprocesses' | 'user' | 'logFile' | 'clock'>
   readonly onStatus: (status: DatabaseStatus) => void
+  /** Made here, so that its status reaches us. @default no backups */
+  readonly backups?: ((cluster: Cluster, onStatus: (status: BackupStatus) => void) => DatabaseBackups) | undefined
 }
 
 /**
@@ -55,9 +66,15 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
   /** What is being prepared on a cluster that is ready; undefined when nothing is. */
   let preparation: Pick<DatabaseStatus, 'state' | 'reason'> | undefined
   const cluster = options.cluster(() => report())
+  let backup: BackupStatus | undefined
+  const backups = options.backups?.(cluster, (status) => {
+    backup = status
+    report()
+  })
 
   function report(): void {
-    onStatus(databaseStatus(name, cluster, preparation))
+    const status = databaseStatus(name, cluster, preparation)
+    onStatus(backup === undefined ? status : { ...status, backup })
   }
 
   function prepare(state: DatabaseStatus['state'], reason?: string): void {
@@ -103,7 +120,8 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     })
   }
 
-  return {
+  const unit: DatabaseUnit = {
+    backups,
     url: () => cluster.url(),
     adminUrl: () => cluster.adminUrl(),
     serviceUrl: (service) => cluster.serviceUrl(service),
@@ -115,9 +133,11 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
         await applyMigrations(options.database, signal)
         await applySeeds(options.database, options.code, signal)
         cluster.holdToLimits()
+        await backups?.start(signal)
         preparation = undefined
         report()
       } catch (error) {
+        await backups?.stop(0)
         await cluster.stop()
         // Who was told to end has not failed.
         preparation = undefined
@@ -140,13 +160,23 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
       const connection = connectDatabase({ url: cluster.url(), connectionsMax: 1 })
       return pendingMigrations(connection, directories).finally(() => connection.end())
     },
+    async whileStopped(work, signal) {
+      await unit.stop()
+      try {
+        return await work()
+      } finally {
+        await unit.start(signal)
+      }
+    },
     async stop(deadlineMs) {
+      await backups?.stop(deadlineMs)
       await cluster.stop(deadlineMs)
       // A start that failed stays readable in the status.
       if (preparation?.state !== 'failed') preparation = undefined
       report()
     },
   }
+  return unit
 }
 
 /** What a person is told of a database. Pure. */

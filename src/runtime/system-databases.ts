@@ -1,5 +1,8 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { ResolvedDatabase } from '../blueprint/resolved-blueprint.ts'
+import type { DatabaseBackups } from '../backups/database-backups.ts'
+import { passwordsFor, swapData } from '../backups/swap-data.ts'
+import { clusterPathsOf } from '../clusters/cluster-record.ts'
 import { createCluster } from '../clusters/cluster.ts'
 import type { Cluster, ClusterState } from '../clusters/cluster-state.ts'
 import { createExternalServer } from '../clusters/external-server.ts'
@@ -15,6 +18,7 @@ import { createDatabaseUnit } from './database-unit.ts'
 import type { PartsContext } from './parts-context.ts'
 import { connectionsPerService } from './service-bindings.ts'
 import { startTogether } from './start-together.ts'
+import { backupsOf } from './unit-backups.ts'
 import type { SystemCode } from './system-code.ts'
 
 /** All databases of a system. */
@@ -30,6 +34,16 @@ export interface SystemDatabases extends Component {
   admit(): Promise<void>
   /** A database as its owner. @throws TF_NOT_RUNNING before its start */
   url(name: string): string
+  /** @throws TF_USAGE for a database that the blueprint takes no backups of, or does not have */
+  backups(name: string): DatabaseBackups
+  /** Where a restore of a database can go on, beside its data. @throws TF_USAGE as `backups` */
+  restorePlace(name: string): { readonly directory: string; readonly socketDirectory: string }
+  /**
+   * Puts data that was restored there in the place of the database's, whose server is stopped meanwhile.
+   *
+   * @returns where the former data is
+   */
+  putRestored(name: string, restored: string, signal: AbortSignal): Promise<readonly string[]>
   /** Where a service finds a database. @throws TF_NOT_RUNNING before it was admitted */
   serviceUrl(name: string, service: string): string
   /** The same for the control plane, which sees more. @throws TF_NOT_RUNNING before its start */
@@ -99,8 +113,46 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
     },
     url: (name) => unitNamed(name).url(),
     serviceUrl: (name, service) => unitNamed(name).serviceUrl(service),
+    backups: (name) => requireBackups(name, unitNamed(name)),
+    restorePlace(name) {
+      const { blueprint, state } = context
+      unitNamed(name)
+      requireEmbedded(blueprint.databases[name]!)
+      return { directory: join(state.dataDirectory, name), socketDirectory: state.childRuntimeDirectory }
+    },
+    async putRestored(name, restored, signal) {
+      const directory = join(context.state.dataDirectory, name)
+      requireInside(restored, join(directory, 'restore'))
+      const swap = async (): Promise<readonly string[]> =>
+        swapData(directory, restored, await passwordsFor(clusterPathsOf(directory)), context.clock)
+      const former = await unitNamed(name).whileStopped(swap, signal)
+      await admit()
+      return former
+    },
     adminUrl: (name) => unitNamed(name).adminUrl(),
   }
+}
+
+function requireBackups(name: string, { backups }: DatabaseUnit): DatabaseBackups {
+  if (backups !== undefined) return backups
+  throw new TenfoldError('TF_USAGE', `expected the blueprint to have backups of ${name}, got none`, {
+    hint: `write databases: { ${name}: { backup: { to: '/mnt/backups' } } }, then "tenfold down" and "tenfold up"`,
+  })
+}
+
+function requireEmbedded({ name, engine }: ResolvedDatabase): void {
+  if (engine.kind === 'embedded') return
+  throw new TenfoldError('TF_USAGE', `expected a database that Tenfold runs, but ${name} is on a server of its own`, {
+    hint: 'restore it with the means of that server',
+  })
+}
+
+/** The path comes over the socket: nothing else may become the data of a server. */
+function requireInside(path: string, directory: string): void {
+  if (path.startsWith(`${directory}/`) && resolve(path) === path) return
+  throw new TenfoldError('TF_USAGE', `expected restored data in ${directory}, got ${path}`, {
+    hint: 'use "tenfold restore"',
+  })
 }
 
 /** The directory of a database's logs: no service has a name with a dot. */
@@ -118,6 +170,7 @@ function unitOf(
   return createDatabaseUnit({
     database,
     cluster: (onState) => clusterOf(context, database, binaries, onState),
+    backups: backupsOf(context, database),
     blueprintDirectory: blueprint.directory,
     code,
     seeding: {
@@ -133,7 +186,7 @@ function unitOf(
 
 function clusterOf(
   context: PartsContext,
-  { name, engine, resources }: ResolvedDatabase,
+  { name, engine, resources, backup }: ResolvedDatabase,
   binaries: PostgresBinaries | undefined,
   onState: (state: ClusterState) => void,
 ): Cluster {
@@ -149,6 +202,7 @@ function clusterOf(
     logFile: outputFileOf(state.logsDirectory, logsOf(name), `${name}-postgres`),
     user,
     limits: resources,
+    archiveEvery: backup === undefined ? undefined : `${backup.walEveryMs}ms`,
     socketDirectory: state.childRuntimeDirectory,
     clock,
     onState,

@@ -99,6 +99,7 @@ class WiredParts implements SystemParts {
         releaser: () => this.#releaser ?? stillStarting(),
         job: (service, id) => jobPlace(context, this.#services, service, id),
         databaseUrl: (name) => this.#databases.url(name),
+        databases: () => this.#databases,
         showRehearsal: (rehearsal) => context.change((snapshot) => ({ ...snapshot, rehearsal })),
       }),
     })

@@ -78,7 +78,17 @@ describe('retention', () => {
     const view = { backups: [1, 2, 3, 4, 5].map(backup), unfinished: [], wal: [] }
     const plan = planRetention(view, { forMs: 2 * DAY_MS }, 5.5 * DAY_MS)
     // Three and a half days ago is the moment: day 3 covers it, day 2 is not needed.
-    expect(plan.backups.map(({ name }) => name)).toEqual(['day-2', 'day-1'])
+    expect(plan.backups.map(({ name }) => name)).toEqual(['day-1', 'day-2'])
+  })
+
+  test('removes two at a time, the oldest first, so that a clock that jumps empties no repository', () => {
+    const backups = [1, 2, 3, 4, 5].map((day) => ({
+      name: `day-${day}`,
+      endedEpochMs: day * DAY_MS,
+      startLsn: '0/2000000',
+    }))
+    const plan = planRetention({ backups, unfinished: [], wal: [] }, { forMs: DAY_MS }, 400 * DAY_MS)
+    expect(plan.backups.map(({ name }) => name)).toEqual(['day-1', 'day-2'])
   })
 
   test('of a number, keeps the newest', () => {

@@ -35,6 +35,9 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
   InFlight: (inFlight) => inService({ entry: 'x.ts', traffic: { inFlight } }),
   Queue: (queue) => inService({ entry: 'x.ts', traffic: { queue } }),
   Database: (shop) => ({ databases: { shop: 'shards' in shop ? { key: 'user_id', ...shop } : shop } }),
+  Backup: (backup) => ({ databases: { shop: { backup: { to: './backups', ...backup } } } }),
+  BackupBucket: (to) => ({ databases: { shop: { backup: { to: { bucket: 's3://acme-backups/shop', ...to } } } } }),
+  Recovery: (recovery) => ({ databases: { shop: { recovery } } }),
   Engine: (shop) => ({ databases: { shop } }),
   Objective: (web) => ({ objectives: { web } }),
   Load: (options) => ({ load: { ...load, ...options } }),
@@ -51,7 +54,7 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
 }
 
 /** Refused as a whole. */
-const LATER = new Set(['Cache', 'Topic', 'Alerts'])
+const LATER = new Set(['BackupBucket', 'Cache', 'Topic', 'Alerts'])
 
 function withProgram(options: object): object {
   if ('entry' in options || 'command' in options) return options

@@ -8,6 +8,8 @@ import { sourceFiles, withoutComments } from './source-files.ts'
 const MAY_RECKON: Readonly<Record<string, string>> = {
   'src/gateway/measurements/span-feed.ts': 'the beginning of a request whose duration is known',
   'src/service/request-tracing.ts': 'likewise, of a statement',
+  'src/backups/database-backups.ts':
+    'when the next backup is due, after one of another process; a jump makes it early or late by a day, and removes two at most',
   'src/cli/commands/logs.ts': '--since: a time for people',
   'src/load/worker.ts': 'threads begin together: their monotonic clocks have different origins',
   'src/load/run-load.ts': 'likewise',

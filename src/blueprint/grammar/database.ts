@@ -1,6 +1,8 @@
 import { CONNECTIONS_PER_NODE } from '../connection-budget.ts'
 import { describeValue } from '../describe-value.ts'
 import type { Place } from '../place.ts'
+import type { ReadBackup, ReadRecovery } from './backup.ts'
+import { backup, recovery } from './backup.ts'
 import { fromEnvironment, resources } from './engine.ts'
 import type { ReadResources } from './engine.ts'
 import type { Reader } from './reader.ts'
@@ -12,6 +14,8 @@ export interface ReadDatabase {
   readonly key: string | undefined
   readonly shards: unknown
   readonly reference: readonly string[] | undefined
+  readonly backup: ReadBackup | undefined
+  readonly recovery: ReadRecovery | undefined
   readonly migrations: readonly string[] | undefined
   readonly seed: readonly string[] | undefined
   readonly connections: number | undefined
@@ -30,6 +34,8 @@ const options = {
   reference: later(list('table names', text('a table name')), 'reference tables'),
   standby: later(oneOf('synchronous', 'asynchronous'), 'a standby'),
   replicas: later(number({ min: 0, max: 16, isInteger: true }), 'replicas', (replicas) => replicas > 0),
+  backup,
+  recovery,
   migrations: oneOrMore('directories', text('a directory')),
   seed: oneOrMore('modules', text('a module')),
   connections: number({ min: 1, max: CONNECTIONS_PER_NODE, isInteger: true }),
@@ -54,7 +60,7 @@ export const database: Reader<ReadDatabase> = (given, place) => {
 
 /** A server that already runs is used as it is. */
 function checkServer(given: unknown, place: Place): void {
-  for (const option of ['resources', 'standby', 'replicas'] as const) {
+  for (const option of ['resources', 'standby', 'replicas', 'backup'] as const) {
     if (!has(given, option)) continue
     place
       .at(option)
