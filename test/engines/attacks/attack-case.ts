@@ -14,7 +14,12 @@ export interface AttackCase {
   readonly group: string
   readonly name: string
   readonly text: string
+  /** A proxy that refuses it, or has passed it on by the time it reads the mistake, as chance has it. */
+  readonly isChanceFor?: string
 }
+
+/** The mistake is in the last bytes of the body. */
+const LATE_MISTAKES = new Set(['0\r\nX : y\r\n\r\n', '0\r\n: y\r\n\r\n'])
 
 /** One of each kind, for people to read. */
 export function shownCases(): readonly AttackCase[] {
@@ -25,7 +30,12 @@ export function shownCases(): readonly AttackCase[] {
     ...framed('An encoding', ENCODINGS, '1.1', []),
     ...framed('`Content-Length: 5` and an encoding', ENCODINGS, '1.1', ['Content-Length: 5']),
     ...framed('An encoding in HTTP/1.0', ENCODINGS, '1.0', []),
-    ...CHUNKS.map((body) => ({ group: 'A body in chunks', name: body, text: inChunks(body) })),
+    ...CHUNKS.map((body) => ({
+      group: 'A body in chunks',
+      name: body,
+      text: inChunks(body),
+      ...(LATE_MISTAKES.has(body) ? { isChanceFor: 'haproxy' } : {}),
+    })),
     ...HEADS.map((head) => ({ group: 'A head', name: head, text: `${head}${SMUGGLED}` })),
   ]
 }
