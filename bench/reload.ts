@@ -1,3 +1,4 @@
+import type { Histogram } from '../src/core/histogram.ts'
 import { createHistogram } from '../src/core/histogram.ts'
 import type { LoadResult } from '../src/load/load-result.ts'
 import { runRequests } from '../src/load/run-load.ts'
@@ -8,9 +9,10 @@ import type { Subject } from './reload/subject.ts'
 import { tenfoldSubject } from './reload/tenfold-subject.ts'
 import { closedLoop } from './scale-model/closed-loop.ts'
 
-/** How much is done; the rate is never more than half of what the subject can do. */
+/** How much is done with one subject; the rate is never more than half of what it can do. */
 interface Size {
   readonly rateMax: number
+  /** At least; more where the disturbances take longer. */
   readonly requests: number
   readonly quietSeconds: number
   /** Of a release, a kill and scaling out and in. */
@@ -18,6 +20,8 @@ interface Size {
 }
 const FULL: Size = { rateMax: 1_000, requests: 100_000, quietSeconds: 20, rounds: 10 }
 const QUICK: Size = { rateMax: 400, requests: 5_000, quietSeconds: 4, rounds: 2 }
+/** pm2 takes several times as long for a round, whatever is asked of it meanwhile. */
+const FULL_PEER: Size = { ...FULL, requests: 20_000 }
 const QUICK_PEER: Size = { rateMax: 300, requests: 1_500, quietSeconds: 2, rounds: 1 }
 const CAPACITY_SECONDS = 2
 const CONCURRENCY = 32
@@ -27,98 +31,125 @@ export const benchmark: Benchmark = {
   name: 'reload',
   description: 'failed requests and p99 under releases, scaling 2 → 8 → 2 and kill -9, against pm2 reload',
   async run(context) {
-    const figures = await measure(await tenfoldSubject(context.signal), context, context.isQuick ? QUICK : FULL)
-    return { figures, peers: [await pm2(context)] }
+    const { isQuick, signal } = context
+    const version = await pm2Version()
+    const trials: Trial[] = []
+    try {
+      trials.push(await begin(await tenfoldSubject(signal), context, isQuick ? QUICK : FULL))
+      if (version !== undefined) trials.push(await begin(await pm2Subject(), context, isQuick ? QUICK_PEER : FULL_PEER))
+      // In turns, so that a noisy minute hits both.
+      for (let round = 0; round < FULL.rounds; round++) {
+        for (const trial of trials) if (round < trial.size.rounds) await disturbed(trial, context)
+      }
+      const [figures, peer] = trials.map(figuresOf)
+      trials.forEach(({ subject }, at) => context.keep(subject.name, [figures, peer][at]!))
+      const peers: Peer[] = [
+        version === undefined || peer === undefined
+          ? { name: 'pm2', ran: false, reason: 'no pm2 in bench/peers or on the PATH' }
+          : { name: 'pm2', ran: true, version, figures: peer },
+      ]
+      return { figures: figures!, peers }
+    } finally {
+      for (const { subject } of trials) await subject.stop()
+    }
   },
 }
 
-async function pm2(context: BenchmarkContext): Promise<Peer> {
-  const version = await pm2Version()
-  if (version === undefined) return { name: 'pm2', ran: false, reason: 'no pm2 on the PATH' }
-  const figures = await measure(await pm2Subject(), context, context.isQuick ? QUICK_PEER : FULL)
-  return { name: 'pm2', ran: true, version, figures }
+/** What has been measured of one subject so far. */
+interface Trial {
+  readonly subject: Subject
+  readonly size: Size
+  readonly ratePerSecond: number
+  readonly shareOfCapacity: number
+  readonly quiet: LoadResult[]
+  readonly disturbed: LoadResult[]
+  readonly counts: { releases: number; scalings: number; kills: number }
 }
 
-async function measure(subject: Subject, context: BenchmarkContext, size: Size): Promise<Figures> {
-  const { signal, log } = context
+/** Finds out what it can do. */
+async function begin(subject: Subject, { signal, log }: BenchmarkContext, size: Size): Promise<Trial> {
   try {
-    const { requestsPerSecond: capacity } = await closedLoop(subject.url, [], {
-      concurrency: CONCURRENCY,
-      seconds: CAPACITY_SECONDS,
+    const options = { concurrency: CONCURRENCY, seconds: CAPACITY_SECONDS, signal }
+    const { requestsPerSecond: capacity } = await closedLoop(subject.url, [], options)
+    const ratePerSecond = Math.floor(Math.min(size.rateMax, capacity / 2))
+    log(`${subject.name}: ${Math.round(capacity)} requests/s at most, ${ratePerSecond} from now on`)
+    const counts = { releases: 0, scalings: 0, kills: 0 }
+    return { subject, size, ratePerSecond, shareOfCapacity: ratePerSecond / capacity, quiet: [], disturbed: [], counts }
+  } catch (error) {
+    await subject.stop()
+    throw error
+  }
+}
+
+/** One round, under load from before its beginning to after its end. */
+async function disturbed(trial: Trial, { signal, log }: BenchmarkContext): Promise<void> {
+  const { subject, size, ratePerSecond } = trial
+  const load = (seconds: number): Promise<LoadResult> =>
+    runRequests({
+      target: subject.url,
+      ratePerSecond,
+      durationMs: seconds * 1_000,
+      seed: 1,
+      connections: { min: CONCURRENCY },
       signal,
     })
-    const rate = Math.floor(Math.min(size.rateMax, capacity / 2))
-    log(`${subject.name}: ${Math.round(capacity)} requests/s at most, ${rate} from now on`)
-    const load = (seconds: number): Promise<LoadResult> =>
-      runRequests({
-        target: subject.url,
-        ratePerSecond: rate,
-        durationMs: seconds * 1_000,
-        seed: 1,
-        connections: { min: CONCURRENCY },
-        signal,
-      })
-    const quiet = await load(size.quietSeconds)
-    const disturbances = disturb(subject, size.rounds, log)
-    const runs: LoadResult[] = []
-    const seconds = Math.max(1, Math.ceil(size.requests / rate) - size.quietSeconds)
-    do runs.push(await load(runs.length === 0 ? seconds : 2))
-    while (!disturbances.isOver())
-    const counts = await disturbances.counts
+  const quietSeconds = size.quietSeconds / size.rounds
+  trial.quiet.push(await load(quietSeconds))
+  const disturbances = disturb(trial, log)
+  let seconds = Math.max(1, Math.ceil(size.requests / ratePerSecond / size.rounds - quietSeconds))
+  do {
+    const result = await load(seconds)
+    trial.disturbed.push(result)
+    for (const { kind, problem } of result.examples) log(`  ${subject.name}: ${kind}: ${problem}`)
+    seconds = 2
+  } while (!disturbances.isOver())
+  await disturbances.done
+}
+
+function figuresOf({ quiet, disturbed: runs, counts, shareOfCapacity }: Trial): Figures {
+  const percentiles = (results: readonly LoadResult[]): Histogram => {
     const all = createHistogram()
-    for (const { latency } of runs) all.merge(latency.succeeded)
-    const sum = (of: (result: LoadResult) => number): number =>
-      [quiet, ...runs].reduce((total, each) => total + of(each), 0)
-    for (const { examples } of runs) for (const { kind, problem } of examples) log(`  ${kind}: ${problem}`)
-    const figures = {
-      failedRequests: sum(({ requests }) => requests.failed),
-      totalRequests: sum(({ requests }) => requests.offered),
-      p99Ratio: all.percentile(99) / 1_000 / quiet.latency.msP99,
-      p99QuietMs: quiet.latency.msP99,
-      p99Ms: all.percentile(99) / 1_000,
-      msMax: all.max / 1_000,
-      shareOfCapacity: rate / capacity,
-      ...counts,
-    }
-    context.keep(subject.name, figures)
-    return figures
-  } finally {
-    await subject.stop()
+    for (const { latency } of results) all.merge(latency.succeeded)
+    return all
+  }
+  const [before, meanwhile] = [percentiles(quiet), percentiles(runs)]
+  const sum = (of: (result: LoadResult) => number): number =>
+    [...quiet, ...runs].reduce((total, each) => total + of(each), 0)
+  return {
+    failedRequests: sum(({ requests }) => requests.failed),
+    totalRequests: sum(({ requests }) => requests.offered),
+    p99Ratio: meanwhile.percentile(99) / before.percentile(99),
+    p99QuietMs: before.percentile(99) / 1_000,
+    p99Ms: meanwhile.percentile(99) / 1_000,
+    msMax: meanwhile.max / 1_000,
+    shareOfCapacity,
+    ...counts,
   }
 }
 
 /** One thing after the other, while requests come in. */
-function disturb(
-  subject: Subject,
-  rounds: number,
-  log: (text: string) => void,
-): { isOver(): boolean; counts: Promise<Figures> } {
-  const counts = { releases: 0, scalings: 0, kills: 0 }
+function disturb({ subject, counts }: Trial, log: (text: string) => void): { isOver(): boolean; done: Promise<void> } {
   let isOver = false
   const timed = async (what: string, work: Promise<void>): Promise<void> => {
     const startMs = systemClock.nowMs()
     await work
-    log(`  ${what} in ${((systemClock.nowMs() - startMs) / 1_000).toFixed(1)} s`)
+    log(`  ${subject.name}: ${what} in ${((systemClock.nowMs() - startMs) / 1_000).toFixed(1)} s`)
   }
-  const round = async (): Promise<void> => {
-    await timed('released', subject.release())
-    counts.releases++
-    await timed('killed one and replaced', subject.kill())
-    counts.kills++
-    for (const count of [8, 2]) {
-      await timed(`scaled to ${count}`, subject.scale(count))
-      counts.scalings++
-    }
-  }
-  const all = (async () => {
+  const done = (async () => {
     try {
-      await sleep(systemClock, 1_000)
-      for (let done = 0; done < rounds; done++) await round()
-      return counts
+      await sleep(systemClock, 500)
+      await timed('released', subject.release())
+      counts.releases++
+      await timed('killed one and replaced', subject.kill())
+      counts.kills++
+      for (const count of [8, 2]) {
+        await timed(`scaled to ${count}`, subject.scale(count))
+        counts.scalings++
+      }
     } finally {
       isOver = true
     }
   })()
-  all.catch(() => undefined)
-  return { isOver: () => isOver, counts: all }
+  done.catch(() => undefined)
+  return { isOver: () => isOver, done }
 }

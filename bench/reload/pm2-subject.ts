@@ -1,25 +1,28 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { fileURLToPath } from 'node:url'
 import { sleep, systemClock } from '../../src/core/clock.ts'
+import { findFreePort } from '../../src/core/free-port.ts'
 import type { Subject } from './subject.ts'
 import { serverOf } from './subject.ts'
 
 const run = promisify(execFile)
+const installed = fileURLToPath(new URL('../peers/node_modules/.bin/pm2', import.meta.url))
+const PM2 = existsSync(installed) ? installed : 'pm2'
 
-/** The version of pm2 on the PATH; undefined when there is none. */
+/** The version of pm2 in `bench/peers`, or on the PATH; undefined when there is none. */
 export async function pm2Version(): Promise<string | undefined> {
   const home = mkdtempSync(join(tmpdir(), 'tenfold-pm2-'))
   try {
-    const { stdout } = await run('pm2', ['--version'], { env: { ...process.env, PM2_HOME: home }, timeout: 15_000 })
+    const { stdout } = await run(PM2, ['--version'], { env: { ...process.env, PM2_HOME: home }, timeout: 15_000 })
     return stdout.trim().split('\n').at(-1)
   } catch {
     return undefined
   } finally {
-    await run('pm2', ['kill'], { env: { ...process.env, PM2_HOME: home } }).catch(() => undefined)
+    await run(PM2, ['kill'], { env: { ...process.env, PM2_HOME: home } }).catch(() => undefined)
     rmSync(home, { recursive: true, force: true })
   }
 }
@@ -27,9 +30,9 @@ export async function pm2Version(): Promise<string | undefined> {
 /** Two workers of a cluster that says when it is ready and leaves in order, as pm2's manual wants it. */
 export async function pm2Subject(): Promise<Subject> {
   const directory = mkdtempSync(join(tmpdir(), 'tenfold-pm2-'))
-  const port = await freePort()
+  const port = await findFreePort()
   const env = { ...process.env, PM2_HOME: join(directory, 'home'), PORT: String(port), HOST: '127.0.0.1' }
-  const pm2 = async (...args: string[]): Promise<string> => (await run('pm2', args, { env, cwd: directory })).stdout
+  const pm2 = async (...args: string[]): Promise<string> => (await run(PM2, args, { env, cwd: directory })).stdout
   let version = 1
   const write = (): void => writeFileSync(join(directory, 'server.js'), serverOf(version))
   const workers = async (): Promise<readonly number[]> =>
@@ -41,7 +44,16 @@ export async function pm2Subject(): Promise<Subject> {
   const app = { name: 'web', script: 'server.js', instances: 2, exec_mode: 'cluster', wait_ready: true }
   const limits = { listen_timeout: 10_000, kill_timeout: 10_000 }
   writeFileSync(join(directory, 'app.json'), JSON.stringify({ apps: [{ ...app, ...limits }] }))
-  await pm2('start', 'app.json')
+  const stop = async (): Promise<void> => {
+    await pm2('kill').catch(() => undefined)
+    rmSync(directory, { recursive: true, force: true })
+  }
+  try {
+    await pm2('start', 'app.json')
+  } catch (error) {
+    await stop()
+    throw error
+  }
   return {
     name: 'pm2',
     url: `http://127.0.0.1:${port}`,
@@ -60,17 +72,6 @@ export async function pm2Subject(): Promise<Subject> {
       const isBack = (now: readonly number[]): boolean => now.length >= before.length && !now.includes(before[0]!)
       while (!isBack(await workers())) await sleep(systemClock, 100)
     },
-    async stop() {
-      await pm2('kill').catch(() => undefined)
-      rmSync(directory, { recursive: true, force: true })
-    },
+    stop,
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
