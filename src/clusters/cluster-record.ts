@@ -13,8 +13,18 @@ export interface ClusterRecord {
   readonly servicePassword: string
   /** Of the roles of services, by service. */
   readonly servicePasswords?: Readonly<Record<string, string>> | undefined
-  /** Wanted again at the next start, so that addresses stay the same where they can. */
+  /** Of the role that followers copy the log as; set once there was one. */
+  readonly replicationPassword?: string | undefined
+  /** Of node 1. Wanted again at the next start, so that addresses stay the same where they can. */
   readonly port?: number | undefined
+  /** Of the nodes after the first, by number. */
+  readonly ports?: Readonly<Record<string, number>> | undefined
+  /** The node that takes writes, or is to be promoted next. @default 1 */
+  readonly primary?: number | undefined
+  /** One more at each promotion. @default 1 */
+  readonly term?: number | undefined
+  /** The follower that certainly has everything that was acknowledged: it alone may be promoted. @default none */
+  readonly synchronous?: number | undefined
   /** Set once the data exists: from then on missing data is a loss to report, not a reason to begin anew. */
   readonly systemIdentifier?: string | undefined
 }
@@ -24,25 +34,30 @@ const recordSchema: z.ZodType<ClusterRecord> = z.object({
   superuserPassword: z.string().min(1),
   servicePassword: z.string().min(1),
   servicePasswords: z.record(z.string(), z.string().min(1)).optional(),
+  replicationPassword: z.string().min(1).optional(),
   port: z.number().int().optional(),
+  ports: z.record(z.string().regex(/^\d+$/), z.number().int()).optional(),
+  primary: z.number().int().min(1).optional(),
+  term: z.number().int().min(1).optional(),
+  synchronous: z.number().int().min(1).optional(),
   systemIdentifier: z.string().optional(),
 })
 
 /** Where the parts of a cluster are, inside its directory. */
 export interface ClusterPaths {
   readonly directory: string
-  /** The data directory of PostgreSQL, owned by the user that runs it. */
+  /** The data directory of a node of PostgreSQL, owned by the user that runs it. */
   readonly data: string
   readonly record: string
   /** Where servers put finished parts of their log, for an archive; theirs. */
   readonly spool: string
 }
 
-/** The paths inside a cluster's directory. */
-export function clusterPathsOf(directory: string): ClusterPaths {
+/** The paths inside a cluster's directory, for one of its nodes. */
+export function clusterPathsOf(directory: string, node = 1): ClusterPaths {
   return {
     directory,
-    data: join(directory, 'data'),
+    data: join(directory, node === 1 ? 'data' : `data-${node}`),
     record: join(directory, 'cluster.json'),
     spool: join(directory, 'spool'),
   }

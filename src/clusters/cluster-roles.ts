@@ -1,7 +1,9 @@
 import { secretToken } from '../core/random.ts'
 import { quoteIdentifier } from '../sql/quote-identifier.ts'
 import type { Session } from '../sql/session.ts'
-import { scramVerifier } from './scram-verifier.ts'
+import { REPLICATION_ROLE } from './node-role.ts'
+import type { RecordKeeper } from './record-keeper.ts'
+import { isPasswordOf, scramVerifier } from './scram-verifier.ts'
 import { withSession } from './set-up-session.ts'
 
 /**
@@ -25,4 +27,23 @@ export async function ensureOwnedDatabase(adminUrl: string, name: string, passwo
 async function createRole(admin: Session, name: string, password: string): Promise<void> {
   const verifier = scramVerifier(password, Buffer.from(secretToken(16), 'base64url'))
   await admin.query(`create role ${quoteIdentifier(name)} login password '${verifier}'`)
+}
+
+/** Makes sure that followers can log in, and that the record has their password before the server does. */
+export async function ensureReplicationRole(adminUrl: string, database: string, record: RecordKeeper): Promise<void> {
+  await record.change((now) => ({ ...now, replicationPassword: now.replicationPassword ?? secretToken() }))
+  const password = record.current.replicationPassword!
+  await withSession(adminUrl, async (admin) => {
+    const { rows } = await admin.query<{ verifier: string | null }>(
+      'select rolpassword as verifier from pg_authid where rolname = $1',
+      [REPLICATION_ROLE],
+    )
+    if (rows[0] !== undefined && isPasswordOf(password, rows[0].verifier ?? '')) return
+    const role = quoteIdentifier(REPLICATION_ROLE)
+    const verifier = scramVerifier(password, Buffer.from(secretToken(16), 'base64url'))
+    await admin.query(
+      `${rows[0] === undefined ? 'create' : 'alter'} role ${role} login replication password '${verifier}'`,
+    )
+    await admin.query(`grant connect on database ${quoteIdentifier(database)} to ${role}`)
+  })
 }

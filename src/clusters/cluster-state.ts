@@ -16,6 +16,25 @@ export type ClusterState =
   /** `start` was refused; its error says why. */
   | { readonly kind: 'failed'; readonly reason: string }
 
+/** A node of a cluster, as it is now. */
+export interface NodeStatus {
+  readonly id: number
+  readonly role: 'primary' | 'standby' | 'replica'
+  readonly state: 'starting' | 'cloning' | 'ready' | 'waiting' | 'failed'
+  readonly reason?: string
+  readonly zone?: string
+  readonly port?: number
+  readonly process?: Subprocess
+  /** Of a follower: what it has not shown to its readers yet, in bytes of the log. */
+  readonly lagBytes?: number
+}
+
+/** Writes are not protected as they should be, or nobody can take over. */
+export interface ClusterAlarm {
+  readonly reason: string
+  readonly sinceEpochMs: number
+}
+
 /** A PostgreSQL cluster that holds one database, ours to run or somebody else's. */
 export interface Cluster extends Component {
   /** Also the name of its database and of the role that owns it. */
@@ -49,4 +68,20 @@ export interface Cluster extends Component {
   admit(connections: Readonly<Record<string, number>>): Promise<void>
   /** Where a service finds the database, as its own role. @throws TF_NOT_RUNNING before it was admitted */
   serviceUrl(service: string): string
+  /** Nodes that take reads of a service now. Throws as `serviceUrl`. */
+  replicaUrls(service: string): readonly string[]
+  /** Which primary it is, counted from 1; undefined for somebody else's server. */
+  readonly term: number | undefined
+  /** Those that run or should; empty for somebody else's server. */
+  readonly nodes: readonly NodeStatus[]
+  readonly alarm: ClusterAlarm | undefined
+  /** How often another node has taken over since the start. */
+  readonly failovers: number
+  /**
+   * Hands the writes over to a follower, without losing any: sessions of the primary are cut off, it is shut down, and the
+   * follower takes over once it has the whole log.
+   *
+   * @throws TF_SWITCHOVER_REFUSED no follower can take over now; the primary goes on
+   */
+  switchover(): Promise<void>
 }

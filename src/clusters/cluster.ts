@@ -1,83 +1,39 @@
-import { join } from 'node:path'
-import { assertSocketPath } from '../control/socket-path.ts'
+import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
+import type { Clock } from '../core/clock.ts'
+import { sleep, systemClock } from '../core/clock.ts'
 import { stateError } from '../control/state-error.ts'
 import { takeStateLock } from '../control/state-lock.ts'
 import { statePathsOf } from '../control/state-paths.ts'
-import type { ChildUser } from '../core/child-user.ts'
-import type { Clock } from '../core/clock.ts'
-import { systemClock } from '../core/clock.ts'
-import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
-import type { Duration } from '../core/duration.ts'
-import { parseDuration } from '../core/duration.ts'
 import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
-import { findFreePort, isPortFree } from '../core/free-port.ts'
-import type { ResourceLimits } from '../core/resource-limits.ts'
-import type { Size } from '../core/size.ts'
 import { ensureOwnedDirectory } from '../core/owned-directory.ts'
-import { parseSize } from '../core/size.ts'
-import type { Subprocess, Subprocesses } from '../core/subprocess.ts'
-import type { ClusterPaths, ClusterRecord } from './cluster-record.ts'
-import {
-  clusterPathsOf,
-  newClusterRecord,
-  passwordsOf,
-  readClusterRecord,
-  writeClusterRecord,
-} from './cluster-record.ts'
-import { ensureOwnedDatabase } from './cluster-roles.ts'
-import type { Cluster, ClusterState } from './cluster-state.ts'
-import { readControlFile } from './control-file.ts'
-import type { ClusterTemplate } from './initialise-data.ts'
-import { initialiseData, inspectData, makeClusterDirectory } from './initialise-data.ts'
-import { endOrphanServers } from './orphan-servers.ts'
+import type { Subprocess } from '../core/subprocess.ts'
+import type { ClusterOptions } from './cluster-options.ts'
+import type { ClusterOperator } from './cluster-operator.ts'
+import { createClusterOperator } from './cluster-operator.ts'
+import type { ClusterPaths } from './cluster-record.ts'
+import { clusterPathsOf, passwordsOf } from './cluster-record.ts'
+import type { Cluster, ClusterAlarm, ClusterState, NodeStatus } from './cluster-state.ts'
+import { makeClusterDirectory } from './initialise-data.ts'
 import { keepRunning } from './keep-running.ts'
-import type { PostgresBinaries } from './postgres-binaries.ts'
-import type { PostmasterOptions } from './postmaster.ts'
-import type { ArchiveSettings } from './server-settings.ts'
-import { adoptPostmaster, startPostmaster, stopPostmaster } from './postmaster.ts'
-import { prepareForServices, serviceRoleOf, setServiceLogins } from './service-roles.ts'
+import type { ClusterNode } from './node.ts'
+import { nodeStatus, takesReads } from './node-status.ts'
+import { openRecord } from './open-record.ts'
+import type { RecordKeeper } from './record-keeper.ts'
+import { nodesOf, primaryOf, termOf } from './record-keeper.ts'
+import { createNode } from './node.ts'
+import { serviceRoleOf, setServiceLogins } from './service-roles.ts'
+import { setUpCluster } from './set-up-cluster.ts'
+import { switchOver } from './switchover.ts'
 
-/** What a cluster is made of. */
-export interface ClusterOptions {
-  /** Name of the cluster, its database and the role that owns it: letters, digits, `_`, `-`; at most 63. */
-  name: string
-  /** The cluster's own directory: data, passwords and lock. Made if need be; `user` must be able to enter it. */
-  dataDirectory: string
-  binaries: PostgresBinaries
-  subprocesses: Subprocesses
-  /** Directory for the Unix socket, short (107 bytes with the socket), that only `user` can enter: `childRuntimeDirectory`. */
-  socketDirectory: string
-  /** File that the server's log is appended to. */
-  logFile: string
-  /** Account that runs the server; required when we are root. */
-  user?: ChildUser | undefined
-  limits?: ResourceLimits | undefined
-  /** Port on 127.0.0.1; a taken one is an error. @default the port of the last start if it is free, else a free one */
-  port?: number | undefined
-  /** @default '32MiB' */
-  sharedBuffers?: Size
-  /** @default 100 */
-  connectionsMax?: number
-  /** How long one start may take, recovery included. @default '10m' */
-  startTimeout?: Duration
-  /**
-   * Finished parts of the log are put into the spool of the cluster (`clusterPathsOf`), after this time at the latest;
-   * who set this has to empty it. @default no archive
-   */
-  archiveEvery?: Duration | undefined
-  /** For tests: copied instead of running initdb. */
-  template?: ClusterTemplate | undefined
-  /** @default the machine's clock */
-  clock?: Clock
-  /** Called at each change; must not throw. */
-  onState?: (state: ClusterState) => void
-}
-
-const PORT_ATTEMPTS = 3
+/** How long a start waits until writes are protected, before it goes on without. */
+const PROTECTION_MS_MAX = 30_000
+const LOOK_MS = 20
+const LAG_STEP_BYTES = 1024 * 1024
 
 /**
  * A PostgreSQL cluster on this machine: made on the first start, recovered after a crash, restarted with growing
- * pauses when its server ends by itself. Committed data survives everything but the loss of the directory.
+ * pauses when its server ends by itself. With followers, one of them takes over instead, if it certainly has everything
+ * that was acknowledged. Committed data survives everything but the loss of all directories.
  *
  * `start` rejects with TF_ALREADY_RUNNING (somebody runs this directory), TF_POSTGRES_VERSION,
  * TF_CLUSTER_DATA_INVALID, TF_DIRECTORY_UNUSABLE, TF_DISK_FULL, TF_PORT_TAKEN, TF_CLUSTER_START_FAILED or TF_ABORTED.
@@ -112,10 +68,14 @@ class EmbeddedCluster implements Cluster {
   readonly #paths: ClusterPaths
   readonly #clock: Clock
   #state: ClusterState = { kind: 'stopped' }
-  #record: ClusterRecord | undefined
+  #record: RecordKeeper | undefined
+  #nodes: ReadonlyMap<number, ClusterNode> = new Map()
+  #operator: ClusterOperator | undefined
   #life: Life | undefined
-  #server: Subprocess | undefined
+  /** What `admit` was told last. */
+  #connections: Readonly<Record<string, number>> | undefined
   #isHeld = false
+  #said = ''
 
   constructor(options: ClusterOptions) {
     this.name = options.name
@@ -133,43 +93,71 @@ class EmbeddedCluster implements Cluster {
   }
 
   get port(): number | undefined {
-    return this.#record?.port
+    return this.#primary?.port
   }
 
   get process(): Subprocess | undefined {
-    return this.#server
+    return this.#primary?.server
+  }
+
+  get term(): number {
+    return this.#record === undefined ? 1 : termOf(this.#record.current)
+  }
+
+  get nodes(): readonly NodeStatus[] {
+    if (this.#state.kind === 'stopped' || this.#record === undefined) return []
+    const { current } = this.#record
+    return [...this.#nodes.values()]
+      .map((node) => nodeStatus(node, current, this.#operator))
+      .toSorted((a, b) => a.id - b.id)
+  }
+
+  get alarm(): ClusterAlarm | undefined {
+    return this.#operator?.alarm
+  }
+
+  get failovers(): number {
+    return this.#operator?.failovers ?? 0
   }
 
   url(): string {
-    return this.#urlAs(this.name, this.#startedRecord().servicePassword)
+    return this.#urlAs(this.name, this.#started().record.current.servicePassword)
   }
 
   adminUrl(): string {
-    return this.#superuserUrl(this.#startedRecord(), this.name)
+    return this.#started().primary.adminUrl(this.name)
   }
 
   async admit(connections: Readonly<Record<string, number>>): Promise<void> {
-    const record = this.#startedRecord()
-    const passwords = passwordsOf(record, Object.keys(connections))
+    const { record } = this.#started()
+    this.#connections = connections
     // Before the server knows them: a password that only the server knew would be lost with us.
-    await this.#keep({ ...record, servicePasswords: passwords })
-    const logins = Object.entries(passwords).map(([service, password]) => {
-      return [service, { password, connectionsMax: connections[service]! }] as const
+    await record.change((now) => ({ ...now, servicePasswords: passwordsOf(now, Object.keys(connections)) }))
+    const logins = Object.entries(connections).map(([service, connectionsMax]) => {
+      return [service, { password: record.current.servicePasswords![service]!, connectionsMax }] as const
     })
     await setServiceLogins(this.adminUrl(), Object.fromEntries(logins))
   }
 
   serviceUrl(service: string): string {
-    const password = this.#startedRecord().servicePasswords?.[service]
-    if (password !== undefined) return this.#urlAs(serviceRoleOf(service), password)
-    throw new TenfoldError('TF_NOT_RUNNING', `expected ${service} to have been given a role in ${this.name}`, {
-      hint: `list ${this.name} in the databases of the service`,
-    })
+    return this.#urlAs(serviceRoleOf(service), this.#passwordOf(service))
+  }
+
+  replicaUrls(service: string): readonly string[] {
+    const password = this.#passwordOf(service)
+    const ports = this.nodes.flatMap((node) => (takesReads(node) ? node.port! : []))
+    return ports.map((port) => this.#urlAs(serviceRoleOf(service), password, port))
+  }
+
+  async switchover(): Promise<void> {
+    const operator = this.#operator
+    if (operator === undefined || this.#state.kind !== 'ready') throw noFollower(this.name)
+    await switchOver({ name: this.name, operator, nodes: this.#nodes, record: this.#record!, clock: this.#clock })
   }
 
   holdToLimits(): void {
     this.#isHeld = true
-    this.#server?.limitCpu(true)
+    for (const node of this.#nodes.values()) node.holdToLimits()
   }
 
   async start(signal?: AbortSignal): Promise<void> {
@@ -205,7 +193,7 @@ class EmbeddedCluster implements Cluster {
     const isSecond = life.abort.signal.aborted
     life.stopDeadlineMs = Math.min(life.stopDeadlineMs, deadlineMs)
     life.abort.abort()
-    if (isSecond && this.#server !== undefined) await stopPostmaster(this.#server, this.#clock, deadlineMs)
+    if (isSecond) await Promise.all([...this.#nodes.values()].map((node) => node.stop(deadlineMs)))
     await life.ended
   }
 
@@ -213,158 +201,121 @@ class EmbeddedCluster implements Cluster {
     const { signal } = life.abort
     const undo: (() => void)[] = []
     let end: ClusterState = { kind: 'stopped' }
+    let running: Promise<void> | undefined
     try {
       signal.throwIfAborted()
-      const server = await this.#bringUp(signal, undo)
+      const primary = await this.#bringUp(signal, undo)
+      const operator = this.#operator
+      running = operator?.run(signal)
+      if (operator !== undefined) await this.#untilProtected(operator, signal)
       this.#become({ kind: 'ready' })
       life.started.resolve()
-      await keepRunning({
-        server,
-        restart: () => this.#startServer(signal),
-        signal,
-        clock: this.#clock,
-        onState: (state) => this.#become(state),
-      })
+      await (running ?? this.#keepAlone(primary, signal))
     } catch (error) {
       if (!signal.aborted) end = { kind: 'failed', reason: messageOf(error) }
       life.started.reject(signal.aborted ? this.#aborted(error) : this.#explained(error))
     } finally {
+      life.abort.abort()
+      await running?.catch(() => undefined)
       try {
-        await this.#stopServer(life)
+        await this.#stopServers(life)
       } finally {
         for (const step of undo) step()
         this.#life = undefined
+        this.#operator = undefined
         this.#become(end)
       }
     }
   }
 
-  async #stopServer(life: Life): Promise<void> {
-    if (this.#server === undefined) return
+  /** The primary first: before it leaves, its followers get all of its log. */
+  async #stopServers(life: Life): Promise<void> {
+    const nodes = [...this.#nodes.values()].filter(({ server }) => server !== undefined)
+    if (nodes.length === 0) return
     this.#become({ kind: 'stopping' })
-    await stopPostmaster(this.#server, this.#clock, life.stopDeadlineMs)
-    this.#server = undefined
+    const [first, rest] = [this.#primary, nodes.filter((node) => node !== this.#primary)]
+    await first?.stop(life.stopDeadlineMs)
+    await Promise.all(rest.map((node) => node.stop(life.stopDeadlineMs)))
   }
 
-  async #bringUp(signal: AbortSignal, undo: (() => void)[]): Promise<Subprocess> {
-    const { user, binaries, template } = this.#options
+  async #bringUp(signal: AbortSignal, undo: (() => void)[]): Promise<ClusterNode> {
+    const { user, followers = ALONE } = this.#options
     this.#become({ kind: 'starting' })
     await makeClusterDirectory(this.#paths, user)
     if (this.#options.archiveEvery !== undefined) await ensureOwnedDirectory(this.#paths.spool, { owner: user })
     const lock = await takeStateLock(statePathsOf(this.#paths.directory), this.#clock)
     undo.push(() => lock.release())
     signal.throwIfAborted()
-    let record = await readClusterRecord(this.#paths)
-    if ((await inspectData(this.#paths, record, binaries)) === 'absent') {
-      this.#become({ kind: 'initialising' })
-      record = newClusterRecord(template?.superuserPassword)
-      await writeClusterRecord(this.#paths, record)
-      await initialiseData({ ...this.#options, user, template, paths: this.#paths, record, signal })
-    }
-    if (record === undefined) throw new Error('expected data to have a record')
-    const server = await this.#startOnSomePort(record, signal)
-    const postgres = this.#superuserUrl(this.#startedRecord(), 'postgres')
-    await ensureOwnedDatabase(postgres, this.name, record.servicePassword)
-    await prepareForServices(this.adminUrl(), this.name)
-    signal.throwIfAborted()
-    return server
-  }
-
-  async #startOnSomePort(record: ClusterRecord, signal: AbortSignal): Promise<Subprocess> {
-    for (let attempt = 1; ; attempt++) {
-      const port = await this.#choosePort(record.port)
-      assertSocketPath(join(this.#options.socketDirectory, `.s.PGSQL.${port}.lock`))
-      await this.#remember(record, port)
-      try {
-        return await this.#startServer(signal)
-      } catch (error) {
-        // Somebody took the port after we had looked.
-        const isOpen = hasCode(error, 'TF_PORT_TAKEN') && this.#options.port === undefined && attempt < PORT_ATTEMPTS
-        if (!isOpen) throw error
-      }
-    }
-  }
-
-  async #startServer(signal: AbortSignal): Promise<Subprocess> {
-    const record = this.#startedRecord()
-    await inspectData(this.#paths, record, this.#options.binaries)
-    const options = this.#postmasterOptions(record, signal)
-    this.#server = await adoptPostmaster(options)
-    if (this.#server === undefined) {
-      await endOrphanServers(this.#paths.data, this.#clock)
-      const control = await readControlFile(this.#paths.data)
-      this.#become({ kind: control?.wasShutDown === false ? 'recovering' : 'starting' })
-      this.#server = await startPostmaster(options)
-    }
-    if (this.#isHeld) this.#server.limitCpu(true)
-    return this.#server
-  }
-
-  #postmasterOptions(record: ClusterRecord & { port: number }, signal: AbortSignal): PostmasterOptions {
-    return {
-      name: this.name,
-      settings: {
-        dataDirectory: this.#paths.data,
-        port: record.port,
-        socketDirectory: this.#options.socketDirectory,
-        sharedBuffersBytes: parseSize(this.#options.sharedBuffers ?? '32MiB'),
-        connectionsMax: this.#options.connectionsMax ?? 100,
-        archive: this.#archive(),
-      },
-      binaries: this.#options.binaries,
-      subprocesses: this.#options.subprocesses,
-      user: this.#options.user,
-      limits: this.#options.limits,
-      logFile: this.#options.logFile,
-      clock: this.#clock,
-      adminUrl: this.#superuserUrl(record, 'postgres'),
-      startTimeoutMs: parseDuration(this.#options.startTimeout ?? '10m'),
-      signal,
-    }
-  }
-
-  #archive(): ArchiveSettings | undefined {
-    const { archiveEvery } = this.#options
-    if (archiveEvery === undefined) return undefined
-    return { spoolDirectory: this.#paths.spool, everyMs: parseDuration(archiveEvery) }
-  }
-
-  async #choosePort(last: number | undefined): Promise<number> {
-    if (this.#options.port !== undefined) return this.#options.port
-    if (last === undefined) return findFreePort()
-    // Whoever an earlier run left there is adopted or ended.
-    const isOurs = this.#options.subprocesses.leftover(this.name) !== undefined
-    return isOurs || (await isPortFree(last)) ? last : findFreePort()
-  }
-
-  async #remember(record: ClusterRecord, port: number): Promise<void> {
-    const systemIdentifier = record.systemIdentifier ?? (await readControlFile(this.#paths.data))?.systemIdentifier
+    const record = await openRecord(this.#options, signal, () => this.#become({ kind: 'initialising' }))
     this.#record = record
-    await this.#keep({ ...record, port, systemIdentifier })
+    this.#nodes = new Map(
+      nodesOf(record.current, followers.count).map((id) => [id, createNode(id, this.#options, record, this.#clock)]),
+    )
+    if (this.#isHeld) for (const node of this.#nodes.values()) node.holdToLimits()
+    const operator = createClusterOperator({
+      name: this.name,
+      nodes: this.#nodes,
+      record,
+      followers,
+      user,
+      clock: this.#clock,
+      onState: (state) => this.#become(state),
+      onChange: () => this.#sayChange(),
+      onPromoted: () => this.#readmit(),
+    })
+    await operator.bringUp(signal)
+    const primary = this.#primary!
+    await setUpCluster(primary, this.name, record, followers.count > 0)
+    signal.throwIfAborted()
+    if (followers.count > 0) this.#operator = operator
+    return primary
   }
 
-  async #keep(next: ClusterRecord): Promise<void> {
-    if (JSON.stringify(next) !== JSON.stringify(this.#record)) await writeClusterRecord(this.#paths, next)
-    this.#record = next
+  async #untilProtected(operator: ClusterOperator, signal: AbortSignal): Promise<void> {
+    const { isSynchronous, durability } = this.#options.followers!
+    if (!isSynchronous) return
+    const deadlineMs = durability === 'required' ? Infinity : this.#clock.nowMs() + PROTECTION_MS_MAX
+    while (!operator.isProtected && this.#clock.nowMs() < deadlineMs) await sleep(this.#clock, LOOK_MS, signal)
   }
 
-  #urlAs(role: string, password: string): string {
-    return `postgres://${role}:${password}@127.0.0.1:${this.port}/${this.name}`
+  async #keepAlone(primary: ClusterNode, signal: AbortSignal): Promise<void> {
+    await keepRunning({
+      server: primary.server!,
+      restart: () =>
+        primary.start(signal, (isRecovery) => this.#become({ kind: isRecovery ? 'recovering' : 'starting' })),
+      signal,
+      clock: this.#clock,
+      onState: (state) => this.#become(state),
+    })
   }
 
-  #startedRecord(): ClusterRecord & { port: number } {
-    const record = this.#record
-    if (record?.port === undefined) {
-      throw new TenfoldError('TF_NOT_RUNNING', `expected cluster ${this.name} to have been started`, {
-        hint: 'its address is known after start()',
-      })
-    }
-    return { ...record, port: record.port }
+  /** What was set up without waiting for a standby may be missing on it. */
+  async #readmit(): Promise<void> {
+    if (this.#connections !== undefined) await this.admit(this.#connections)
   }
 
-  #superuserUrl(record: ClusterRecord, database: string): string {
-    const host = encodeURIComponent(this.#options.socketDirectory)
-    return `postgres://postgres:${record.superuserPassword}@localhost:${record.port}/${database}?host=${host}`
+  get #primary(): ClusterNode | undefined {
+    return this.#record === undefined ? undefined : this.#nodes.get(primaryOf(this.#record.current))
+  }
+
+  #passwordOf(service: string): string {
+    const password = this.#started().record.current.servicePasswords?.[service]
+    if (password !== undefined) return password
+    throw new TenfoldError('TF_NOT_RUNNING', `expected ${service} to have been given a role in ${this.name}`, {
+      hint: `list ${this.name} in the databases of the service`,
+    })
+  }
+
+  #urlAs(role: string, password: string, port: number | undefined = this.port): string {
+    return `postgres://${role}:${password}@127.0.0.1:${port}/${this.name}`
+  }
+
+  #started(): { readonly record: RecordKeeper; readonly primary: ClusterNode } {
+    const [record, primary] = [this.#record, this.#primary]
+    if (record !== undefined && primary?.port !== undefined) return { record, primary }
+    throw new TenfoldError('TF_NOT_RUNNING', `expected cluster ${this.name} to have been started`, {
+      hint: 'its address is known after start()',
+    })
   }
 
   /** What the operating system refuses (a full disk, a directory of somebody else) gets its next step. */
@@ -380,8 +331,31 @@ class EmbeddedCluster implements Cluster {
     })
   }
 
+  /** Of what changes all the time, only what a person would notice. */
+  #sayChange(): void {
+    const said = JSON.stringify([
+      this.alarm,
+      this.nodes.map(({ process, lagBytes = 0, ...node }) => [
+        node,
+        process?.identity,
+        Math.round(lagBytes / LAG_STEP_BYTES),
+      ]),
+    ])
+    if (said === this.#said) return
+    this.#said = said
+    this.#options.onState?.(this.#state)
+  }
+
   #become(state: ClusterState): void {
     this.#state = state
     this.#options.onState?.(state)
   }
+}
+
+const ALONE = { count: 0, isSynchronous: false, durability: 'preferred' } as const
+
+function noFollower(name: string): TenfoldError {
+  return new TenfoldError('TF_SWITCHOVER_REFUSED', `expected ${name} to have a follower that can take over, got none`, {
+    hint: `give the database a standby, or wait until it is ready`,
+  })
 }

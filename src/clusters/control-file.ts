@@ -7,6 +7,8 @@ export interface ControlFile {
   readonly systemIdentifier: string
   /** Whether the last server stopped in order; if not, the next start replays the log first. */
   readonly wasShutDown: boolean
+  /** Where the last checkpoint is in the log; after a shutdown in order, it is the end of the log. */
+  readonly checkpoint: bigint
 }
 
 const SHUT_DOWN = 1
@@ -24,7 +26,8 @@ export async function readControlFile(dataDirectory: string): Promise<ControlFil
 
 /**
  * The first fields of `ControlFileData` (PostgreSQL's `catalog/pg_control.h`), in the byte order of the machine that
- * wrote them, which is this one: system identifier (8 bytes), two versions (4 each), state (4).
+ * wrote them, which is this one: system identifier (8 bytes), two versions (4 each), state (4), four bytes of padding,
+ * time (8), position of the last checkpoint (8).
  */
 export function parseControlFile(bytes: Uint8Array): ControlFile {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -32,6 +35,7 @@ export function parseControlFile(bytes: Uint8Array): ControlFile {
   const state = view.getUint32(16, isLittleEndian)
   return {
     systemIdentifier: view.getBigUint64(0, isLittleEndian).toString(),
+    checkpoint: view.getBigUint64(32, isLittleEndian),
     wasShutDown: state === SHUT_DOWN || state === SHUT_DOWN_IN_RECOVERY,
   }
 }

@@ -14,6 +14,13 @@ export interface CopyDataDirectoryOptions {
   readonly to: string
   /** Who will run a server in the copy; needs root. @default the one who copies */
   readonly user?: ChildUser | undefined
+  /**
+   * Whether the copy is put on the disk here. A server that is started in a copy of a running one does it itself, before
+   * anything else (`SyncDataDirectory`), and much faster than file by file.
+   *
+   * @default true
+   */
+  readonly isSynced?: boolean
   readonly onProgress?: ((progress: CopyProgress) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -41,7 +48,7 @@ const FILES_AT_A_TIME = 4
 export async function copyDataDirectory(
   options: CopyDataDirectoryOptions,
 ): Promise<{ readonly files: number; readonly bytes: number }> {
-  const { from, to, user, signal } = options
+  const { from, to, user, signal, isSynced = true } = options
   const { directories, files } = await listDataFiles(from)
   await mkdir(to, { recursive: true, mode: 0o700 })
   for (const directory of ['', ...directories]) {
@@ -58,12 +65,13 @@ export async function copyDataDirectory(
     options.onProgress?.({ doneBytes, totalBytes })
   }
   const copy = async ({ path }: { readonly path: string }): Promise<void> => {
-    const bytes = await copyFileDurably(join(from, path), join(to, path), { owner: user, onBytes, signal })
+    const bytes = await copyFileDurably(join(from, path), join(to, path), { owner: user, isSynced, onBytes, signal })
     if (bytes !== undefined) copied++
   }
   await forEachBounded(files.slice(0, -1), FILES_AT_A_TIME, copy)
   // Of a running server, the control file is the last: what it describes is in the copy then.
   await forEachBounded(files.slice(-1), 1, copy)
+  if (!isSynced) return { files: copied, bytes: doneBytes }
   await forEachBounded(['', ...directories], FILES_AT_A_TIME, (directory) => syncDirectory(join(to, directory)))
   return { files: copied, bytes: doneBytes }
 }

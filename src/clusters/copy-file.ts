@@ -8,6 +8,8 @@ export interface CopyFileOptions {
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined
   /** Permissions of the copy, whatever the umask. @default 0o600 */
   readonly mode?: number
+  /** Whether the copy is put on the disk here; else somebody else has to. @default true */
+  readonly isSynced?: boolean
   /** Told every byte. */
   readonly hash?: Hash | undefined
   readonly onBytes?: ((bytes: number) => void) | undefined
@@ -37,7 +39,7 @@ export async function copyFileDurably(
       const bytes = await pump(source, target, options)
       await target.chmod(options.mode ?? 0o600)
       if (options.owner !== undefined) await target.chown(options.owner.uid, options.owner.gid)
-      await target.sync()
+      if (options.isSynced !== false) await target.sync()
       return bytes
     } finally {
       await target.close()

@@ -27,6 +27,10 @@ class ExternalServer implements Cluster {
   readonly name: string
   readonly port = undefined
   readonly process = undefined
+  readonly term = undefined
+  readonly nodes = []
+  readonly alarm = undefined
+  readonly failovers = 0
   readonly #options: ExternalServerOptions
   #state: ClusterState = { kind: 'stopped' }
   #version: string | undefined
@@ -61,6 +65,15 @@ class ExternalServer implements Cluster {
 
   serviceUrl(): string {
     return this.#options.url
+  }
+
+  replicaUrls(): readonly string[] {
+    return []
+  }
+
+  switchover(): Promise<void> {
+    const message = `expected ${this.name} to have followers of its own, got a server that somebody else runs`
+    return Promise.reject(new TenfoldError('TF_SWITCHOVER_REFUSED', message, { hint: 'do it where the server is run' }))
   }
 
   async start(signal?: AbortSignal): Promise<void> {

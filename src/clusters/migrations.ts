@@ -8,6 +8,7 @@ import type { Transaction } from '../sql/transaction.ts'
 import type { AppliedMigration, MigrationFile } from './migration-plan.ts'
 import { planMigrations } from './migration-plan.ts'
 import { lineAt, splitStatements, transactionControl } from './sql-statements.ts'
+import { keepFromServices } from './service-roles.ts'
 
 /** What `migrate` says while it works. */
 interface MigrationProgress {
@@ -38,7 +39,8 @@ const CREATE_TABLE = `
     checksum   text not null,
     applied_at timestamptz not null default clock_timestamp(),
     primary key (directory, file)
-  )`
+  );
+  ${keepFromServices('tenfold.migration')}`
 
 interface LoadedMigration extends MigrationFile {
   readonly text: string

@@ -49,9 +49,13 @@ async function removeForeignPostmasterFile(dataDirectory: string): Promise<void>
   }
 }
 
-/** Every process of a server changes into its data directory and stays there; a shell in it is not a server. */
-async function serversIn(dataDirectory: string): Promise<readonly ProcessIdentity[]> {
-  const wanted = await realpath(dataDirectory)
+/**
+ * The server processes that run in a data directory, which may be gone. Every process of a server changes into its data
+ * directory and stays there; a shell in it is not a server. A zombie runs no more.
+ */
+export async function serversIn(dataDirectory: string): Promise<readonly ProcessIdentity[]> {
+  // A directory that was removed keeps its name in /proc, with a mark.
+  const wanted = await realpath(dataDirectory).catch(() => dataDirectory)
   const pids = process.platform === 'linux' ? await pidsByProc(wanted) : await pidsByLsof(wanted)
   return pids.flatMap((pid) => identifyProcess(pid) ?? [])
 }
@@ -61,10 +65,14 @@ async function pidsByProc(directory: string): Promise<readonly number[]> {
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry)) continue
     try {
-      if ((await readlink(`/proc/${entry}/cwd`)) !== directory) continue
+      const cwd = await readlink(`/proc/${entry}/cwd`)
+      if (cwd !== directory && cwd !== `${directory} (deleted)`) continue
       if ((await readFile(`/proc/${entry}/comm`, 'utf8')).trim() === 'postgres') found.push(Number(entry))
-    } catch {
-      // It ended meanwhile, or belongs to an account that can't be in a directory of ours.
+    } catch (error) {
+      // It ended meanwhile, or belongs to an account that can't be in a directory of ours. For want of a descriptor,
+      // not seen is not gone.
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EMFILE' || code === 'ENFILE') throw error
     }
   }
   return found

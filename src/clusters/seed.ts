@@ -13,6 +13,7 @@ import { sizeOf } from './initialise-data.ts'
 import type { SeedMessage } from './seed-message.ts'
 import { SEED_VARIABLES, parseSeedMessage } from './seed-message.ts'
 import { readLogTail } from './start-failure.ts'
+import { keepFromServices } from './service-roles.ts'
 
 /** A seed module to run. */
 interface Seed {
@@ -53,7 +54,8 @@ const CREATE_TABLE = `
   create table if not exists tenfold.seed (
     key        text primary key,
     applied_at timestamptz not null default clock_timestamp()
-  )`
+  );
+  ${keepFromServices('tenfold.seed')}`
 
 /**
  * Runs the seeds that have not run yet: each in a child process as `user`, in one transaction that also records it in

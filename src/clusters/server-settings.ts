@@ -37,6 +37,15 @@ export function serverArguments(settings: ServerSettings): readonly string[] {
     max_wal_size: '1GB',
     // A forgotten slot must not fill the disk.
     max_slot_wal_keep_size: '2GB',
+    // Equal on all nodes: a follower refuses to start with less than its primary.
+    max_wal_senders: '40',
+    max_replication_slots: '40',
+    // For a node that follows: logical slots are kept ready for a promotion, and a lost primary is looked for often.
+    hot_standby_feedback: 'on',
+    sync_replication_slots: 'on',
+    wal_retrieve_retry_interval: '500ms',
+    // The copy that a follower begins with is put on the disk as a whole: a thousand flushes take seconds.
+    ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
     password_encryption: 'scram-sha-256',
     // Small nodes share a machine: no extra processes for reads, no compiler for short statements.
     io_method: 'sync',

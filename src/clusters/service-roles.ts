@@ -17,6 +17,18 @@ export interface ServiceLogin {
  */
 export const SERVICES_ROLE = 'tenfold.services'
 
+/**
+ * A statement that takes a table of the schema `tenfold` from services, which get every new table of the owner. On
+ * somebody else's server there is no role to take it from.
+ */
+export function keepFromServices(table: string): string {
+  return `do $$ begin
+    if exists (select from pg_roles where rolname = '${SERVICES_ROLE}') then
+      revoke all on ${table} from ${quoteIdentifier(SERVICES_ROLE)};
+    end if;
+  end $$`
+}
+
 const PREFIX = 'service.'
 /** Belongs to Tenfold, not to the application. */
 const OWN_SCHEMA = 'tenfold'

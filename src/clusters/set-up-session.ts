@@ -1,7 +1,10 @@
 import type { Session } from '../sql/session.ts'
 import { openSession } from '../sql/session.ts'
 
-/** Does `work` on a connection of its own, for the statements that set a cluster up. */
+/**
+ * Does `work` on a connection of its own, for the statements that set a cluster up. They wait for no standby: there may be
+ * none yet, and they are repeated at each start and after each promotion.
+ */
 export async function withSession<Result>(url: string, work: (session: Session) => Promise<Result>): Promise<Result> {
   const session = await openSession({
     url,
@@ -10,6 +13,7 @@ export async function withSession<Result>(url: string, work: (session: Session) 
     statementTimeoutMs: 60_000,
   })
   try {
+    await session.query('set synchronous_commit = local')
     return await work(session)
   } finally {
     await session.close()

@@ -332,6 +332,10 @@ export const ERROR_CODES = {
       "The state directory can't be read or written, is damaged, belongs to another user or system, or its data is gone.",
     remedy: 'Follow the hint: it names the directory and what to mend.',
   },
+  TF_SWITCHOVER_REFUSED: {
+    meaning: 'The writes of a database were to be handed to another node, and no other node can take them now.',
+    remedy: 'Look at "tenfold status" for what its standby lacks; the primary has gone on.',
+  },
   TF_TARGET_INVALID: {
     meaning: 'The target of a load is not the address of an HTTP server.',
     remedy: "Give it as 'http://host:port', without a path.",

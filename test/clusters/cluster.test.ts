@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ClusterOptions } from '../../src/clusters/cluster.ts'
+import type { ClusterOptions } from '../../src/clusters/cluster-options.ts'
 import { createCluster } from '../../src/clusters/cluster.ts'
 import { initdbArguments } from '../../src/clusters/initialise-data.ts'
 import { formatSeedMessage, parseSeedMessage } from '../../src/clusters/seed-message.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseControlFile } from '../../src/clusters/control-file.ts'
 import { parsePostmasterFile } from '../../src/clusters/postmaster-file.ts'
+import { parsePosition } from '../../src/clusters/replication-status.ts'
 import { scramVerifier } from '../../src/clusters/scram-verifier.ts'
 
 /** The first fields of a control file in the byte order of this machine. */
@@ -8,6 +9,7 @@ function controlFile(systemIdentifier: bigint, state: number): Uint8Array {
   const bytes = Buffer.alloc(8192)
   bytes.set(new Uint8Array(new BigUint64Array([systemIdentifier]).buffer), 0)
   bytes.set(new Uint8Array(new Uint32Array([1800, 202_506_291, state]).buffer), 8)
+  bytes.set(new Uint8Array(new BigUint64Array([0x3_00000028n]).buffer), 32)
   return bytes
 }
 
@@ -23,6 +25,7 @@ describe('control file', () => {
   ])('state %d means that the server was shut down: %s', (state, wasShutDown) => {
     expect(parseControlFile(controlFile(7_567_233_452_345_678_901n, state))).toEqual({
       systemIdentifier: '7567233452345678901',
+      checkpoint: parsePosition('3/28'),
       wasShutDown,
     })
   })

@@ -60,6 +60,8 @@ describe('a copy of a running data directory', () => {
         'wal_level=logical',
         '-c',
         'max_connections=100',
+        '-c',
+        'max_wal_senders=40',
       ]),
       env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
       user: bed.user,

@@ -1,7 +1,7 @@
 import { chmod, chown, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ClusterOptions } from '../../../src/clusters/cluster.ts'
+import type { ClusterOptions } from '../../../src/clusters/cluster-options.ts'
 import { createCluster } from '../../../src/clusters/cluster.ts'
 import { clusterPathsOf, readClusterRecord } from '../../../src/clusters/cluster-record.ts'
 import type { Cluster, ClusterState } from '../../../src/clusters/cluster-state.ts'

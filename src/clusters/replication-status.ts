@@ -1,0 +1,61 @@
+import type { Session } from '../sql/session.ts'
+import { followerName } from './node-role.ts'
+
+/** A position in the log, as a number of bytes: `'0/3000060'` is 50331744. */
+export type LogPosition = bigint
+
+/** What a node says of itself and of those that follow it. */
+export interface ReplicationStatus {
+  /** Whether it follows another node, or replays its log before it answers as a primary. */
+  readonly isInRecovery: boolean
+  /** How far its log is on the disk: of a primary what it has written, of a follower what it has got. */
+  readonly flushed: LogPosition
+  readonly followers: ReadonlyMap<number, FollowerStatus>
+}
+
+/** A follower as its primary sees it. */
+export interface FollowerStatus {
+  readonly isStreaming: boolean
+  /** On its disk, by its last word. */
+  readonly flushed: LogPosition
+  /** Visible to its readers, by its last word. */
+  readonly replayed: LogPosition
+}
+
+const QUERY = `
+  select pg_is_in_recovery() as "isInRecovery",
+         coalesce(case when pg_is_in_recovery() then coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+                       else pg_current_wal_flush_lsn() end, '0/0')::text as flushed,
+         coalesce((select json_agg(json_build_object('name', application_name, 'state', state,
+                          'flushed', coalesce(flush_lsn, '0/0'), 'replayed', coalesce(replay_lsn, '0/0')))
+                     from pg_stat_replication where application_name ~ '^${followerName(0).slice(0, -1)}\\d+$'), '[]') as followers`
+
+/** Asks a node. */
+export async function replicationStatus(session: Session): Promise<ReplicationStatus> {
+  const { rows } = await session.query<{
+    isInRecovery: boolean
+    flushed: string
+    followers: { name: string; state: string; flushed: string; replayed: string }[]
+  }>(QUERY)
+  const { isInRecovery, flushed, followers } = rows[0]!
+  return {
+    isInRecovery,
+    flushed: parsePosition(flushed),
+    followers: new Map(
+      followers.map(({ name, state, ...at }) => [
+        Number(name.slice(followerName(0).length - 1)),
+        {
+          isStreaming: state === 'streaming',
+          flushed: parsePosition(at.flushed),
+          replayed: parsePosition(at.replayed),
+        },
+      ]),
+    ),
+  }
+}
+
+/** @example parsePosition('0/3000060') // 50331744n */
+export function parsePosition(text: string): LogPosition {
+  const [high = '0', low = '0'] = text.split('/')
+  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)
+}
