@@ -1,4 +1,5 @@
 import { GATEWAY_METRICS } from './gateway-metrics.ts'
+import { SQL_METRICS } from './sql-metrics.ts'
 
 /**
  * What a number is. A `counter` is what was added in this second, so it can be summed over time and sources; a `gauge`
@@ -323,9 +324,9 @@ const OTHER_METRICS = {
  * `tenfold.` where they have none. Histograms hold whole microseconds, everything else the unit of the conventions. A
  * frame with a name or label that is not here is refused, so a new metric starts with a row.
  */
-export const METRICS: typeof OTHER_METRICS & typeof GATEWAY_METRICS = Object.fromEntries(
-  Object.entries({ ...OTHER_METRICS, ...GATEWAY_METRICS }).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-) as typeof OTHER_METRICS & typeof GATEWAY_METRICS
+export const METRICS: typeof OTHER_METRICS & typeof GATEWAY_METRICS & typeof SQL_METRICS = Object.fromEntries(
+  Object.entries({ ...OTHER_METRICS, ...GATEWAY_METRICS, ...SQL_METRICS }).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+) as typeof OTHER_METRICS & typeof GATEWAY_METRICS & typeof SQL_METRICS
 
 /** The name of a metric. */
 export type MetricName = keyof typeof METRICS

@@ -7,6 +7,7 @@ import type { MetricFrame, MetricSample } from '../control/metric-frame.ts'
 import type { Histogram } from '../core/histogram.ts'
 import { createHistogram } from '../core/histogram.ts'
 import type { Clock } from '../core/clock.ts'
+import { measureSql } from './sql-telemetry.ts'
 
 /** What a process reports beside its measurements. */
 export interface ProcessTelemetry {
@@ -99,6 +100,7 @@ function createMeasurement({ clock, service, instance }: ProcessTelemetryOptions
   const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS })
   delay.enable()
   const pauses = observeGarbageCollector()
+  const measuredSql = measureSql(labels)
   let utilization = performance.eventLoopUtilization()
   return () => {
     const now = performance.eventLoopUtilization()
@@ -113,6 +115,7 @@ function createMeasurement({ clock, service, instance }: ProcessTelemetryOptions
       { name: 'nodejs.eventloop.delay.max', labels, value: delaySeconds(delay.max) },
       { name: 'v8js.memory.heap.used', labels, value: heap.used_heap_size },
       { name: 'v8js.memory.heap.limit', labels, value: heap.heap_size_limit },
+      ...measuredSql(),
     ]
     delay.reset()
     for (const [kind, pause] of pauses) {

@@ -17,7 +17,10 @@ export interface PoolStats {
   readonly waiting: number
 }
 
-/** Published on the channel `tenfold:sql:pool`. */
+/** Where events of every pool of this process are published. */
+export const POOL_CHANNEL = 'tenfold:sql:pool'
+
+/** Published on `POOL_CHANNEL`. */
 export interface PoolEvent extends PoolStats {
   readonly database: string
   /**
@@ -69,7 +72,7 @@ export interface ConnectionPool {
 const VERIFY_AFTER_MS = 1_000
 const CONNECT_RETRY_MS = [20, 50, 100, 200] as const
 
-const channel = diagnostics.channel('tenfold:sql:pool')
+const channel = diagnostics.channel(POOL_CHANNEL)
 
 /** Makes an empty pool; connections are opened when they are first needed, and reused last in, first out. */
 export function createConnectionPool(options: PoolOptions): ConnectionPool {

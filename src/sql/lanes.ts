@@ -5,7 +5,10 @@ import type { Session, SqlResult } from './session.ts'
 import { isServerError, isTransientConnectFailure } from './sql-failure.ts'
 import { statementKind } from './statement-kind.ts'
 
-/** Published on the channel `tenfold:sql:lane`, for each statement that a lane has answered or handed on. */
+/** Where events of every lane of this process are published. */
+export const LANE_CHANNEL = 'tenfold:sql:lane'
+
+/** Published on `LANE_CHANNEL` for each statement that a lane has answered or handed on. */
 export interface LaneEvent {
   readonly database: string
   /** `handed-on`: it goes to the pool, because it takes long, writes, or the lane was lost. */
@@ -57,7 +60,7 @@ const REFUSED_PAUSE_MS = 60_000
 const AVOID_MS = 60_000
 const AVOIDED_MAX = 256
 
-const channel = diagnostics.channel('tenfold:sql:lane')
+const channel = diagnostics.channel(LANE_CHANNEL)
 
 /** Makes lanes; each is opened when it is first needed. */
 export function createLanes(options: LanesOptions): Lanes {

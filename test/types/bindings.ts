@@ -14,6 +14,16 @@ export async function use(api: Bindings<System, 'api'>, recommender: Bindings<Sy
   await api.databases.orders.shard('u').transaction((tx) => tx.db.selectFrom('order_line').selectAll().execute())
   const recipes = await api.databases.catalog.db.selectFrom('recipe').select('title').execute()
   recipes[0]?.title.toUpperCase()
+  const after = await api.databases.catalog.token()
+  const view = api.databases.catalog.read({ after, lag: '2s' })
+  const read = await view.db.selectFrom('recipe').select('title').execute()
+  read[0]?.title.toUpperCase()
+  // @ts-expect-error -- a view only reads
+  view.db.insertInto('recipe')
+  // @ts-expect-error -- no such table
+  view.db.selectFrom('recipes')
+  const fate: 'committed' | 'not-committed' | 'unknown' = await api.databases.catalog.committed(new Error('x'))
+  void [await view.token(), fate]
   const anything = await api.databases.users.db.selectFrom('anything').selectAll().execute()
   const unknown: unknown = anything[0]?.['column']
   void unknown
