@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFin
 import type { Cluster } from '../../../src/clusters/cluster-state.ts'
 import { sleep, systemClock } from '../../../src/core/clock.ts'
 import { hasCode } from '../../../src/core/errors.ts'
+import type { SentCommit } from '../../../src/sql/commit-status.ts'
+import { formatCommitToken } from '../../../src/sql/commit-status.ts'
 import type { DatabaseAddress, DatabaseConnection, DatabaseOptions } from '../../../src/sql/database.ts'
 import { connectDatabase } from '../../../src/sql/database.ts'
 import type { ReadView } from '../../../src/sql/read-view.ts'
@@ -24,8 +26,6 @@ beforeAll(async () => {
   cluster = bed.cluster('orders')
   await cluster.start()
   const owner = bed.connect(cluster.url())
-  await owner.query('create table tenfold.term (term bigint primary key)')
-  await owner.query('insert into tenfold.term values (1)')
   await owner.query('create table account (id int primary key, cents int not null)')
   await owner.query('insert into account values (1, 0)')
   await owner.query(`create function bump() returns int language sql as
@@ -56,6 +56,17 @@ async function isOnReplica(view: ReadView<Tables>): Promise<boolean> {
 
 async function centsIn(view: ReadView<Tables>): Promise<number | undefined> {
   return (await view.db.selectFrom('account').select('cents').where('id', '=', 1).executeTakeFirst())?.cents
+}
+
+/** A transaction that has committed, as the error of one with an unknown outcome would name it. */
+async function commitOf(connection: DatabaseConnection<Tables>): Promise<SentCommit> {
+  return connection.transaction(async (tx) => {
+    await tx.query('select bump()')
+    const { rows } = await tx.query<{ id: string; lsn: string }>(
+      `select pg_current_xact_id()::text as id, (pg_current_wal_insert_lsn() - '0/0')::text as lsn`,
+    )
+    return { id: BigInt(rows[0]?.id ?? 0), lsn: BigInt(rows[0]?.lsn ?? 0), term: 1 }
+  })
 }
 
 describe('reads of a database with a replica', () => {
@@ -143,6 +154,7 @@ describe('a primary', () => {
 
   test('that dies is followed by the next, and nothing that was acknowledged is lost or done twice', async () => {
     await database.query('create table if not exists entry (id text primary key)')
+    const sent = await commitOf(database)
     const next = { ...address(), url: standby.url, term: 2, replicas: [] }
     const state = { hasMoved: false, isOver: false }
     const writer = connect({ replicas: [] }, {
@@ -181,6 +193,11 @@ describe('a primary', () => {
     expect(acknowledged.filter((id) => !kept.has(id))).toEqual([])
     expect([...kept].filter((id) => !acknowledged.includes(id) && !unknown.includes(id))).toEqual([])
     expect(gapMs).toBeLessThan(5_000)
+    // The new primary knows what the old one had committed, and what it can't have got from it.
+    expect(await writer.committed(formatCommitToken(sent))).toBe('committed')
+    const lost = { ...sent, lsn: sent.lsn + 1_000_000_000n }
+    expect(await writer.committed(formatCommitToken(lost))).toBe('not-committed')
+    expect(await writer.committed(formatCommitToken({ ...sent, id: sent.id + 1_000_000n }))).toBe('not-committed')
   })
 
   test('of before that comes back gets nothing', async () => {

@@ -4,6 +4,7 @@ import { withBackupMode } from '../../../src/clusters/backup-mode.ts'
 import { clusterPathsOf, readClusterRecord } from '../../../src/clusters/cluster-record.ts'
 import type { Cluster } from '../../../src/clusters/cluster-state.ts'
 import { copyDataDirectory } from '../../../src/clusters/copy-data-directory.ts'
+import { recordTerm } from '../../../src/clusters/term-table.ts'
 import { startPostmaster } from '../../../src/clusters/postmaster.ts'
 import { systemClock } from '../../../src/core/clock.ts'
 import { findFreePort } from '../../../src/core/free-port.ts'
@@ -74,7 +75,7 @@ export async function followBy(bed: TestBed, cluster: Cluster, name: string): Pr
     },
     async promote(term) {
       await admin.query('select pg_promote()')
-      await admin.query('insert into tenfold.term (term) values ($1)', [term])
+      await recordTerm(adminUrl, { term, node: term })
     },
   }
 }
