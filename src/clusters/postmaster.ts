@@ -96,6 +96,7 @@ function subprocessOf(options: PostmasterOptions): SubprocessOptions {
  * start recovers), then kill.
  */
 export async function stopPostmaster(server: Subprocess, clock: Clock, deadlineMs: number): Promise<void> {
+  if (server.leave()) return
   if (deadlineMs > 0) {
     server.signal('SIGINT')
     if (await endsWithin(server, clock, deadlineMs)) return

@@ -28,6 +28,10 @@ export interface ChildContext {
   onChanged(): void
   /** The child and everything it started is gone. */
   onGone(child: ManagedChild): Promise<void>
+  /** Whether an adopted child is let go where it would be stopped. */
+  isLettingGo(): boolean
+  /** The child is let go: it runs on, and is not ours any more. */
+  onLeft(child: ManagedChild): void
 }
 
 /** As `ChildContext`, of a child that is started. */
@@ -102,16 +106,18 @@ export function adoptChild(
   context: ChildContext,
 ): ManagedChild {
   const group = adoptGroups(row.controlGroups, limits)
+  const looking = new AbortController()
   const hold: Hold = {
-    exited: endOf(row, context.clock).then(() => ({ code: undefined, signal: undefined })),
+    exited: endOf(row, context.clock, looking.signal).then(() => ({ code: undefined, signal: undefined })),
     signal: (signal) => void signalProcess(row, signal),
+    release: () => looking.abort(),
   }
   return new Child({ hold, row, context, group, isAdopted: true })
 }
 
-/** Resolves when a process that is not our child runs no more. */
-async function endOf(row: RecordedChild, clock: Clock): Promise<void> {
-  while (isStillThere(row)) await sleep(clock, LOOK_INTERVAL_MS)
+/** Resolves when a process that is not our child runs no more, or is not looked at any more. */
+async function endOf(row: RecordedChild, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && isStillThere(row)) await sleep(clock, LOOK_INTERVAL_MS, signal).catch(() => undefined)
 }
 
 /** Not seen, for want of a descriptor, is not gone. */
@@ -127,6 +133,8 @@ function isStillThere(row: RecordedChild): boolean {
 interface Hold {
   readonly exited: Promise<ExitStatus>
   signal(signal: NodeJS.Signals): void
+  /** Does not look at it any more, as if it had ended; undefined where only its end tells. */
+  readonly release?: () => void
 }
 
 function holdOn(child: ChildProcess): Hold {
@@ -191,6 +199,7 @@ class Child implements ManagedChild {
   #killAtMs = Number.POSITIVE_INFINITY
   #cancelKill: Cancel = () => {}
   #isAsked = false
+  #isLeft = false
   #isCpuLimited: boolean | undefined
   #isYielding: boolean | undefined
   #limitsFailure: string | undefined
@@ -255,7 +264,18 @@ class Child implements ManagedChild {
     if (this.isRunning) this.#hold.signal(signal)
   }
 
+  leave(): boolean {
+    const { release } = this.#hold
+    if (release === undefined || this.#isAsked || !this.isRunning || !this.#context.isLettingGo()) return this.#isLeft
+    this.#isLeft = true
+    this.isRunning = false
+    release()
+    this.#context.onLeft(this)
+    return true
+  }
+
   async stop(deadlineMs: number = STOP_DEADLINE_MS_DEFAULT): Promise<ExitStatus> {
+    if (this.leave()) return this.exited
     this.#killWithin(deadlineMs)
     if (!this.#isAsked && this.isRunning) {
       this.#isAsked = true
@@ -280,6 +300,7 @@ class Child implements ManagedChild {
   /** From the end of the leader, or the end of our patience, until nobody of its family is left. */
   async #windDown(): Promise<void> {
     await Promise.race([this.exited, this.#mustLeave.promise])
+    if (this.#isLeft) return
     // One that leaves by itself may leave others behind; they get a moment, as nobody will ask for them again.
     this.#killWithin(GRACE_MS_DEFAULT)
     try {

@@ -79,6 +79,8 @@ export interface Subprocess {
    * when all of them are gone. Safe twice; a shorter deadline hastens the first.
    */
   stop(deadlineMs?: number): Promise<ExitStatus>
+  /** Lets it go if it was adopted by a run that lets go, see `Subprocesses.letGo`; true then. `stop` begins with it. */
+  leave(): boolean
 }
 
 /** Starts children, records them durably, and takes them all down: nothing started here is ever leaked. */
@@ -105,6 +107,16 @@ export interface Subprocesses {
    * @returns the names of those that still ran
    */
   endLeftovers(name?: string, deadlineMs?: number): Promise<readonly string[]>
+  /**
+   * This run has failed before it took over: from now on children that it adopted are let go where they would be
+   * stopped. They run on, in the record as they were, and a later run adopts them; for us they have ended. Those that
+   * were asked to leave before still do.
+   *
+   * @param unless once it is aborted, everything is stopped after all
+   */
+  letGo(unless: AbortSignal): void
+  /** Whether adopted children are let go now. */
+  readonly isLettingGo: boolean
   /** The children that run now. */
   list(): readonly Subprocess[]
   /**

@@ -50,6 +50,8 @@ class RecordedSubprocesses implements Subprocesses {
   #leftovers: readonly RecordedChild[]
   #started = 0
   #isStopping = false
+  /** What ends the letting go; undefined while nothing is let go. */
+  #stopAfterAll: AbortSignal | undefined
   #lastSave: Promise<void> = Promise.resolve()
 
   constructor(options: SubprocessesOptions, leftovers: readonly RecordedChild[]) {
@@ -94,6 +96,14 @@ class RecordedSubprocesses implements Subprocesses {
     return rows.map((row) => row.name)
   }
 
+  letGo(unless: AbortSignal): void {
+    this.#stopAfterAll ??= unless
+  }
+
+  get isLettingGo(): boolean {
+    return this.#stopAfterAll?.aborted === false
+  }
+
   list(): readonly Subprocess[] {
     return [...this.#children.values()].filter((child) => child.isRunning)
   }
@@ -105,6 +115,8 @@ class RecordedSubprocesses implements Subprocesses {
     await Promise.allSettled(this.#starting)
     const results = await Promise.allSettled(stops)
     await this.#guardian?.close()
+    // Whoever comes next reads it.
+    await this.#lastSave.catch(() => {})
     const failure = results.find((result) => result.status === 'rejected')
     if (failure !== undefined) throw failure.reason
   }
@@ -137,6 +149,13 @@ class RecordedSubprocesses implements Subprocesses {
       clock: this.#clock,
       onChanged: () => void this.save().catch(() => {}),
       onGone: (gone) => this.#leave(gone),
+      isLettingGo: () => this.isLettingGo,
+      onLeft: (left) => {
+        this.#children.delete(left.identity.pid)
+        this.#leftovers = [...this.#leftovers, left.row]
+        // A failure leaves it in the record as one of ours, which is the same row.
+        void this.save().catch(() => {})
+      },
     }
   }
 

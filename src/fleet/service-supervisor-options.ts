@@ -16,6 +16,8 @@ export interface ServiceSupervisorOptions {
   readonly onStatus?: (status: ServiceStatus) => void
   /** Gets what a person should know: a crash loop, limits that are not enforced. */
   readonly onNotice?: (notice: Notice) => void
+  /** Called when the start has failed, before anything is stopped for it. */
+  readonly onStartFailed?: () => void
   /** How many at first. @default the service's `instances.desired` */
   readonly desired?: number
   /** How long requests in flight may take to end when an instance leaves. @default 30,000 */

@@ -127,6 +127,7 @@ class Supervisor implements ServiceSupervisor {
       await this.#rollout.arrived
       await this.#served.settled()
     } catch (error) {
+      this.#options.onStartFailed?.()
       await this.stop()
       throw error
     } finally {

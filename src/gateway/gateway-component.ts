@@ -11,7 +11,7 @@ import type { Span } from '../control/span.ts'
 import type { GatewayStatus, Notice, UnwellInstance } from '../control/snapshot.ts'
 import type { GatewayClient } from './gateway-client.ts'
 import { createGatewayClient } from './gateway-client.ts'
-import type { Endpoint } from './gateway-config.ts'
+import type { Endpoint, GatewayConfig } from './gateway-config.ts'
 import type { GatewayState } from './gateway-state.ts'
 import type { GatewaySubprocessOptions, GatewayUrls } from './gateway-subprocess.ts'
 import {
@@ -92,6 +92,8 @@ class SupervisedGateway implements Gateway {
   #listening: GatewayUrls | undefined
   /** The process, from the moment it answers until it has ended. */
   #child: Subprocess | undefined
+  /** What it had when it was adopted. */
+  #adopted: GatewayConfig | undefined
   #life: AbortController | undefined
   #supervision: Promise<void> = Promise.resolve()
   #watch: Promise<unknown> = Promise.resolve()
@@ -145,6 +147,7 @@ class SupervisedGateway implements Gateway {
   async stop(deadlineMs = STOP_DEADLINE_MS_DEFAULT): Promise<void> {
     if (this.#life === undefined) return
     this.#life.abort()
+    if (this.#options.subprocesses.isLettingGo) await this.#giveBack()
     await this.#child?.stop(deadlineMs)
     await this.#supervision
     await this.#watch
@@ -213,6 +216,15 @@ class SupervisedGateway implements Gateway {
     return child
   }
 
+  /** One that is let go serves as it did before it was adopted: what has been started since is stopped. */
+  async #giveBack(): Promise<void> {
+    if (this.#child?.isAdopted !== true || this.#adopted === undefined) return
+    const { version } = this.#table.config()
+    await this.#client.configure({ ...this.#adopted, version: version + 1 }).catch((error: unknown) => {
+      this.#notify('warning', `the gateway did not take back what it served before: ${messageOf(error)}`)
+    })
+  }
+
   /** The endpoints that it has stay until the services say otherwise, so requests go on meanwhile. */
   async #adopt(signal: AbortSignal): Promise<Subprocess | undefined> {
     const { subprocesses } = this.#options
@@ -220,7 +232,8 @@ class SupervisedGateway implements Gateway {
     const child = notes && (await subprocesses.adopt(gatewaySubprocess(this.#options, String(notes['options']))))
     if (child === undefined) return undefined
     try {
-      this.#table.adopt(await this.#client.config())
+      this.#adopted = await this.#client.config()
+      this.#table.adopt(this.#adopted)
       await this.#takeCharge(child, signal)
       return child
     } catch {

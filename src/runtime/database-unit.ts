@@ -54,6 +54,8 @@ export interface DatabaseUnitOptions {
   readonly onStatus: (status: DatabaseStatus) => void
   /** Made here, so that its status reaches us. @default no backups */
   readonly backups?: ((cluster: Cluster, onStatus: (status: BackupStatus) => void) => DatabaseBackups) | undefined
+  /** Called when the start has failed, before anything is stopped for it. */
+  readonly onStartFailed?: () => void
 }
 
 /**
@@ -137,6 +139,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
         preparation = undefined
         report()
       } catch (error) {
+        options.onStartFailed?.()
         await backups?.stop(0)
         await cluster.stop()
         // Who was told to end has not failed.

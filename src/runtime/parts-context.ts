@@ -33,6 +33,8 @@ export interface PartsContext {
   change(change: (snapshot: SystemSnapshot) => SystemSnapshot): void
   notice(notice: Omit<Notice, 'atEpochMs'>): void
   requestStop(): void
+  /** A part can't start. While the system starts, what it has adopted is let go from now on, not stopped. */
+  startFailed(): void
 }
 
 /** Keeps a frame. One that this version does not know is left out, and said; it must not end what reports it. */

@@ -179,6 +179,7 @@ function unitOf(
       logFile: outputFileOf(state.logsDirectory, logsOf(database.name), `${database.name}-seed`),
       clock,
     },
+    onStartFailed: () => context.startFailed(),
     onStatus: (status) =>
       context.change((snapshot) => ({ ...snapshot, databases: { ...snapshot.databases, [status.name]: status } })),
   })

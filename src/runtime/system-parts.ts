@@ -131,11 +131,15 @@ class WiredParts implements SystemParts {
 
   async start(signal: AbortSignal): Promise<void> {
     for (const component of [this.#history, ...this.#metrics, this.#telemetry]) await component.start(signal)
-    await startTogether(signal, [
-      (together) => this.#prepareCode(together),
-      (together) => this.#startGateway(together),
-      (together) => this.#databases.start(together),
-    ])
+    await startTogether(
+      signal,
+      [
+        (together) => this.#prepareCode(together),
+        (together) => this.#startGateway(together),
+        (together) => this.#databases.start(together),
+      ],
+      () => this.#context.startFailed(),
+    )
     this.#services = createSystemServices(this.#context, {
       code: await this.#code.promise,
       gateway: this.#gateway!,
@@ -170,8 +174,9 @@ class WiredParts implements SystemParts {
     await this.#services?.stop(deadlineMs)
     await this.#databases.stop(deadlineMs)
     for (const component of [this.#telemetry, ...this.#metrics, this.#history]) await component.stop(deadlineMs)
-    await this.#context.subprocesses.endLeftovers(undefined, deadlineMs)
-    await this.#context.subprocesses.stopAll(deadlineMs)
+    const { subprocesses } = this.#context
+    if (!subprocesses.isLettingGo) await subprocesses.endLeftovers(undefined, deadlineMs)
+    await subprocesses.stopAll(deadlineMs)
   }
 
   async hasten(deadlineMs: number): Promise<void> {

@@ -5,6 +5,7 @@ import type { Component } from '../core/component.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { FileRelease } from '../fleet/file-releases.ts'
+import type { Balancer } from '../fleet/balancer-port.ts'
 import { compileCacheDirectory } from '../fleet/compile-cache.ts'
 import type { InstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import type { JobSurroundings, LocalInstanceHost } from '../fleet/instance-hosts/local.ts'
@@ -75,13 +76,23 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
   const supervisors = new Map<string, ServiceSupervisor>()
   let host: LocalInstanceHost | undefined
 
+  /** What a failed start lets go serves on as the gateway knows it. */
+  const balancer: Balancer = {
+    publish: async (service, endpoints) => {
+      if (!subprocesses.isLettingGo) await gateway.publish(service, endpoints)
+    },
+    drained: async (service, id, deadlineMs) =>
+      subprocesses.isLettingGo || (await gateway.drained(service, id, deadlineMs)),
+  }
+
   function supervise({ service, release }: Revision): ServiceSupervisor {
     const earlierIds = subprocesses.leftovers().filter((name) => /^(.+)-\d+$/.exec(name)?.[1] === service.name)
     const supervisor = createServiceSupervisor({
       service,
       release,
       host: host!,
-      balancer: gateway,
+      balancer,
+      onStartFailed: () => context.startFailed(),
       earlierIds,
       desired: desiredOf(service, earlierIds.length),
       clock,

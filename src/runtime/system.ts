@@ -87,12 +87,15 @@ class BlueprintSystem implements System {
   readonly #run = uniqueId()
   readonly #stopRequest = new AbortController()
   readonly #stopping = new AbortController()
+  /** Somebody wants an end; a start that fails ends without anybody's wish. */
+  readonly #endWanted = new AbortController()
   /** What runs now, after edits too. */
   readonly #running: { blueprint: ResolvedBlueprint }
   #state: StateDirectory | undefined
   #parts: SystemParts | undefined
   #starting: Promise<void> | undefined
   #stopped: Promise<void> | undefined
+  #hasEnded = false
 
   constructor(options: SystemOptions) {
     this.#options = options
@@ -136,16 +139,24 @@ class BlueprintSystem implements System {
 
   async start(signal?: AbortSignal): Promise<void> {
     const signals = [this.#stopping.signal, ...(signal === undefined ? [] : [signal])]
-    this.#starting ??= this.#start(AbortSignal.any(signals))
+    const wishes = [this.#endWanted.signal, this.#stopRequest.signal, ...(signal === undefined ? [] : [signal])]
+    this.#starting ??= this.#start(AbortSignal.any(signals), AbortSignal.any(wishes))
     try {
       await this.#starting
     } catch (error) {
-      await this.stop()
+      await this.#end(STOP_DEADLINE_MS_DEFAULT)
       throw error
     }
   }
 
   stop(deadlineMs: number = STOP_DEADLINE_MS_DEFAULT): Promise<void> {
+    // What a failed start has let go is not ours any more.
+    if (this.#hasEnded) return this.#stopped ?? Promise.resolve()
+    this.#endWanted.abort()
+    return this.#end(deadlineMs)
+  }
+
+  #end(deadlineMs: number): Promise<void> {
     const isFirst = this.#stopped === undefined
     this.#stopped ??= this.#stop(deadlineMs)
     // The parts stop one after the other; who has less patience than whoever stopped first ends what they wait for.
@@ -153,7 +164,7 @@ class BlueprintSystem implements System {
     return Promise.all([this.#stopped, hastened]).then(() => undefined)
   }
 
-  async #start(signal: AbortSignal): Promise<void> {
+  async #start(signal: AbortSignal, endWanted: AbortSignal): Promise<void> {
     throwIfAborted(signal)
     const { blueprint, isEphemeral } = this.#options
     requireOpenFiles()
@@ -178,6 +189,7 @@ class BlueprintSystem implements System {
       clock: this.#clock,
     })
     const running = this.#running
+    let isStarting = true
     const { environment = process.env } = this.#options
     this.#parts = createSystemParts({
       get blueprint() {
@@ -198,10 +210,19 @@ class BlueprintSystem implements System {
       change: (change) => this.#change(change),
       notice: (notice) => this.#notice(notice),
       requestStop: () => this.#stopRequest.abort(),
+      startFailed: () => {
+        if (isStarting) subprocesses.letGo(endWanted)
+      },
     })
-    await this.#parts.openControl(signal)
-    await state.recordRun({ run: this.#run, startedEpochMs: this.snapshots.current().startedEpochMs })
-    await this.#parts.start(signal)
+    try {
+      await this.#parts.openControl(signal)
+      await state.recordRun({ run: this.#run, startedEpochMs: this.snapshots.current().startedEpochMs })
+      await this.#parts.start(signal)
+      isStarting = false
+    } catch (error) {
+      subprocesses.letGo(endWanted)
+      throw error
+    }
     this.snapshots.update((snapshot) => ({ ...snapshot, phase: runningPhase({ ...snapshot, phase: 'running' }) }))
   }
 
@@ -225,6 +246,7 @@ class BlueprintSystem implements System {
       this.frames.close()
       await this.#parts?.closeControl()
       await this.#state?.close()
+      this.#hasEnded = true
     }
   }
 

@@ -52,7 +52,7 @@ describe('a gauge on a page', () => {
   test('is found with whatever label values there are', () => {
     const escape = (text: string): string =>
       text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')
-    const value = double({ noNaN: true, noDefaultInfinity: true })
+    const value = double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0)
     assert(
       property(string({ unit: 'binary' }), string({ unit: 'binary' }), value, (first, second, number) => {
         const page = `jobs_waiting{a="${escape(first)}",b="${escape(second)}"} ${number}\n`

@@ -1,8 +1,10 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import type { SystemSnapshot } from '../../src/control/snapshot.ts'
 import { sleep, systemClock } from '../../src/core/clock.ts'
 import { load } from './load.ts'
-import { shopWithDatabase } from './shop.ts'
+import { blueprint, shopWithDatabase } from './shop.ts'
 import type { Stage } from './stage.ts'
 import { ask, eventually, snapshotOf, stage, TEST_TIMEOUT_MS } from './stage.ts'
 
@@ -99,5 +101,47 @@ test('a start that is interrupted while it adopts leaves nothing, also with a se
   up.signal('SIGINT')
   up.signal('SIGINT')
   await up.ended
+  expect(on.leftovers()).toEqual([])
+})
+
+test('a start that fails lets go what it has adopted: it serves on, and is adopted when the mistake is mended', async () => {
+  // With exec the process that answers is the one that is known.
+  const web = { command: 'exec node server.js', routes: ['/'], instances: { min: 2 }, databases: ['orders'] }
+  const files = shopWithDatabase({ services: { web } })
+  const on = stage(files)
+  const before = await started(on)
+  const clients = load(before.url)
+  await killed(on, before.pid)
+
+  // What fails first, before anything of the new release runs.
+  on.write({ 'migrations/003-broken.sql': 'create tabel nothing ();' })
+  const broken = await on.end(['up', '--port', '0', '--detach'])
+  expect([broken.code, broken.err]).toEqual([1, expect.stringMatching(/TF_MIGRATION_FAILED/)])
+  expect((await on.end(['status'])).err).toMatch(/without it go on: .*gateway.*"tenfold up" adopts/s)
+  expect(await ask(before.url)).toMatchObject({ pid: expect.any(Number) })
+
+  // What fails last: new instances of one service serve already when the other one can't start.
+  rmSync(join(on.directory, 'migrations/003-broken.sql'))
+  on.write({
+    'server.js': `${files['server.js']}\n// Edited.\n`,
+    ...blueprint({
+      databases: { orders: { migrations: './migrations', seed: './seed.js' } },
+      services: { web, never: { command: 'sleep 2; echo no such thing; exit 3', routes: ['/never'] } },
+    }),
+  })
+  const late = await on.end(['up', '--port', '0', '--detach'])
+  expect([late.code, late.err]).toEqual([1, expect.stringMatching(/TF_SERVICE_NOT_READY/)])
+  const answer = await ask<{ pid: number }>(before.url)
+  expect(before.services['web']!.instances.map(({ pid }) => pid)).toContain(answer.pid)
+
+  on.write(files)
+  const after = await started(on)
+  const { answers, failures } = await clients.stop()
+  expect(failures).toEqual([])
+  expect(answers).toBeGreaterThan(10)
+  expect([after.url, after.gateway.pid, nodePid(after)]).toEqual([before.url, before.gateway.pid, nodePid(before)])
+  expect(instancePids(after)).toEqual(instancePids(before))
+  expect(notices(after)).toMatch(/adopted from an earlier run: gateway, orders, web-1, web-2/)
+  expect((await on.end(['down'])).code).toBe(0)
   expect(on.leftovers()).toEqual([])
 })

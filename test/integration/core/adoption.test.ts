@@ -67,6 +67,28 @@ describe.skipIf(process.platform !== 'linux')('what a supervisor leaves when it 
     expect(recordedNames()).toEqual([])
   })
 
+  it('is let go by a run that fails, stays in the record as it was, and is adopted again', async () => {
+    const failing = await succeed()
+    const before = processesOf(run.runToken)
+    const endWanted = new AbortController()
+    failing.letGo(endWanted.signal)
+    const child = (await failing.adopt(optionsOf(SAME)))!
+    expect(await child.stop(200)).toEqual({ code: undefined, signal: undefined })
+    expect(await child.exited).toEqual({ code: undefined, signal: undefined })
+    await failing.stopAll(200)
+    expect(processesOf(run.runToken)).toEqual(before)
+    await eventually('the record to name it', () => recordedNames().join() === 'family')
+
+    const next = await succeed()
+    expect(next.leftover('family')).toEqual({ port: 4711 })
+    const adopted = (await next.adopt(optionsOf(SAME)))!
+    next.letGo(endWanted.signal)
+    endWanted.abort()
+    await adopted.stop(200)
+    expect(processesOf(run.runToken)).toEqual([])
+    expect(recordedNames()).toEqual([])
+  })
+
   it('is known to have ended when somebody else kills it', async () => {
     const next = await succeed()
     const child = (await next.adopt(optionsOf(SAME)))!
