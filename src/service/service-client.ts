@@ -3,10 +3,11 @@ import type { Clock } from '../core/clock.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { formatRequestTimeout, parseRequestTimeout, REQUEST_TIMEOUT_HEADER } from '../core/request-timeout.ts'
 import type { ServiceHandle } from './handles.ts'
+import { READ_AFTER_HEADER } from './read-tokens.ts'
 import { requestTimeLeftMs } from './request-deadline.ts'
 
 /** What belongs to the request of a user rather than to one of the calls that it causes. */
-const FORWARDED = ['x-request-id', 'traceparent', 'tracestate', REQUEST_TIMEOUT_HEADER] as const
+const FORWARDED = ['x-request-id', 'traceparent', 'tracestate', REQUEST_TIMEOUT_HEADER, READ_AFTER_HEADER] as const
 
 /**
  * A handle on another service. Connections are kept open between calls and shared by all of them. A call has until the
@@ -66,8 +67,8 @@ function deadlineExceeded(name: string, when: string): TenfoldError {
 }
 
 /**
- * The headers that tie a call to the request that causes it: request id, trace context and deadline, where the request
- * has them. Trace and deadline go along by themselves where a `node:http` server handles the request.
+ * The headers that tie a call to the request that causes it: request id, trace context, deadline and read tokens, where the
+ * request has them. Trace and deadline go along by themselves where a `node:http` server handles the request.
  *
  * @example await services.recommender.fetch('/top', { headers: forwarded(request.headers) })
  */
