@@ -11,10 +11,10 @@ const DEFECTS_MAX = 20
 export const hunt: Hunt = {
   name: 'fleet',
   description: 'crashes, hangs, slow starts and waves of load for fleet, balancer and autoscaler, in virtual time',
-  async run({ seed: first, signal, log }) {
+  async run({ seed: first, seeds = Infinity, signal, log }) {
     const defects: string[] = []
     const figures = { seeds: 0, requests: 0, failed: 0, starts: 0, decisions: 0 }
-    for (let seed = first; !signal.aborted && defects.length < DEFECTS_MAX; seed++) {
+    for (let seed = first; !signal.aborted && seed < first + seeds && defects.length < DEFECTS_MAX; seed++) {
       const story = await simulateFleet(seed)
       const again = await simulateFleet(seed)
       const found =

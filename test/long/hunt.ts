@@ -13,6 +13,8 @@ export interface HuntContext {
   readonly random: Random
   /** What `random` comes from, for hunts that count seeds. */
   readonly seed: number
+  /** So many of them at most; undefined: as many as the time is for. */
+  readonly seeds?: number | undefined
   /** Aborted when the time is over, or by Ctrl-C: finish the round and judge. */
   readonly signal: AbortSignal
   readonly log: (text: string) => void

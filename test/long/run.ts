@@ -5,19 +5,19 @@ import { systemClock } from '../../src/core/clock.ts'
 import { freshSeed, seededRandom } from '../../src/core/random.ts'
 import type { Hunt } from './hunt.ts'
 
-// npm run test:long -- NAME [--minutes N] [--seed S]
+// npm run test:long -- NAME [--minutes N] [--seed S] [--seeds N, for hunts that count them]
 // Ends with code 1 when it has found something. The last line of the output is one JSON object of figures.
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string' } },
+  options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string' }, seeds: { type: 'string' } },
 })
 const hunts = await findHunts()
 const hunt = hunts.find((each) => each.name === positionals[0])
 const minutes = Number(values.minutes)
 
 if (positionals.length === 0) {
-  console.log('npm run test:long -- NAME [--minutes N] [--seed S]\n')
+  console.log('npm run test:long -- NAME [--minutes N] [--seed S] [--seeds N, for hunts that count them]\n')
   for (const each of hunts) console.log(`  ${each.name.padEnd(16)} ${each.description}`)
 } else if (hunt === undefined || !(minutes > 0)) {
   console.error(`expected one of ${hunts.map(({ name }) => name).join(', ')} and --minutes above 0`)
@@ -35,6 +35,7 @@ async function run({ name, run: search }: Hunt, seed: number): Promise<void> {
     const { figures, defects } = await search({
       random: seededRandom(seed),
       seed,
+      seeds: values.seeds === undefined ? undefined : Number(values.seeds),
       signal: over.signal,
       log: (text) => console.error(text),
     })

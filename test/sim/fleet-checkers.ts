@@ -111,17 +111,20 @@ export function createFleetCheckers(setting: FleetSetting, clock: Clock): FleetC
 
 /**
  * What the steady load comes to by the signal, with the band in which nothing happens. Requests in flight are looked at
- * once a second, in step with what ends them, and so come out as 0.15 to 0.4 s of load.
+ * once a second, in step with what ends them: 0.15 to 0.4 s of load, in whole requests, and the same number at each look.
  */
 function wantedUnder({ steadyRate, scale, min, max, cores, cpu }: FleetSetting): { least: number; most: number } {
-  const [lowest, highest] = { cpu: [6.25, 6.25], inflight: [1.5 / 0.4, 1.5 / 0.15], arrivals: [6, 6] }[
-    scale.metric as 'cpu'
-  ]!
+  // A hair for what is rounded on the way.
+  const [low, high] = [0.95 * steadyRate, 1.05 * steadyRate]
+  const [least, most] = {
+    cpu: [low / 6.25, high / 6.25],
+    inflight: [Math.floor(low * 0.15) / 1.5, Math.ceil(high * 0.4) / 1.5],
+    arrivals: [low / 6, high / 6],
+  }[scale.metric as 'cpu'] as [number, number]
   const ceiling = Math.min(max, Math.max(min, Math.floor((cores - 0.2) / cpu)))
   const clamp = (count: number): number => Math.min(ceiling, Math.max(min, count))
-  // The band, and a hair for what is rounded on the way.
   return {
-    least: clamp(Math.floor((0.95 * steadyRate) / highest! / (1 + scale.tolerance.out))),
-    most: clamp(Math.ceil((1.05 * steadyRate) / lowest! / (1 - scale.tolerance.in))),
+    least: clamp(Math.floor(least / (1 + scale.tolerance.out))),
+    most: clamp(Math.ceil(most / (1 - scale.tolerance.in))),
   }
 }
