@@ -56,5 +56,9 @@ function recordAfter(
   systemIdentifier: string,
 ): ClusterRecord {
   const { superuser: superuserPassword, owner: servicePassword } = passwords
-  return { ...(record ?? { layout: 1 }), superuserPassword, servicePassword, systemIdentifier }
+  const passwordsAndData = { superuserPassword, servicePassword, systemIdentifier }
+  if (record === undefined) return { layout: 1, ...passwordsAndData }
+  const { primary: _primary, synchronous: _synchronous, ...others } = record
+  // The restored node leads, under a term of its own; nobody has what it has yet.
+  return { ...others, ...passwordsAndData, term: (record.term ?? 1) + 1 }
 }

@@ -61,19 +61,32 @@ export interface Database<Tables = unknown, Reference extends string = string> e
    */
   reference?: readonly TableName<NoInfer<Tables>>[]
   /**
-   * A second node that takes over when the primary dies; synchronous loses nothing that was acknowledged.
+   * A second node. `'synchronous'`: COMMIT waits until it has the transaction on its disk, and it takes over by itself
+   * when the primary dies or hangs; nothing that was acknowledged is lost. `'asynchronous'`: no write waits for it, and it
+   * takes over only in a planned switch-over, since it may lack the last transactions.
    * @default none
-   * @later this version refuses it
    * @example standby: 'synchronous'
    */
   standby?: 'synchronous' | 'asynchronous'
   /**
-   * Nodes that answer reads, a little behind the primary.
+   * What becomes of writes while no synchronous standby is there: `'preferred'` records that nobody can take over, raises
+   * an alarm in `tenfold status` and lets them go on; `'required'` lets them wait.
+   * @default 'preferred'
+   * @example durability: 'required'
+   */
+  durability?: 'preferred' | 'required'
+  /**
+   * Nodes that answer reads, a little behind the primary; 16 at most.
    * @default 0
-   * @later this version refuses it
    * @example replicas: 2
    */
   replicas?: number
+  /**
+   * Labels of places that the nodes are spread over, in this order; the standby is in another one than the primary.
+   * @default none
+   * @example zones: ['a', 'b']
+   */
+  zones?: readonly string[]
   /**
    * Backups and the archive of the log, to come back to any moment: `tenfold backup`, `tenfold restore`.
    * @default none

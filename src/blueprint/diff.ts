@@ -55,8 +55,11 @@ export function diffBlueprints(before: ResolvedBlueprint, after: ResolvedBluepri
 /** What of an edited blueprint can run now: what waits for a restart stays as it is. */
 export function withoutRestarts(before: ResolvedBlueprint, after: ResolvedBlueprint): ResolvedBlueprint {
   const databases = Object.entries(after.databases).map(([name, database]) => {
-    const { resources, backup } = before.databases[name] ?? database
-    return [name, { ...database, resources, backup }] as const
+    const { resources, backup, followers, zones } = before.databases[name] ?? database
+    // Absent where they were absent: a later comparison takes them for what they are.
+    const { followers: _followers, zones: _zones, ...others } = database
+    const kept = { ...(followers === undefined ? {} : { followers }), ...(zones === undefined ? {} : { zones }) }
+    return [name, { ...others, resources, backup, ...kept }] as const
   })
   return { ...after, gateway: before.gateway, databases: Object.fromEntries(databases) }
 }

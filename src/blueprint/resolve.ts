@@ -86,9 +86,17 @@ function resolveDatabase(name: string, database: ReadDatabase, directory: string
     seeds: (database.seed ?? []).map((path) => resolve(directory, path)),
     ...(database.connections === undefined ? {} : { connections: database.connections }),
     resources: resolveResources(database.resources),
+    ...resolveFollowers(database),
+    ...((database.zones ?? []).length > 0 ? { zones: database.zones! } : {}),
     ...(database.backup === undefined ? {} : { backup: resolveBackup(database.backup, directory) }),
     ...(database.recovery === undefined ? {} : { recovery: resolveRecovery(database.recovery) }),
   }
+}
+
+function resolveFollowers(database: ReadDatabase): Pick<ResolvedDatabase, 'followers'> {
+  const { standby, replicas = 0, durability = 'preferred' } = database
+  const count = replicas + (standby === undefined ? 0 : 1)
+  return count === 0 ? {} : { followers: { count, isSynchronous: standby === 'synchronous', durability } }
 }
 
 function resolveService(name: string, service: ReadService, directory: string): ResolvedService {

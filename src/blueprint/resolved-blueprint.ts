@@ -56,9 +56,23 @@ export interface ResolvedDatabase {
   /** Of one instance to each node; absent: as many as there is room for, up to ten. */
   readonly connections?: number
   readonly resources: ResolvedResources
+  /** Absent: it has one node. */
+  readonly followers?: ResolvedFollowers
+  /** Labels of places that nodes spread over; absent where there are none. */
+  readonly zones?: readonly string[]
   /** Undefined: no backups are taken. */
   readonly backup?: ResolvedBackup | undefined
   readonly recovery?: ResolvedRecovery | undefined
+}
+
+/** The nodes that follow the primary of a database. */
+export interface ResolvedFollowers {
+  /** All of them, the standby too. */
+  readonly count: number
+  /** Whether COMMIT waits for one of them, which takes over when the primary dies. */
+  readonly isSynchronous: boolean
+  /** What becomes of writes while there is none to wait for. */
+  readonly durability: 'preferred' | 'required'
 }
 
 export interface ResolvedService {

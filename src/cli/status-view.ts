@@ -2,6 +2,7 @@ import type { InstanceStatus, JobStatus, ReleasingStatus, ServiceStatus, SystemS
 import { portOf } from '../core/port-of.ts'
 import { formatTable } from '../core/table.ts'
 import { backupNote } from './backup-note.ts'
+import { nodesNote } from './nodes-note.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Instances that get no requests and are named; of more there is only the number. */
@@ -9,12 +10,12 @@ const UNWELL_SHOWN = 3
 
 /** What a person sees of a running system: where it is, what runs, what is not well. */
 export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): string {
-  const databases = Object.values(snapshot.databases).map(({ name, state, version, nodes, reason, backup }) => [
+  const databases = Object.values(snapshot.databases).map(({ name, state, version, nodes, reason, backup, alarm }) => [
     name,
     'database',
     paintState(state, style),
     nodes.map(({ port }) => (port === undefined ? '' : `:${port}`)).join(' '),
-    [version === undefined ? '' : `PostgreSQL ${version}`, reason ?? '', backupNote(backup)]
+    [version === undefined ? '' : `PostgreSQL ${version}`, reason ?? '', nodesNote(nodes, alarm), backupNote(backup)]
       .filter((text) => text !== '')
       .join(', '),
   ])

@@ -184,16 +184,32 @@ export interface InstanceStatus {
   readonly lastFailure?: { readonly atEpochMs: number; readonly reason: string }
 }
 
+/** A server of a database. */
+export interface DatabaseNodeStatus {
+  readonly id: string
+  /** The standby is the one that may take over; a replica takes reads only. */
+  readonly role: 'primary' | 'standby' | 'replica'
+  readonly state: 'starting' | 'cloning' | 'ready' | 'waiting' | 'failed'
+  /** Why it is not ready. */
+  readonly reason?: string
+  readonly zone?: string
+  readonly pid?: number
+  readonly port?: number
+  /** Of a follower: write-ahead log that its readers do not see yet. */
+  readonly lagBytes?: number
+}
+
 export interface DatabaseStatus {
   readonly name: string
   readonly state: 'starting' | 'recovering' | 'migrating' | 'seeding' | 'ready' | 'failed' | 'stopped'
   readonly version?: string
-  readonly nodes: readonly {
-    readonly id: string
-    readonly role: 'primary'
-    readonly pid?: number
-    readonly port?: number
-  }[]
+  readonly nodes: readonly DatabaseNodeStatus[]
+  /** Which primary it is, counted from 1; only where another node could take over. */
+  readonly term?: number
+  /** How often another node has taken over since the start. */
+  readonly failovers?: number
+  /** Writes are not protected as the blueprint says, or nobody takes them. */
+  readonly alarm?: { readonly reason: string; readonly sinceEpochMs: number }
   readonly reason?: string
   /** Absent: none are taken. */
   readonly backup?: BackupStatus

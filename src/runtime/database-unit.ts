@@ -12,6 +12,8 @@ import { hasCode, messageOf } from '../core/errors.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import { pathInRelease } from '../fleet/release.ts'
 import { connectDatabase } from '../sql/database.ts'
+import { databaseStatus, readersOf, shardBinding } from './database-status.ts'
+import type { ShardBinding } from '../service/bindings-document.ts'
 import type { SystemCode } from './system-code.ts'
 
 /** A database on its way to being usable: a cluster that runs, then its schema, then its data. */
@@ -20,8 +22,10 @@ export interface DatabaseUnit extends Component {
   url(): string
   /** The same for the control plane, which sees more. @throws TF_NOT_RUNNING before the start */
   adminUrl(): string
-  /** The database as the role of a service. Throws as `Cluster.serviceUrl`. */
-  serviceUrl(service: string): string
+  /** Its nodes, for the role of a service. Throws as `Cluster.serviceUrl`. */
+  binding(service: string): ShardBinding
+  /** Hands its writes over. Throws as `Cluster.switchover`. */
+  switchover(): Promise<void>
   /** Lets exactly these services in; see `Cluster.admit`. */
   admit(connections: Readonly<Record<string, number>>): Promise<void>
   /**
@@ -52,6 +56,8 @@ export interface DatabaseUnitOptions {
   /** How seeds are run, but for the database and the code. */
   readonly seeding: Pick<SeedOptions, 'subprocesses' | 'user' | 'logFile' | 'clock'>
   readonly onStatus: (status: DatabaseStatus) => void
+  /** Services have to be told other addresses. */
+  readonly onAddress: () => void
   /** Made here, so that its status reaches us. @default no backups */
   readonly backups?: ((cluster: Cluster, onStatus: (status: BackupStatus) => void) => DatabaseBackups) | undefined
   /** Called when the start has failed, before anything is stopped for it. */
@@ -65,6 +71,7 @@ export interface DatabaseUnitOptions {
 export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
   const { onStatus } = options
   const { name } = options.database
+  let lastPlaces: string | undefined
   /** What is being prepared on a cluster that is ready; undefined when nothing is. */
   let preparation: Pick<DatabaseStatus, 'state' | 'reason'> | undefined
   const cluster = options.cluster(() => report())
@@ -76,6 +83,12 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
 
   function report(): void {
     const status = databaseStatus(name, cluster, preparation)
+    const places = JSON.stringify([cluster.term, cluster.port, readersOf(cluster)])
+    // Who has just been started tells its address itself.
+    if (cluster.state.kind === 'ready' && places !== lastPlaces) {
+      if (lastPlaces !== undefined) options.onAddress()
+      lastPlaces = places
+    }
     onStatus(backup === undefined ? status : { ...status, backup })
   }
 
@@ -126,7 +139,8 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     backups,
     url: () => cluster.url(),
     adminUrl: () => cluster.adminUrl(),
-    serviceUrl: (service) => cluster.serviceUrl(service),
+    binding: (service) => shardBinding(cluster, service),
+    switchover: () => cluster.switchover(),
     admit: (connections) => cluster.admit(connections),
     async start(signal) {
       prepare('starting')
@@ -180,49 +194,4 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     },
   }
   return unit
-}
-
-/** What a person is told of a database. Pure. */
-export function databaseStatus(
-  name: string,
-  cluster: Pick<Cluster, 'state' | 'version' | 'port' | 'process'>,
-  preparation: Pick<DatabaseStatus, 'state' | 'reason'> | undefined,
-): DatabaseStatus {
-  const { state, version, port, process } = cluster
-  return {
-    name,
-    ...(version === undefined ? {} : { version }),
-    nodes:
-      state.kind === 'stopped'
-        ? []
-        : [
-            {
-              id: `${name}-1`,
-              role: 'primary',
-              ...(process === undefined ? {} : { pid: process.identity.pid }),
-              ...(port === undefined ? {} : { port }),
-            },
-          ],
-    ...(preparation !== undefined && (state.kind === 'ready' || preparation.state === 'failed')
-      ? preparation
-      : clusterCondition(state)),
-  }
-}
-
-function clusterCondition(state: ClusterState): Pick<DatabaseStatus, 'state' | 'reason'> {
-  switch (state.kind) {
-    case 'initialising':
-      return { state: 'starting', reason: 'making the data directory' }
-    case 'starting':
-    case 'recovering':
-    case 'ready':
-    case 'stopped':
-      return { state: state.kind }
-    case 'stopping':
-      return { state: 'stopped', reason: 'stopping' }
-    case 'backing-off':
-      return { state: 'failed', reason: `${state.reason}; next attempt in ${state.delayMs} ms` }
-    case 'failed':
-      return { state: 'failed', reason: state.reason }
-  }
 }

@@ -1,14 +1,14 @@
 import { CONNECTIONS_PER_NODE, connectingInstances, connectionsPerInstance } from '../blueprint/connection-budget.ts'
 import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
 import { TenfoldError } from '../core/errors.ts'
-import type { BindingsDocument } from '../service/bindings-document.ts'
+import type { BindingsDocument, ShardBinding } from '../service/bindings-document.ts'
 
 /** What a service may reach, and nothing else. */
 export function bindingsOf(
   serviceName: string,
   blueprint: ResolvedBlueprint,
   places: {
-    readonly databaseUrl: (database: string, service: string) => string
+    readonly database: (database: string, service: string) => ShardBinding
     readonly internalUrl: string | undefined
   },
 ): BindingsDocument {
@@ -26,7 +26,7 @@ export function bindingsOf(
       service.databases.map((name) => [
         name,
         {
-          shards: [{ url: places.databaseUrl(name, serviceName) }],
+          shards: [places.database(name, serviceName)],
           connectionsMax: connectionsOf(blueprint, name),
         },
       ]),

@@ -17,6 +17,7 @@ import type { DatabaseUnit } from './database-unit.ts'
 import { createDatabaseUnit } from './database-unit.ts'
 import type { PartsContext } from './parts-context.ts'
 import { connectionsPerService } from './service-bindings.ts'
+import type { ShardBinding } from '../service/bindings-document.ts'
 import { startTogether } from './start-together.ts'
 import { backupsOf } from './unit-backups.ts'
 import type { SystemCode } from './system-code.ts'
@@ -44,8 +45,10 @@ export interface SystemDatabases extends Component {
    * @returns where the former data is
    */
   putRestored(name: string, restored: string, signal: AbortSignal): Promise<readonly string[]>
-  /** Where a service finds a database. @throws TF_NOT_RUNNING before it was admitted */
-  serviceUrl(name: string, service: string): string
+  /** Where a service finds the nodes of a database. @throws TF_NOT_RUNNING before it was admitted */
+  binding(name: string, service: string): ShardBinding
+  /** Lets the cluster of a database hand its writes over. Throws as `Cluster.switchover`. */
+  switchover(name: string): Promise<void>
   /** The same for the control plane, which sees more. @throws TF_NOT_RUNNING before its start */
   adminUrl(name: string): string
 }
@@ -54,8 +57,13 @@ export interface SystemDatabases extends Component {
  * The databases of a blueprint, started side by side.
  *
  * @param code awaited where it is needed, so that a server starts while sources are still being copied
+ * @param onAddress called when services have to be told other addresses
  */
-export function createSystemDatabases(context: PartsContext, code: Promise<SystemCode>): SystemDatabases {
+export function createSystemDatabases(
+  context: PartsContext,
+  code: Promise<SystemCode>,
+  onAddress: () => void = () => {},
+): SystemDatabases {
   const { blueprint } = context
   const databases = Object.values(blueprint.databases)
   const units = new Map<string, DatabaseUnit>()
@@ -83,7 +91,7 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
       const isEmbedded = databases.some(({ engine }) => engine.kind === 'embedded')
       const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
       for (const { name } of databases) await ensureOwnedDirectory(join(context.state.logsDirectory, logsOf(name)))
-      for (const database of databases) units.set(database.name, unitOf(context, database, binaries, code))
+      for (const database of databases) units.set(database.name, unitOf(context, database, binaries, code, onAddress))
       await startTogether(
         signal,
         [...units.values()].map((unit) => (together: AbortSignal) => unit.start(together)),
@@ -99,7 +107,7 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
       await ensureOwnedDirectory(join(context.state.logsDirectory, logsOf(database.name)))
       const isEmbedded = database.engine.kind === 'embedded'
       const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
-      const unit = unitOf(context, database, binaries, Promise.resolve(code))
+      const unit = unitOf(context, database, binaries, Promise.resolve(code), onAddress)
       await unit.start(signal)
       units.set(database.name, unit)
     },
@@ -112,7 +120,8 @@ export function createSystemDatabases(context: PartsContext, code: Promise<Syste
       await unit?.stop()
     },
     url: (name) => unitNamed(name).url(),
-    serviceUrl: (name, service) => unitNamed(name).serviceUrl(service),
+    binding: (name, service) => unitNamed(name).binding(service),
+    switchover: (name) => unitNamed(name).switchover(),
     backups: (name) => requireBackups(name, unitNamed(name)),
     restorePlace(name) {
       const { blueprint, state } = context
@@ -165,6 +174,7 @@ function unitOf(
   database: ResolvedDatabase,
   binaries: PostgresBinaries | undefined,
   code: Promise<SystemCode>,
+  onAddress: () => void,
 ): DatabaseUnit {
   const { blueprint, state, user, subprocesses, clock } = context
   return createDatabaseUnit({
@@ -180,6 +190,7 @@ function unitOf(
       clock,
     },
     onStartFailed: () => context.startFailed(),
+    onAddress,
     onStatus: (status) =>
       context.change((snapshot) => ({ ...snapshot, databases: { ...snapshot.databases, [status.name]: status } })),
   })
@@ -187,7 +198,7 @@ function unitOf(
 
 function clusterOf(
   context: PartsContext,
-  { name, engine, resources, backup }: ResolvedDatabase,
+  { name, engine, resources, backup, followers, zones }: ResolvedDatabase,
   binaries: PostgresBinaries | undefined,
   onState: (state: ClusterState) => void,
 ): Cluster {
@@ -203,6 +214,8 @@ function clusterOf(
     logFile: outputFileOf(state.logsDirectory, logsOf(name), `${name}-postgres`),
     user,
     limits: resources,
+    followers,
+    zones,
     archiveEvery: backup === undefined ? undefined : `${backup.walEveryMs}ms`,
     socketDirectory: state.childRuntimeDirectory,
     clock,

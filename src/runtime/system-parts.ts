@@ -5,7 +5,7 @@ import { createControlServer } from '../control/control-server.ts'
 import { createStateWatch } from '../control/state-watch.ts'
 import { createHostMetrics } from '../control/host-metrics.ts'
 import type { Component } from '../core/component.ts'
-import { TenfoldError } from '../core/errors.ts'
+import { TenfoldError, messageOf } from '../core/errors.ts'
 import { createInstanceLogs } from '../fleet/instance-log.ts'
 import type { InstanceLogs } from '../fleet/instance-log.ts'
 import type { ReleaseBook } from '../fleet/release-book.ts'
@@ -66,6 +66,7 @@ class WiredParts implements SystemParts {
   readonly #logs: InstanceLogs
   readonly #code = Promise.withResolvers<SystemCode>()
   readonly #databases: SystemDatabases
+  #telling: Promise<void> = Promise.resolve()
   #gateway: Gateway | undefined
   #services: SystemServices | undefined
   #jobs: SystemJobs | undefined
@@ -122,7 +123,20 @@ class WiredParts implements SystemParts {
     ]
     // Whoever waits for the code is told by its own start; nobody may be waiting.
     this.#code.promise.catch(() => undefined)
-    this.#databases = createSystemDatabases(context, this.#code.promise)
+    this.#databases = createSystemDatabases(context, this.#code.promise, () => void this.#tellAddresses())
+  }
+
+  /** What can't be told now is told by the next change, or by the start of an instance. */
+  async #tellAddresses(): Promise<void> {
+    // One after the other: what was known last is written last.
+    const told = this.#telling.then(() => this.#services?.rebind())
+    this.#telling = told.catch(() => undefined)
+    try {
+      await told
+    } catch (error) {
+      const message = `services do not know where a database is now: ${messageOf(error)}`
+      this.#context.notice({ level: 'error', message })
+    }
   }
 
   async openControl(signal: AbortSignal): Promise<void> {
@@ -143,7 +157,7 @@ class WiredParts implements SystemParts {
     this.#services = createSystemServices(this.#context, {
       code: await this.#code.promise,
       gateway: this.#gateway!,
-      databaseUrl: (name, service) => this.#databases.serviceUrl(name, service),
+      database: (name, service) => this.#databases.binding(name, service),
       telemetry: this.#telemetry,
     })
     const [services, code] = [this.#services, await this.#code.promise]
@@ -231,7 +245,8 @@ function stillStarting(): never {
 /** Whose process a child is: names are given by the parts, instances by their ids. */
 function processOwner(name: string, { services, databases }: ResolvedBlueprint): ProcessOwner | undefined {
   if (name === 'gateway') return { source: 'gateway', labels: {} }
-  if (Object.hasOwn(databases, name)) return { source: `postgres/${name}`, labels: { database: name } }
+  const database = name.replace(/\.\d+$/, '')
+  if (Object.hasOwn(databases, database)) return { source: `postgres/${name}`, labels: { database } }
   const service = name.replace(/-\d+$/, '')
   if (!Object.hasOwn(services, service)) return undefined
   return { source: `instance/${name}`, labels: { service, instance: name } }

@@ -7,7 +7,7 @@ import type { SystemPhase, SystemSnapshot } from '../control/snapshot.ts'
 export function runningPhase({ gateway, services, databases }: SystemSnapshot): SystemPhase {
   const isWell =
     gateway.state === 'running' &&
-    Object.values(databases).every(({ state }) => state === 'ready') &&
+    Object.values(databases).every(({ state, alarm }) => state === 'ready' && alarm === undefined) &&
     Object.values(services).every(
       ({ desired, instances }) => instances.filter(({ state }) => state === 'ready').length >= desired,
     )

@@ -18,6 +18,7 @@ import { createServiceSupervisor } from '../fleet/service-supervisor.ts'
 import type { Gateway } from '../gateway/gateway-component.ts'
 import { releaseOf } from './apply-plan.ts'
 import { initialStatus } from './initial-snapshot.ts'
+import type { ShardBinding } from '../service/bindings-document.ts'
 import type { PartsContext } from './parts-context.ts'
 import { bindingsOf } from './service-bindings.ts'
 import { startTogether } from './start-together.ts'
@@ -56,7 +57,7 @@ export interface SystemServices extends Component {
 export interface ServicesOptions {
   readonly code: SystemCode
   readonly gateway: Gateway
-  readonly databaseUrl: (database: string, service: string) => string
+  readonly database: (database: string, service: string) => ShardBinding
   readonly telemetry: InstanceTelemetry
 }
 
@@ -72,7 +73,7 @@ function desiredOf({ scale, instances }: ResolvedService, earlier: number): numb
 /** The services of a blueprint, each with a supervisor, started side by side. */
 export function createSystemServices(context: PartsContext, options: ServicesOptions): SystemServices {
   const { state, user, subprocesses, clock, environment, inspected } = context
-  const { code, gateway, databaseUrl, telemetry } = options
+  const { code, gateway, database, telemetry } = options
   const supervisors = new Map<string, ServiceSupervisor>()
   let host: LocalInstanceHost | undefined
 
@@ -136,8 +137,7 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
         logsDirectory: state.logsDirectory,
         bindingsDirectory: state.runtimeDirectory,
         blueprintDirectory: blueprint.directory,
-        bindings: (service) =>
-          bindingsOf(service, context.blueprint, { databaseUrl, internalUrl: gateway.internalUrl() }),
+        bindings: (service) => bindingsOf(service, context.blueprint, { database, internalUrl: gateway.internalUrl() }),
         telemetry,
         inspect: inspected === undefined ? undefined : { service: inspected, onPort: sayInspected },
         compileCache: await compileCacheDirectory(dirname(state.releasesDirectory), user),

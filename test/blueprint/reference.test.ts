@@ -34,7 +34,7 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
   Ejection: (ejection) => inService({ entry: 'x.ts', traffic: { ejection } }),
   InFlight: (inFlight) => inService({ entry: 'x.ts', traffic: { inFlight } }),
   Queue: (queue) => inService({ entry: 'x.ts', traffic: { queue } }),
-  Database: (shop) => ({ databases: { shop: 'shards' in shop ? { key: 'user_id', ...shop } : shop } }),
+  Database: (shop) => inDatabase(shop),
   Backup: (backup) => ({ databases: { shop: { backup: { to: './backups', ...backup } } } }),
   BackupBucket: (to) => ({ databases: { shop: { backup: { to: { bucket: 's3://acme-backups/shop', ...to } } } } }),
   Recovery: (recovery) => ({ databases: { shop: { recovery } } }),
@@ -60,6 +60,12 @@ function withProgram(options: object): object {
   if ('entry' in options || 'command' in options) return options
   const isFiles = 'static' in options || 'fallback' in options
   return isFiles ? { static: './dist', routes: ['/'], ...options } : { entry: 'x.ts', ...options }
+}
+
+function inDatabase(options: object): object {
+  const key = 'shards' in options ? { key: 'user_id' } : {}
+  const standby = 'durability' in options ? { standby: 'synchronous' } : {}
+  return { databases: { shop: { ...key, ...standby, ...options } } }
 }
 
 function inService(web: object): object {

@@ -26,7 +26,7 @@ const snapshot: SystemSnapshot = {
       name: 'orders',
       state: 'ready',
       version: '18.4',
-      nodes: [{ id: 'orders-1', role: 'primary', port: 5001 }],
+      nodes: [{ id: 'orders-1', role: 'primary', state: 'ready', port: 5001 }],
     },
   },
   rehearsal: undefined,

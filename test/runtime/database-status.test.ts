@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { ClusterState } from '../../src/clusters/cluster-state.ts'
-import { databaseStatus } from '../../src/runtime/database-unit.ts'
+import { databaseStatus } from '../../src/runtime/database-status.ts'
 
-const server = { version: '18.4', port: 5001, process: undefined }
+const server = { version: '18.4', nodes: [], term: 1, alarm: undefined, failovers: 0 }
 const of = (
   state: ClusterState,
   preparation?: Parameters<typeof databaseStatus>[2],
@@ -36,11 +36,30 @@ test.each(cases)('cluster %j, preparation %j', (state, preparation, expected) =>
 
 test('a cluster that runs has a node with its port and pid; a stopped one has none', () => {
   const process = { identity: { pid: 4711, startTime: '1' } } as never
-  expect(databaseStatus('orders', { ...server, process, state: { kind: 'ready' } }, undefined)).toEqual({
+  const nodes = [{ id: 1, role: 'primary', state: 'ready', port: 5001, process }] as const
+  expect(databaseStatus('orders', { ...server, nodes, state: { kind: 'ready' } }, undefined)).toEqual({
     name: 'orders',
     state: 'ready',
     version: '18.4',
-    nodes: [{ id: 'orders-1', role: 'primary', pid: 4711, port: 5001 }],
+    nodes: [{ id: 'orders-1', role: 'primary', state: 'ready', pid: 4711, port: 5001 }],
   })
-  expect(databaseStatus('orders', { ...server, state: { kind: 'stopped' } }, undefined).nodes).toEqual([])
+  expect(databaseStatus('orders', { ...server, nodes, state: { kind: 'stopped' } }, undefined).nodes).toEqual([])
+})
+
+test('a cluster with followers has a term, and an alarm while writes are not protected', () => {
+  const nodes = [
+    { id: 1, role: 'replica', state: 'cloning', reason: '40 % copied: it has no data yet', zone: 'a' },
+    { id: 2, role: 'primary', state: 'ready', zone: 'b' },
+  ] as const
+  const alarm = { reason: 'no standby has all writes: no follower keeps up', sinceEpochMs: 1 }
+  const cluster = { ...server, nodes, term: 2, failovers: 1, alarm, state: { kind: 'ready' } } as const
+  expect(databaseStatus('orders', cluster, undefined)).toMatchObject({
+    nodes: [
+      { id: 'orders-1', role: 'replica', reason: '40 % copied: it has no data yet' },
+      { id: 'orders-2', zone: 'b' },
+    ],
+    term: 2,
+    failovers: 1,
+    alarm,
+  })
 })

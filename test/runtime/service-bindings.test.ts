@@ -15,7 +15,7 @@ const service = (max: number, more: Record<string, unknown> = {}): Record<string
   ...more,
 })
 const places = {
-  databaseUrl: (name: string, service: string) => `postgres://${service}@h/${name}`,
+  database: (name: string, service: string) => ({ url: `postgres://${service}@h/${name}` }),
   internalUrl: 'http://127.0.0.1:9000',
 }
 

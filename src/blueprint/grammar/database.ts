@@ -8,12 +8,17 @@ import type { ReadResources } from './engine.ts'
 import type { Reader } from './reader.ts'
 import { anything, later, list, object, oneOf, oneOrMore, record } from './reader.ts'
 import { number, text } from './value.ts'
+import { checkZones, zone } from './zone.ts'
 
 export interface ReadDatabase {
   readonly url: { readonly env: string | undefined } | undefined
   readonly key: string | undefined
   readonly shards: unknown
   readonly reference: readonly string[] | undefined
+  readonly standby: 'synchronous' | 'asynchronous' | undefined
+  readonly durability: 'preferred' | 'required' | undefined
+  readonly replicas: number | undefined
+  readonly zones: readonly string[] | undefined
   readonly backup: ReadBackup | undefined
   readonly recovery: ReadRecovery | undefined
   readonly migrations: readonly string[] | undefined
@@ -32,8 +37,10 @@ const options = {
   key: later(text('a column name'), 'a database with a shard key'),
   shards: later(sharding, 'a database on several shards'),
   reference: later(list('table names', text('a table name')), 'reference tables'),
-  standby: later(oneOf('synchronous', 'asynchronous'), 'a standby'),
-  replicas: later(number({ min: 0, max: 16, isInteger: true }), 'replicas', (replicas) => replicas > 0),
+  standby: oneOf('synchronous', 'asynchronous'),
+  durability: oneOf('preferred', 'required'),
+  replicas: number({ min: 0, max: 16, isInteger: true }),
+  zones: list('zones', zone),
   backup,
   recovery,
   migrations: oneOrMore('directories', text('a directory')),
@@ -55,12 +62,21 @@ export const database: Reader<ReadDatabase> = (given, place) => {
       )
   }
   if (read.url !== undefined) checkServer(given, place)
+  if (read.durability !== undefined && read.standby !== 'synchronous' && read.url === undefined) {
+    place
+      .at('durability')
+      .invalid(
+        "expected a database with 'durability' to have a synchronous standby, got none",
+        "add standby: 'synchronous', or remove 'durability'",
+      )
+  }
+  checkZones(read.zones, place)
   return read
 }
 
 /** A server that already runs is used as it is. */
 function checkServer(given: unknown, place: Place): void {
-  for (const option of ['resources', 'standby', 'replicas', 'backup'] as const) {
+  for (const option of ['resources', 'standby', 'durability', 'replicas', 'zones', 'backup'] as const) {
     if (!has(given, option)) continue
     place
       .at(option)

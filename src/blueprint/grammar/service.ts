@@ -16,6 +16,7 @@ import { checkKind } from './service-kind.ts'
 import type { ReadTraffic } from './traffic.ts'
 import { traffic } from './traffic.ts'
 import { durationMs, number, text, variableName } from './value.ts'
+import { checkZones, zone } from './zone.ts'
 
 export interface ReadService {
   readonly entry: string | undefined
@@ -111,10 +112,7 @@ export const service: Reader<ReadService> = (given, place) => {
 
 function checkInstances(read: ReadInstances | undefined, place: Place): void {
   const { min = 1, desired, max, zones = [] } = read ?? {}
-  const twice = zones.findIndex((zone, index) => zones.indexOf(zone) !== index)
-  if (twice !== -1) {
-    place.at('zones').at(twice).invalid(`expected each zone once, got '${zones[twice]}' again`, 'remove it')
-  }
+  checkZones(zones, place)
   if (desired !== undefined && desired < min) {
     place
       .at('desired')
@@ -146,12 +144,6 @@ function checkScale({ scale: scaled, instances, command }: ReadService, place: P
         "scale on 'cpu' or 'inflight'",
       )
   }
-}
-
-function zone(given: unknown, place: Place): string | undefined {
-  const label = text('a zone')(given, place)
-  if (label === undefined || /^[a-z0-9][a-z0-9-]{0,31}$/.test(label)) return label
-  return place.invalid(`expected a label of small letters, digits and '-', got '${label}'`, "write 'a' or 'eu-west-1b'")
 }
 
 /** A file among those that are served, as the path that stands for it. */
