@@ -140,6 +140,10 @@ class Pool implements ConnectionPool {
     this.#open.clear()
     this.#renewal.abort()
     this.#renewal = new AbortController()
+    while (this.#size < this.#connectionsMax && this.#waiters.length > 0) {
+      this.#size++
+      this.#waiters.shift()?.give('place')
+    }
   }
 
   stats(): PoolStats {

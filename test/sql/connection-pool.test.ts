@@ -219,8 +219,9 @@ describe('connection pool', () => {
     expect(pool.stats()).toMatchObject({ size: 1, waiting: 1 })
     pool.release(second)
     expect(await waiting).toBe(opened[2])
+    const others = [pool.acquire(), pool.acquire()]
     pool.renew({ connectionsMax: 3 })
-    await Promise.all([pool.acquire(), pool.acquire()])
+    await Promise.all(others)
     expect(pool.stats().size).toBe(3)
   })
 
