@@ -20,7 +20,7 @@ import { promote, waitForOn } from './promotion.ts'
 import type { RecordKeeper } from './record-keeper.ts'
 import { primaryOf, termOf } from './record-keeper.ts'
 import type { LogPosition } from './replication-status.ts'
-import { keepSlots } from './slots.ts'
+import { keepSlots, keepSlotsOnFollowers } from './slots.ts'
 import { withSession } from './set-up-session.ts'
 import { recordTerm } from './term-table.ts'
 
@@ -63,6 +63,8 @@ export interface ClusterOperatorOptions {
 const LOOK_MS = 1_000
 /** While something is under way. */
 const LOOK_OFTEN_MS = 200
+/** How often slots on followers are moved along. */
+const LOOKS_PER_CARE = 10
 const PAUSE_AFTER_FAILURE_MS = 1_000
 
 /** An operator for these nodes, of which the recorded primary runs. */
@@ -88,6 +90,8 @@ class Operator implements ClusterOperator {
   #isPromoted = false
   #successorSilentMs = 0
   #restarts = 0
+  #looks = 0
+  #isCaring = false
   #woken = Promise.withResolvers<void>()
   #busy: Promise<unknown> = Promise.resolve()
 
@@ -343,7 +347,18 @@ class Operator implements ClusterOperator {
     const isSilent = this.watch.silentMs() > 0 && successor?.condition === 'follower'
     const answers = isSilent ? await statusOf(successor, this.#clock).then(yes, no) : true
     this.#successorSilentMs = answers ? 0 : this.#successorSilentMs + LOOK_MS
+    if (isSettled && ++this.#looks % LOOKS_PER_CARE === 1) void this.#careForSlots()
     this.#options.onChange()
+  }
+
+  async #careForSlots(): Promise<void> {
+    const followers = [...this.followers.keepers.values()].map(({ node }) => node)
+    const all = [...this.#options.nodes.keys()]
+    if (this.#isCaring) return
+    this.#isCaring = true
+    // A node that has just gone is seen by others; without slots, a follower may have to be copied anew.
+    await keepSlotsOnFollowers(this.primary, followers, all).catch(() => undefined)
+    this.#isCaring = false
   }
 
   #sayAlarm(decision: Decision): void {

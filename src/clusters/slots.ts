@@ -1,5 +1,9 @@
 import type { Session } from '../sql/session.ts'
+import type { ClusterNode } from './node.ts'
 import { followerName } from './node-role.ts'
+import { withSession } from './set-up-session.ts'
+
+const END_OF_LOG = 'FFFFFFFF/FFFFFFFF'
 
 /**
  * Makes sure that a node keeps the log for these followers, from now on and within the bound that its settings give; a
@@ -22,24 +26,39 @@ export async function keepSlots(session: Session, followers: readonly number[]):
 }
 
 /**
- * Lets go of the log that a follower has no use for any more, on a node that it does not follow now. Were that node
- * promoted, the follower would find there all that it lacks.
- *
- * @param keptFrom where the slot of each follower stands on the primary
+ * Keeps slots for all others on each follower, too, so that they can go on from there once it is promoted, and moves them
+ * along, so that they keep no more of the log than is needed.
  */
-export async function advanceSlots(session: Session, keptFrom: ReadonlyMap<number, string>): Promise<void> {
-  for (const [node, position] of keptFrom) {
-    await session.query(
-      `select pg_replication_slot_advance(slot_name, least($2::pg_lsn, pg_last_wal_replay_lsn()))
-         from pg_replication_slots
-        where slot_name = $1 and not active and wal_status <> 'lost' and restart_lsn < least($2::pg_lsn, pg_last_wal_replay_lsn())`,
-      [followerName(node), position],
-    )
+export async function keepSlotsOnFollowers(
+  primary: ClusterNode,
+  followers: readonly ClusterNode[],
+  all: readonly number[],
+): Promise<void> {
+  const needed = new Map(await withSession(primary.adminUrl('postgres'), slotPositions))
+  // Its own log ends where that of its followers does, or a little later.
+  needed.set(primary.id, END_OF_LOG)
+  for (const { id, adminUrl } of followers.map((node) => ({ id: node.id, adminUrl: node.adminUrl('postgres') }))) {
+    const others = all.filter((node) => node !== id)
+    await withSession(adminUrl, async (session) => {
+      await keepSlots(session, others)
+      for (const node of others) await advance(session, node, needed.get(node))
+    })
   }
 }
 
-/** Where the slots of followers stand on the primary. */
-export async function slotPositions(session: Session): Promise<ReadonlyMap<number, string>> {
+/** As far as is needed, and as the node has replayed. */
+async function advance(session: Session, node: number, needed: string | undefined): Promise<void> {
+  if (needed === undefined) return
+  await session.query(
+    `select pg_replication_slot_advance(slot_name, least($2::pg_lsn, pg_last_wal_replay_lsn())) from pg_replication_slots
+      where slot_name = $1 and not active and wal_status <> 'lost'
+        and restart_lsn < least($2::pg_lsn, pg_last_wal_replay_lsn())`,
+    [followerName(node), needed],
+  )
+}
+
+/** Where the slots of followers stand. */
+async function slotPositions(session: Session): Promise<ReadonlyMap<number, string>> {
   const prefix = followerName(0).slice(0, -1)
   const { rows } = await session.query<{ name: string; position: string }>(
     `select slot_name as name, restart_lsn::text as position from pg_replication_slots

@@ -217,6 +217,12 @@ const OTHER_METRICS = {
     labels: ['database'],
     meaning: 'Share of the blocks of this second that were in the shared buffers; absent when none was needed.',
   },
+  'tenfold.database.failovers': {
+    kind: 'gauge',
+    unit: '{failover}',
+    labels: ['database'],
+    meaning: 'How often another node has taken over since the start; of databases with followers.',
+  },
   'tenfold.database.io': {
     kind: 'counter',
     unit: 'By',
@@ -230,6 +236,12 @@ const OTHER_METRICS = {
     labels: ['database'],
     meaning: 'Locks of the whole server that somebody waits for.',
   },
+  'tenfold.database.protected': {
+    kind: 'gauge',
+    unit: '1',
+    labels: ['database'],
+    meaning: '1 while writes are protected as the blueprint says, 0 while `tenfold status` shows an alarm.',
+  },
   'tenfold.database.rows': {
     kind: 'counter',
     unit: '{row}',
@@ -241,6 +253,12 @@ const OTHER_METRICS = {
     unit: 'By',
     labels: ['database'],
     meaning: 'Written to temporary files: sorts and joins that did not fit into their memory.',
+  },
+  'tenfold.database.term': {
+    kind: 'gauge',
+    unit: '1',
+    labels: ['database'],
+    meaning: 'Which primary a database has, counted from 1: one more after each promotion.',
   },
   'tenfold.database.waits': {
     kind: 'gauge',

@@ -8,6 +8,7 @@ import { otlpSettings } from '../telemetry/otlp-settings.ts'
 import { createPostgresMetrics } from '../telemetry/postgres-metrics.ts'
 import type { Telemetry, TelemetryOptions } from '../telemetry/telemetry.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
+import { createFailoverMetrics } from './failover-metrics.ts'
 import type { PartsContext } from './parts-context.ts'
 
 /** The port that OpenTelemetry's exporters for Prometheus use. */
@@ -46,6 +47,7 @@ export function createCollectors(
   const { append, adminUrl } = options
   return [
     createHostIoMetrics({ directory: state.directory, clock, append }),
+    createFailoverMetrics({ databases: () => Object.values(snapshots.current().databases), append, clock }),
     createPostgresMetrics({
       databases: () =>
         Object.values(snapshots.current().databases)

@@ -1,9 +1,12 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Cluster } from '../../../src/clusters/cluster-state.ts'
-import { clusterPathsOf, readClusterRecord } from '../../../src/clusters/cluster-record.ts'
+import { clusterPathsOf, readClusterRecord, writeClusterRecord } from '../../../src/clusters/cluster-record.ts'
 import type { FollowerOptions } from '../../../src/clusters/cluster-options.ts'
+import { writeFileDurably } from '../../../src/core/durable-file.ts'
+import { findFreePort } from '../../../src/core/free-port.ts'
+import { readPostmasterFile } from '../../../src/clusters/postmaster-file.ts'
 import { serversIn } from '../../../src/clusters/orphan-servers.ts'
 import type { TestBed } from './test-bed.ts'
 import { createTestBed, until } from './test-bed.ts'
@@ -42,6 +45,28 @@ async function termsOf(cluster: Cluster): Promise<readonly number[]> {
 async function signalServers(cluster: string, node: number, signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
   const { data } = clusterPathsOf(join(bed.directory, cluster), node)
   for (const { pid } of await serversIn(data)) process.kill(pid, signal)
+}
+
+/** Promotes a node behind the back of its cluster, and stops it. */
+async function promoteAlone(data: string): Promise<void> {
+  const port = await findFreePort()
+  const server = await bed.subprocesses.spawn({
+    name: 'alone',
+    command: bed.binaries.postgres,
+    args: ['-D', data, '-p', String(port), '-k', bed.socketDirectory, '-c', 'max_wal_senders=40'].concat(
+      ['wal_level=logical', 'max_replication_slots=40', 'max_connections=100'].flatMap((setting) => ['-c', setting]),
+    ),
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
+    user: bed.user,
+    outputFile: join(bed.directory, 'alone.log'),
+  })
+  await until('a server', async () => (await readPostmasterFile(data))?.status === 'ready')
+  const file = join(data, 'promote')
+  await writeFileDurably(file, '', { owner: bed.user })
+  server.signal('SIGUSR1')
+  await until('its promotion', async () => !(await readdir(data)).includes('standby.signal'))
+  server.signal('SIGINT')
+  await server.exited
 }
 
 describe('a cluster with a synchronous standby', { timeout: 90_000 }, () => {
@@ -150,6 +175,34 @@ describe('a cluster with a synchronous standby', { timeout: 90_000 }, () => {
     await cluster.stop()
   })
 
+  test.each([
+    ['before', false],
+    ['after', true],
+  ])('finishes a failover whose control plane was killed %s the promotion', async (when, isPromoted) => {
+    const name = `interrupted_${when}`
+    const cluster = bed.cluster(name, { followers: SYNCHRONOUS })
+    await cluster.start()
+    const writers = await writeUniqueRows(bed, cluster)
+    await until('some writes', () => writers.acknowledged() > 10)
+    expect(await writers.end()).toEqual({ lost: 0, duplicated: 0 })
+    await cluster.stop()
+    // As it is on the disk then: the record names the new primary, and only a promotion takes its signal file away.
+    const paths = clusterPathsOf(join(bed.directory, name), 2)
+    const record = (await readClusterRecord(paths))!
+    await writeClusterRecord(paths, { ...record, primary: 2, term: 2, synchronous: undefined })
+    if (isPromoted) await promoteAlone(paths.data)
+    await cluster.start()
+    expect(cluster.term).toBe(2)
+    expect(cluster.nodes.find(({ role }) => role === 'primary')).toMatchObject({ id: 2, state: 'ready' })
+    await until('a standby again', () => isProtected(cluster))
+    expect(await termsOf(cluster)).toEqual([1, 2])
+    const connection = bed.connect(cluster.url())
+    const { rows } = await connection.query<{ count: number }>('select count(*)::int as count from entry')
+    expect(rows[0]?.count).toBeGreaterThanOrEqual(writers.acknowledged())
+    await connection.end()
+    await cluster.stop()
+  })
+
   test('starts from its standby when the data of its primary is gone, and copies it back', async () => {
     const cluster = bed.cluster('gone', { followers: SYNCHRONOUS })
     await cluster.start()
@@ -185,6 +238,12 @@ describe('a cluster with replicas', { timeout: 90_000 }, () => {
         `select synced and not temporary as ready from pg_replication_slots where slot_name = 'changes'`,
       )
       return rows[0]?.ready === true
+    })
+    await until('slots for the others on the standby', async () => {
+      const { rows } = await onStandby.query(
+        `select from pg_replication_slots where slot_name in ('tenfold_1', 'tenfold_3')`,
+      )
+      return rows.length === 2
     })
     await onStandby.end()
     process.kill(primaryPid(cluster), 'SIGKILL')
