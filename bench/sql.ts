@@ -1,17 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Client, Pool } from 'pg'
-import { createCluster } from '../src/clusters/cluster.ts'
-import { findPostgresBinaries } from '../src/clusters/postgres-binaries.ts'
-import { findChildUser } from '../src/core/child-user.ts'
 import { systemClock } from '../src/core/clock.ts'
-import { uniqueId } from '../src/core/random.ts'
-import { createSubprocesses } from '../src/core/subprocesses.ts'
 import { connectDatabase } from '../src/sql/database.ts'
 import type { Benchmark, BenchmarkContext, BenchmarkOutcome } from './benchmark.ts'
 import { interleave, median, spread } from './benchmark.ts'
+import { withScratchCluster } from './servers/scratch-cluster.ts'
 
 const CALLERS = 32
 const ROWS = 10_000
@@ -23,39 +16,8 @@ export const benchmark: Benchmark = {
   name: 'sql',
   description:
     'short reads on lanes against pg with one pipelined connection and against pg.Pool, and what else handles do',
-  async run(context) {
-    const directory = await mkdtemp(join(tmpdir(), 'tenfold-bench-'))
-    await chmod(directory, 0o711)
-    const user = findChildUser()
-    const binaries = await findPostgresBinaries({ user, cacheDirectory: join(directory, 'binaries') })
-    const subprocesses = await createSubprocesses({
-      recordFile: join(directory, 'children.json'),
-      runToken: uniqueId(),
-      isEphemeral: true,
-    })
-    // Names of sockets are short.
-    const socketDirectory = await mkdtemp('/tmp/tenfold-bench-')
-    if (user !== undefined) await chown(socketDirectory, user.uid, user.gid)
-    const dataDirectory = join(directory, 'cluster')
-    const logFile = join(directory, 'postgres.log')
-    const cluster = createCluster({
-      name: 'shop',
-      dataDirectory,
-      socketDirectory,
-      binaries,
-      subprocesses,
-      user,
-      logFile,
-    })
-    try {
-      await cluster.start(context.signal)
-      return await compare(context, cluster.url())
-    } finally {
-      await cluster.stop(5_000)
-      await subprocesses.stopAll()
-      await rm(socketDirectory, { recursive: true, force: true })
-      await rm(directory, { recursive: true, force: true })
-    }
+  run(context) {
+    return withScratchCluster({ name: 'shop' }, context.signal, (cluster) => compare(context, cluster.url()))
   },
 }
 

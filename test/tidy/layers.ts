@@ -17,6 +17,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   autoscaler: ['core', 'blueprint', 'control'],
   clusters: ['core', 'blueprint', 'sql', 'control'],
   backups: ['core', 'blueprint', 'sql', 'control', 'clusters'],
+  drills: ['core', 'blueprint', 'sql', 'control', 'load'],
   rehearsal: ['core', 'blueprint', 'objectives', 'control', 'load'],
   telemetry: ['core', 'blueprint', 'objectives', 'control', 'sql'],
   service: ['core', 'blueprint', 'sql', 'control'],
