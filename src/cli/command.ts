@@ -57,8 +57,8 @@ export interface Command {
     readonly default?: string
     readonly isList?: boolean
   }
-  /** A second argument, which has to be given. */
-  readonly value?: { readonly name: string; readonly description: string }
+  /** A second argument; without a default it has to be given. */
+  readonly value?: { readonly name: string; readonly description: string; readonly default?: string }
   /** What may stand after `--`; without it, nothing may. */
   readonly rest?: { readonly name: string; readonly description: string }
   readonly options: Readonly<Record<string, CommandOption>>

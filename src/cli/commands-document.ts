@@ -36,7 +36,7 @@ function section(command: Command): readonly string[] {
     commandUsage(command),
     '```',
     '',
-    description.replaceAll('\n', ' '),
+    ...paragraphs(description),
     '',
     '| | meaning |',
     '|---|---|',
@@ -60,4 +60,18 @@ function optionRows(options: Readonly<Record<string, CommandOption>>): readonly 
 /** A bar would end the cell. */
 function cell(text: string): string {
   return text.replaceAll('|', '\\|')
+}
+
+/** Running text as it is; lines with columns, which wide spaces make, as they stand. */
+function paragraphs(description: string): readonly string[] {
+  const blocks: { readonly isTable: boolean; readonly lines: string[] }[] = []
+  for (const line of description.split('\n')) {
+    const isTable = /\S {2,}\S/.test(line)
+    if (blocks.at(-1)?.isTable === isTable) blocks.at(-1)!.lines.push(line.trimEnd())
+    else blocks.push({ isTable, lines: [line.trimEnd()] })
+  }
+  return blocks.flatMap(({ isTable, lines }, at) => [
+    ...(at === 0 ? [] : ['']),
+    ...(isTable ? ['```text', ...lines, '```'] : [lines.join(' ')]),
+  ])
 }

@@ -4,6 +4,7 @@ import { backup } from './commands/backup.ts'
 import { check } from './commands/check.ts'
 import { doctor } from './commands/doctor.ts'
 import { down } from './commands/down.ts'
+import { drill } from './commands/drill.ts'
 import { init } from './commands/init.ts'
 import { logs } from './commands/logs.ts'
 import { release } from './commands/release.ts'
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   backup,
   restore,
   rehearse,
+  drill,
   down,
   doctor,
 ]

@@ -25,15 +25,14 @@ export function commandHelp(command: Command): string {
       ] as const,
   )
   const { argument, value: second, rest } = command
-  const isNeeded = argument.default === undefined
   return [
     `Usage: ${commandUsage(command)}`,
     '',
     command.description,
     '',
     ...columns([
-      [argument.name, isNeeded ? argument.description : `${argument.description} (default: ${argument.default})`],
-      ...(second === undefined ? [] : [[second.name, second.description] as const]),
+      describedArgument(argument),
+      ...(second === undefined ? [] : [describedArgument(second)]),
       ...(rest === undefined ? [] : [[rest.name, rest.description] as const]),
       ...options,
     ]),
@@ -45,11 +44,17 @@ export function commandHelp(command: Command): string {
   ].join('\n')
 }
 
+function describedArgument(argument: NonNullable<Command['value']>): readonly [string, string] {
+  const { name, description, default: byDefault } = argument
+  return [name, byDefault === undefined ? description : `${description} (default: ${byDefault})`]
+}
+
 /** How a command is typed: `tenfold run SERVICE [options] -- COMMAND…`. */
 export function commandUsage({ name, argument, value, rest }: Command): string {
-  const needed = argument.default === undefined ? argument.name : `[${argument.name}]`
-  const second = value === undefined ? '' : ` ${value.name}`
-  return `tenfold ${name} ${needed}${second} [options]${rest === undefined ? '' : ` -- ${rest.name}`}`
+  const places = [argument, ...(value === undefined ? [] : [value])].map((place) =>
+    place.default === undefined ? place.name : `[${place.name}]`,
+  )
+  return `tenfold ${name} ${places.join(' ')} [options]${rest === undefined ? '' : ` -- ${rest.name}`}`
 }
 
 function columns(rows: readonly (readonly [string, string])[]): readonly string[] {

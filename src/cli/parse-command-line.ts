@@ -47,10 +47,11 @@ export function parseCommandLine(argv: readonly string[], commands: readonly Com
 
 function valueOf(command: Command, [first, second, ...more]: readonly string[]): string {
   if (command.value === undefined) return ''
-  const { name } = command.value
-  if (second === undefined) throw usage(`expected ${command.name} ${first} ${name}, got no ${name}`, command)
+  const { name, default: byDefault } = command.value
+  const value = second ?? byDefault
+  if (value === undefined) throw usage(`expected ${command.name} ${first} ${name}, got no ${name}`, command)
   if (more.length > 0) throw usage(`expected one ${name}, got ${[second, ...more].join(' ')}`, command)
-  return second
+  return value
 }
 
 function parseOptions(

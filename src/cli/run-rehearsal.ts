@@ -7,7 +7,7 @@ import type { RehearsalStatus } from '../control/snapshot.ts'
 import { stateDirectoryOf } from '../control/state-paths.ts'
 import { systemClock } from '../core/clock.ts'
 import { writeFileDurably } from '../core/durable-file.ts'
-import { formatDuration, isDuration, parseDuration } from '../core/duration.ts'
+import { formatDuration } from '../core/duration.ts'
 import { hasCode, TenfoldError } from '../core/errors.ts'
 import { freshSeed, uniqueId } from '../core/random.ts'
 import type { LoadSecond } from '../load/load-result.ts'
@@ -16,6 +16,7 @@ import type { RehearsalReport } from '../rehearsal/rehearsal-report.ts'
 import { reportView } from '../rehearsal/report-view.ts'
 import type { CommandInput, CommandOption, ExitCode } from './command.ts'
 import { EXIT } from './command.ts'
+import { atLeastASecond, positive, wholeNumber } from './option-values.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Options of a rehearsal, for every command that runs one. */
@@ -154,28 +155,4 @@ async function collect(frames: AsyncIterable<MetricFrame>): Promise<readonly Met
     if (hasCode(error, 'TF_NOT_RUNNING')) return []
     throw error
   }
-}
-
-function positive(option: string, text: string): number {
-  const value = Number(text)
-  if (Number.isFinite(value) && value > 0) return value
-  throw wrong(option, 'a number above 0', text, '2')
-}
-
-function wholeNumber(option: string, text: string): number {
-  const value = Number(text)
-  if (/^\d+$/.test(text) && Number.isSafeInteger(value)) return value
-  throw wrong(option, 'a whole number', text, '7')
-}
-
-function atLeastASecond(option: string, text: string): number {
-  const durationMs = isDuration(text) ? parseDuration(text) : 0
-  if (durationMs >= 1_000) return durationMs
-  throw wrong(option, 'a duration of a second or more', text, '60s')
-}
-
-function wrong(option: string, expected: string, text: string, example: string): TenfoldError {
-  return new TenfoldError('TF_USAGE', `expected ${option} to be ${expected}, got ${JSON.stringify(text)}`, {
-    hint: `write it like ${option} ${example}`,
-  })
 }

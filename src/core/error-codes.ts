@@ -132,6 +132,11 @@ export const ERROR_CODES = {
     meaning: 'A disk is full.',
     remedy: 'Free some space and start again; nothing that was committed is lost.',
   },
+  TF_DRILL_IMPOSSIBLE: {
+    meaning: 'A drill would say nothing about this system as it is now.',
+    remedy:
+      'The message says what is missing: a standby, a zone, a backup. docs/operating/drills.md lists what each needs.',
+  },
   TF_DURATION_INVALID: {
     meaning: 'A duration is not a number followed by ms, s, m, h or d.',
     remedy: "Write it like '250ms', '5s' or '1h'.",

@@ -5,6 +5,8 @@ import { controlCommand } from '../control/control-command.ts'
 import type { RehearsalStatus } from '../control/snapshot.ts'
 import type { Applier } from './apply.ts'
 import { backupCommands } from './backup-commands.ts'
+import { faultCommands } from './fault-commands.ts'
+import type { Fault } from './faults.ts'
 import type { JobPlace } from './jobs.ts'
 import type { Releaser } from './releaser.ts'
 import type { ScalingOutcome } from './system-autoscaler.ts'
@@ -22,9 +24,11 @@ export interface CommandTargets {
   releaser(): Releaser
   /** @throws TF_USAGE for a service that does not run, TF_SECRET_MISSING */
   job(service: string, id: string): Promise<JobPlace>
+  /** Does to parts of the system what a disaster would; see `strikeProcesses`. */
+  strike(ids: readonly string[], fault: Fault): readonly number[]
   /** Where a database is, password included. @throws TF_USAGE for one that does not run */
   databaseUrl(database: string): string
-  databases(): Pick<SystemDatabases, 'backups' | 'restorePlace' | 'putRestored'>
+  databases(): Pick<SystemDatabases, 'backups' | 'restorePlace' | 'putRestored' | 'switchover'>
 }
 
 const SERVICES_MAX = 1_000
@@ -91,6 +95,7 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
       run: ({ name }) => ({ url: targets.databaseUrl(name) }),
     }),
     ...backupCommands(() => targets.databases()),
+    ...faultCommands(targets),
     rehearsal: controlCommand({
       input: rehearsalStatus,
       run(status) {

@@ -17,6 +17,7 @@ import type { Applier } from './apply.ts'
 import { createApplier } from './apply.ts'
 import { jobPlace } from './jobs.ts'
 import { systemCommands } from './commands.ts'
+import { strikeProcesses } from './faults.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
 import type { ProcessOwner } from './process-metrics.ts'
@@ -99,6 +100,7 @@ class WiredParts implements SystemParts {
         applier: () => this.applier(),
         releaser: () => this.#releaser ?? stillStarting(),
         job: (service, id) => jobPlace(context, this.#services, service, id),
+        strike: (ids, fault) => strikeProcesses(snapshots.current(), subprocesses.list(), ids, fault),
         databaseUrl: (name) => this.#databases.url(name),
         databases: () => this.#databases,
         showRehearsal: (rehearsal) => context.change((snapshot) => ({ ...snapshot, rehearsal })),

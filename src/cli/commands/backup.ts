@@ -19,11 +19,11 @@ export const backup: Command = {
   name: 'backup',
   summary: 'take a backup now, list what there is, try whether it can be restored, copy it elsewhere',
   description:
-    'take [DATABASE]          a base backup now, besides those that the blueprint asks for\n' +
-    'list [DATABASE]          what there is, and how far back it leads\n' +
-    'verify [DATABASE] [NAME] restores it beside the data, looks at every table and index, and removes it again\n' +
-    'mark DATABASE NAME       names the state of now: "tenfold restore DATABASE --to NAME" comes back to it\n' +
-    'pull --from A --to B     copies what is new in a folder of backups into another, and compares all of it\n' +
+    'take [DATABASE]           a base backup now, besides those that the blueprint asks for\n' +
+    'list [DATABASE]           what there is, and how far back it leads\n' +
+    'verify [DATABASE] [NAME]  restores it beside the data, looks at every table and index, and removes it again\n' +
+    'mark DATABASE NAME        names the state of now: "tenfold restore DATABASE --to NAME" comes back to it\n' +
+    'pull --from A --to B      copies what is new in a folder of backups into another, and compares all of it\n' +
     'A backup counts when it is whole, durable and verified by nobody but you: run verify, best of all by a schedule.',
   argument: {
     name: 'ACTION…',
