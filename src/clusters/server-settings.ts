@@ -75,6 +75,7 @@ function archiveValues(archive: ArchiveSettings | undefined): Readonly<Record<st
     archive_mode: 'always',
     archive_library: 'basic_archive',
     'basic_archive.archive_directory': archive.spoolDirectory,
-    archive_timeout: `${Math.max(1, Math.round(archive.everyMs / 1000))}s`,
+    // A part of the time is for what comes after: the copy into the spool, and from there into the archive.
+    archive_timeout: `${Math.max(1, Math.floor((archive.everyMs * 0.8) / 1000))}s`,
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { link, mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises'
+import { chmod, link, mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { copyFileDurably } from '../../clusters/copy-file.ts'
 import { syncDirectory, writeFileDurably } from '../../core/durable-file.ts'
@@ -11,6 +11,9 @@ import type { BackupRepository, MovedFile, MoveOptions, StoredObject } from '../
  * A repository in a folder, another disk best of all. Objects are files that only we can read; directories are made
  * as they are needed. The folder itself is made if its parent is there, so that a disk that is not mounted is noticed.
  *
+ * If the folder has the bit that hands its group on (`chmod 2750`), that group can read what is in it: for somebody
+ * who pulls copies, and must not be able to write here.
+ *
  * @example folderRepository('/mnt/backups')
  */
 export function folderRepository(folder: string): BackupRepository {
@@ -18,10 +21,13 @@ export function folderRepository(folder: string): BackupRepository {
 }
 
 const UNFINISHED = '.tmp'
+/** The group reads, enters, and is handed on. */
+const SHARED = 0o2050
 
 class FolderRepository implements BackupRepository {
   readonly where: string
   readonly #unsettled = new Set<string>()
+  #sharing: number | undefined
 
   constructor(folder: string) {
     this.where = folder
@@ -34,7 +40,7 @@ class FolderRepository implements BackupRepository {
       await this.#makeDirectory(dirname(path))
       const aside = `${path}.${uniqueId()}${UNFINISHED}`
       try {
-        await writeFileDurably(aside, content)
+        await writeFileDurably(aside, content, { mode: (await this.#modes()).file })
         // Unlike a rename, a link never takes the place of what is there.
         await link(aside, path)
       } catch (error) {
@@ -53,7 +59,7 @@ class FolderRepository implements BackupRepository {
       const path = this.#pathOf(key)
       await this.#makeDirectory(dirname(path))
       this.#unsettled.add(dirname(path))
-      return copyHashed(file, path, options)
+      return copyHashed(file, path, { ...options, mode: (await this.#modes()).file })
     })
   }
 
@@ -132,8 +138,18 @@ class FolderRepository implements BackupRepository {
     }
     const first = await mkdir(directory, { recursive: true, mode: 0o700 })
     if (first === undefined) return
-    // Each new name on the way is in the directory above it.
-    for (let at = directory; at.length >= first.length; at = dirname(at)) await syncDirectory(dirname(at))
+    const { directory: mode } = await this.#modes()
+    for (let at = directory; at.length >= first.length; at = dirname(at)) {
+      if (at !== this.where) await chmod(at, mode)
+      // Each new name on the way is in the directory above it.
+      await syncDirectory(dirname(at))
+    }
+  }
+
+  /** Whatever the umask. */
+  async #modes(): Promise<{ readonly file: number; readonly directory: number }> {
+    this.#sharing ??= ((await unlessAbsent(stat(this.where)))?.mode ?? 0) & SHARED
+    return this.#sharing === SHARED ? { file: 0o640, directory: 0o2750 } : { file: 0o600, directory: 0o700 }
   }
 
   #pathOf(key: string): string {

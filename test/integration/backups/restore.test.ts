@@ -21,7 +21,10 @@ beforeAll(async () => {
   await owner.end()
 })
 
-afterAll(() => bed.end())
+afterAll(async () => {
+  await orders.stop()
+  await bed.end()
+})
 
 async function add(id: number): Promise<void> {
   const owner = bed.connect(orders.cluster.url())
