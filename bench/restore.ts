@@ -5,7 +5,7 @@ import type { TableChecksum } from '../src/backups/check-data.ts'
 import { keysOf } from '../src/backups/lineage.ts'
 import type { BackupManifest } from '../src/backups/manifest.ts'
 import { restore } from '../src/backups/restore.ts'
-import { systemClock } from '../src/core/clock.ts'
+import { sleep, systemClock } from '../src/core/clock.ts'
 import { syncFile } from '../src/core/durable-file.ts'
 import { forEachBounded } from '../src/core/for-each-bounded.ts'
 import type { Session } from '../src/sql/session.ts'
@@ -18,13 +18,17 @@ import { startRig } from './restore/rig.ts'
 /** How much there is of what, and for how long it is written to. */
 interface Size {
   readonly rows: number
-  readonly writeMs: number
+  /** As fast as it goes: parts of the log are finished because they are full. */
+  readonly busyMs: number
+  /** A row now and then: they are finished because of their age, which is the worst for what would be lost. */
+  readonly calmMs: number
   readonly rounds: number
 }
 
-const QUICK: Size = { rows: 250_000, writeMs: 12_000, rounds: 1 }
-const FULL: Size = { rows: 2_000_000, writeMs: 35_000, rounds: 3 }
+const QUICK: Size = { rows: 200_000, busyMs: 4_000, calmMs: 9_000, rounds: 1 }
+const FULL: Size = { rows: 2_000_000, busyMs: 20_000, calmMs: 35_000, rounds: 3 }
 const BATCH = 500
+const PAUSE_MS = 200
 const FILES_AT_A_TIME = 4
 
 export const benchmark: Benchmark = {
@@ -73,16 +77,21 @@ async function measure(rig: RestoreRig, size: Size, context: BenchmarkContext): 
   }
 }
 
-/** New rows and changed ones, one transaction after the other. */
-async function write(session: Session, { rows, writeMs }: Size, signal: AbortSignal): Promise<void> {
-  const untilMs = systemClock.nowMs() + writeMs
-  for (let batch = 0; systemClock.nowMs() < untilMs; batch++) {
+/** New rows and changed ones, one transaction after the other, and then only now and then. */
+async function write(session: Session, { rows, busyMs, calmMs }: Size, signal: AbortSignal): Promise<void> {
+  const startMs = systemClock.nowMs()
+  let next = rows
+  for (let elapsedMs = 0; elapsedMs < busyMs + calmMs; elapsedMs = systemClock.nowMs() - startMs) {
     signal.throwIfAborted()
+    const isBusy = elapsedMs < busyMs
+    const count = isBusy ? BATCH : 1
     await session.query(
       `insert into entry select $1::bigint + n, md5(n::text) || repeat('y', 200) from generate_series(1, $2::int) n`,
-      [rows + batch * BATCH, BATCH],
+      [next, count],
     )
-    await session.query(`update entry set text = upper(text) where id = $1`, [(batch % rows) + 1])
+    next += count
+    await session.query(`update entry set text = upper(text) where id = $1`, [(next % rows) + 1])
+    if (!isBusy) await sleep(systemClock, PAUSE_MS, signal)
   }
 }
 

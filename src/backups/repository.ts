@@ -16,6 +16,8 @@ export interface MovedFile {
 
 /** How a file is moved. */
 export interface MoveOptions {
+  /** About how much there is, so that nobody has to ask. */
+  readonly sizeBytes?: number | undefined
   readonly onBytes?: ((bytes: number) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -48,12 +50,13 @@ export interface BackupRepository {
   /**
    * Writes an object into a new file, durable but for its name, and gives it to `user`.
    *
+   * @param options.isSynced false where somebody else puts it on the disk
    * @returns what was read, or undefined when there is no such object
    */
   readFile(
     key: string,
     file: string,
-    options?: MoveOptions & { readonly user?: ChildUser | undefined },
+    options?: MoveOptions & { readonly user?: ChildUser | undefined; readonly isSynced?: boolean },
   ): Promise<MovedFile | undefined>
   /** All objects whose key begins with this, in order of their keys. @param prefix ends with `/`, or is empty */
   list(prefix: string): Promise<readonly StoredObject[]>

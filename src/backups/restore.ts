@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { scramVerifier } from '../clusters/scram-verifier.ts'
 import { withSession } from '../clusters/set-up-session.ts'
-import { syncDirectory, writeFileDurably } from '../core/durable-file.ts'
+import { writeFileDurably } from '../core/durable-file.ts'
 import { forEachBounded } from '../core/for-each-bounded.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { secretToken } from '../core/random.ts'
@@ -57,6 +57,7 @@ export interface RestoredData {
   readonly isEndOfLog: boolean
   readonly replay: RecoverySummary
   readonly checked: CheckedData
+  /** From the call until the copy was compared and on the disk. */
   readonly copyMs: number
   /** From the call until the data could be used. */
   readonly totalMs: number
@@ -91,10 +92,10 @@ async function restoreInto(options: RestoreOptions): Promise<RestoredData> {
   await mkdir(directory)
   await chmod(directory, user === undefined ? 0o700 : 0o711)
   await copyOut(options, plan.backup, dataDirectory)
-  const copyMs = clock.nowMs() - startMs
   await writeFileDurably(join(dataDirectory, 'backup_label'), plan.backup.backupLabel, { owner: user })
   await writeFileDurably(join(dataDirectory, 'recovery.signal'), '', { owner: user })
-  const { server, isEndOfLog } = await replay(options, plan, catalog.wal, { dataDirectory, logFile })
+  const { server, isEndOfLog, durableAtMs } = await replay(options, plan, catalog.wal, { dataDirectory, logFile })
+  const copyMs = durableAtMs - startMs
   let checked: CheckedData
   let timeline: number
   try {
@@ -124,7 +125,10 @@ async function restoreInto(options: RestoreOptions): Promise<RestoredData> {
   return { dataDirectory, backup, reason, timeline, isEndOfLog, replay: summary, checked, copyMs, totalMs }
 }
 
-/** Copies the files of a backup, each compared with the manifest. */
+/**
+ * Copies the files of a backup, each compared with the manifest. The server that recovers puts all of them on the disk
+ * at once, before it does anything else (`SyncDataDirectory`).
+ */
 async function copyOut(options: RestoreOptions, backup: BackupManifest, to: string): Promise<void> {
   const { repository, lineage, user, signal, clock } = options
   const base = keysOf(lineage).base(backup.name)
@@ -139,12 +143,17 @@ async function copyOut(options: RestoreOptions, backup: BackupManifest, to: stri
   const onBytes = (bytes: number): void => report((doneBytes += bytes), backup.sizeBytes)
   await forEachBounded(backup.files, FILES_AT_A_TIME, async ([path, sizeBytes, sha256]) => {
     const key = base.file(path)
-    const moved = await repository.readFile(key, join(to, path), { user, onBytes, signal })
+    const moved = await repository.readFile(key, join(to, path), {
+      user,
+      sizeBytes,
+      onBytes,
+      signal,
+      isSynced: false,
+    })
     if (moved === undefined) throw damaged(key, 'it is gone')
     if (moved.sizeBytes !== sizeBytes) throw damaged(key, `it has ${moved.sizeBytes} bytes instead of ${sizeBytes}`)
     if (moved.sha256 !== sha256) throw damaged(key, 'the checksum differs')
   })
-  await forEachBounded(['', ...backup.directories], FILES_AT_A_TIME, (path) => syncDirectory(join(to, path)))
 }
 
 /** Recovers; to a time after the last transaction by replaying all there is. */
@@ -153,10 +162,11 @@ async function replay(
   plan: RestorePlan,
   wal: ReadonlySet<string>,
   { dataDirectory, logFile }: { readonly dataDirectory: string; readonly logFile: string },
-): Promise<{ readonly server: RecoveredServer; readonly isEndOfLog: boolean }> {
+): Promise<{ readonly server: RecoveredServer; readonly isEndOfLog: boolean; readonly durableAtMs: number }> {
   const { repository, lineage, user, clock, target } = options
   const report = progressOf('replaying', clock, options.onProgress)
   const totalBytes = plan.segments.length * Number(SEGMENT_BYTES)
+  let durableAtMs = clock.nowMs()
   const feed = await startWalFeed({
     directory: join(options.directory, 'log'),
     user,
@@ -165,7 +175,11 @@ async function replay(
     wal,
     segments: plan.segments,
     clock,
-    onHanded: (handed) => report(Math.min(totalBytes, handed * Number(SEGMENT_BYTES)), totalBytes),
+    onHanded(handed) {
+      // The server asks for the first file when it has put the copy on the disk.
+      if (handed === 1) durableAtMs = clock.nowMs()
+      report(Math.min(totalBytes, handed * Number(SEGMENT_BYTES)), totalBytes)
+    },
   })
   const attempt = (settings: Readonly<Record<string, string>>): Promise<RecoveredServer> =>
     recover({
@@ -181,13 +195,13 @@ async function replay(
       },
     })
   try {
-    return { server: await attempt(plan.settings), isEndOfLog: target.kind === 'latest' }
+    return { server: await attempt(plan.settings), isEndOfLog: target.kind === 'latest', durableAtMs }
   } catch (error) {
     if (feed.failure !== undefined) throw feed.failure
     if (!endedBeforeTarget(error)) throw error
     if (target.kind !== 'time') throw targetBeyondLog(error)
     // Nothing was committed after it: the end of the log is the state of that moment.
-    return { server: await attempt({}), isEndOfLog: true }
+    return { server: await attempt({}), isEndOfLog: true, durableAtMs }
   } finally {
     await feed.stop()
   }

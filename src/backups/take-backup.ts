@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { withBackupMode } from '../clusters/backup-mode.ts'
 import type { CopyProgress } from '../clusters/copy-data-directory.ts'
+import type { DataFile } from '../clusters/data-files.ts'
 import { listDataFiles } from '../clusters/data-files.ts'
 import type { Clock } from '../core/clock.ts'
 import { forEachBounded } from '../core/for-each-bounded.ts'
@@ -82,8 +83,8 @@ async function copyInto(
     doneBytes += bytes
     options.onProgress?.({ doneBytes, totalBytes })
   }
-  const copy = async ({ path }: { readonly path: string }): Promise<void> => {
-    const moved = await repository.writeFile(keyOf(path), join(dataDirectory, path), { onBytes, signal })
+  const copy = async ({ path, sizeBytes }: DataFile): Promise<void> => {
+    const moved = await repository.writeFile(keyOf(path), join(dataDirectory, path), { sizeBytes, onBytes, signal })
     if (moved !== undefined) files.push([path, moved.sizeBytes, moved.sha256])
   }
   // The control file is the last one.

@@ -12,6 +12,8 @@ export interface CopyFileOptions {
   readonly isSynced?: boolean
   /** Told every byte. */
   readonly hash?: Hash | undefined
+  /** About how much there is, so that nobody has to ask. */
+  readonly sizeBytes?: number | undefined
   readonly onBytes?: ((bytes: number) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -33,24 +35,22 @@ export async function copyFileDurably(
 ): Promise<number | undefined> {
   const source = await openIfThere(from)
   if (source === undefined) return undefined
+  let target: FileHandle | undefined
   try {
-    const target = await open(to, 'wx', 0o600)
-    try {
-      const bytes = await pump(source, target, options)
-      await target.chmod(options.mode ?? 0o600)
-      if (options.owner !== undefined) await target.chown(options.owner.uid, options.owner.gid)
-      if (options.isSynced !== false) await target.sync()
-      return bytes
-    } finally {
-      await target.close()
-    }
+    target = await open(to, 'wx', 0o600)
+    const bytes = await pump(source, target, options)
+    // Made with this mode already, whatever the umask takes away from others.
+    if (options.mode !== undefined && options.mode !== 0o600) await target.chmod(options.mode)
+    if (options.owner !== undefined) await target.chown(options.owner.uid, options.owner.gid)
+    if (options.isSynced !== false) await target.sync()
+    return bytes
   } finally {
-    await source.close()
+    await Promise.all([source.close(), target?.close()])
   }
 }
 
 async function pump(source: FileHandle, target: FileHandle, options: CopyFileOptions): Promise<number> {
-  const { size } = await source.stat()
+  const size = options.sizeBytes ?? (await source.stat()).size
   const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(size, 8192)))
   for (let copied = 0; ;) {
     options.signal?.throwIfAborted()
