@@ -99,7 +99,10 @@ async function restoreInto(options: RestoreOptions): Promise<RestoredData> {
   let checked: CheckedData
   let timeline: number
   try {
-    if (options.passwords !== undefined) await setPasswords(server.url('postgres'), lineage.database, options.passwords)
+    if (options.passwords !== undefined) {
+      await setPasswords(server.url('postgres'), lineage.database, options.passwords)
+      await beginTerm(server.url(lineage.database))
+    }
     const session = await openSession({
       url: server.url(lineage.database),
       applicationName: 'tenfold restore',
@@ -119,6 +122,8 @@ async function restoreInto(options: RestoreOptions): Promise<RestoredData> {
   }
   const summary = await readRecoverySummary(logFile)
   await rm(join(dataDirectory, 'pg_hba.restore.conf'), { force: true })
+  // What the backed-up node was told of others.
+  await rm(join(dataDirectory, 'tenfold.conf'), { force: true })
   await askToArchive(dataDirectory, timeline, user)
   const totalMs = clock.nowMs() - startMs
   const { backup, reason } = plan
@@ -220,6 +225,15 @@ async function setPasswords(
       const verifier = scramVerifier(password, Buffer.from(secretToken(16), 'base64url'))
       await session.query(`alter role ${quoteIdentifier(role)} password '${verifier}'`)
     }
+  })
+}
+
+/** A term that nobody has seen, also where the record of the cluster is gone: what was read before is of another history. */
+async function beginTerm(url: string): Promise<void> {
+  await withSession(url, async (session) => {
+    const { rows } = await session.query<{ there: boolean }>(`select to_regclass('tenfold.term') is not null as there`)
+    if (rows[0]?.there !== true) return
+    await session.query('insert into tenfold.term (term, node) select coalesce(max(term), 0) + 1, 1 from tenfold.term')
   })
 }
 

@@ -23,12 +23,12 @@ export function backupsOf(
       settings: backup,
       repository: openRepository(backup.to),
       async lineage() {
-        const control = await readControlFile(paths.data)
+        const control = await readControlFile(clusterPathsOf(paths.directory, primaryOf(cluster)).data)
         if (control === undefined) throw new Error(`expected ${paths.data} to have a control file`)
         return { database: name, systemIdentifier: control.systemIdentifier }
       },
       spool: paths.spool,
-      dataDirectory: () => paths.data,
+      dataDirectory: () => clusterPathsOf(paths.directory, primaryOf(cluster)).data,
       url: () => cluster.adminUrl(),
       postgresVersion: cluster.version ?? 'unknown',
       tenfoldVersion: packageVersion(),
@@ -47,4 +47,9 @@ export function backupsOf(
           })
       },
     })
+}
+
+/** Its number; the first one until there is another. */
+function primaryOf({ nodes }: Cluster): number {
+  return nodes.find(({ role }) => role === 'primary')?.id ?? 1
 }
