@@ -69,10 +69,11 @@ async function promoteAlone(data: string): Promise<void> {
   await server.exited
 }
 
-describe('a cluster with a synchronous standby', { timeout: 90_000 }, () => {
+describe('a cluster with a synchronous standby', { timeout: 240_000 }, () => {
   test('hands over when its primary is killed, loses nothing, and gets the old primary back as its standby', async () => {
     const cluster = bed.cluster('killed', { followers: SYNCHRONOUS, zones: ['a', 'b'] })
     await cluster.start()
+    await until('a standby', () => isProtected(cluster))
     expect(cluster.nodes).toMatchObject([
       { id: 1, role: 'primary', state: 'ready', zone: 'a' },
       { id: 2, role: 'standby', state: 'ready', zone: 'b' },
@@ -109,6 +110,7 @@ describe('a cluster with a synchronous standby', { timeout: 90_000 }, () => {
   test('kills a primary that hangs, back ends and all, before another one takes over', async () => {
     const cluster = bed.cluster('hanging', { followers: SYNCHRONOUS })
     await cluster.start()
+    await until('a standby', () => isProtected(cluster))
     const writers = await writeUniqueRows(bed, cluster)
     await until('some writes', () => writers.acknowledged() > 50)
     const { data } = clusterPathsOf(join(bed.directory, 'hanging'))
@@ -125,6 +127,7 @@ describe('a cluster with a synchronous standby', { timeout: 90_000 }, () => {
   test('goes on without its standby, says so, and waits for it again when it is back', async () => {
     const cluster = bed.cluster('relaxed', { followers: SYNCHRONOUS })
     await cluster.start()
+    await until('a standby', () => isProtected(cluster))
     const writers = await writeUniqueRows(bed, cluster)
     await signalServers('relaxed', 2, 'SIGSTOP')
     await until('an alarm', () => cluster.alarm !== undefined)
@@ -146,6 +149,7 @@ describe('a cluster with a synchronous standby', { timeout: 90_000 }, () => {
   test('lets writes wait for a standby where that is required', async () => {
     const cluster = bed.cluster('required', { followers: { ...SYNCHRONOUS, durability: 'required' } })
     await cluster.start()
+    await until('a standby', () => isProtected(cluster))
     const connection = bed.connect(cluster.url())
     await connection.query('create table note (text text)')
     await signalServers('required', 2, 'SIGSTOP')
@@ -163,6 +167,7 @@ describe('a cluster with a synchronous standby', { timeout: 90_000 }, () => {
   test('switches over without losing anything, and back', async () => {
     const cluster = bed.cluster('switched', { followers: SYNCHRONOUS })
     await cluster.start()
+    await until('a standby', () => isProtected(cluster))
     const writers = await writeUniqueRows(bed, cluster)
     await until('some writes', () => writers.acknowledged() > 50)
     for (const node of [2, 1]) {
@@ -182,6 +187,7 @@ describe('a cluster with a synchronous standby', { timeout: 90_000 }, () => {
     const name = `interrupted_${when}`
     const cluster = bed.cluster(name, { followers: SYNCHRONOUS })
     await cluster.start()
+    await until('a standby', () => isProtected(cluster))
     const writers = await writeUniqueRows(bed, cluster)
     await until('some writes', () => writers.acknowledged() > 10)
     expect(await writers.end()).toEqual({ lost: 0, duplicated: 0 })
@@ -206,6 +212,7 @@ describe('a cluster with a synchronous standby', { timeout: 90_000 }, () => {
   test('starts from its standby when the data of its primary is gone, and copies it back', async () => {
     const cluster = bed.cluster('gone', { followers: SYNCHRONOUS })
     await cluster.start()
+    await until('a standby', () => isProtected(cluster))
     const writers = await writeUniqueRows(bed, cluster)
     await until('some writes', () => writers.acknowledged() > 10)
     expect(await writers.end()).toEqual({ lost: 0, duplicated: 0 })
@@ -223,10 +230,11 @@ describe('a cluster with a synchronous standby', { timeout: 90_000 }, () => {
   })
 })
 
-describe('a cluster with replicas', { timeout: 90_000 }, () => {
+describe('a cluster with replicas', { timeout: 240_000 }, () => {
   test('keeps them through a failover, and a logical slot too', async () => {
     const cluster = bed.cluster('replicated', { followers: { ...SYNCHRONOUS, count: 2 } })
     await cluster.start()
+    await until('a standby', () => isProtected(cluster))
     await until('two followers', () => cluster.nodes.filter(({ state }) => state === 'ready').length === 3)
     const admin = bed.connect(cluster.adminUrl())
     await admin.query(`select pg_create_logical_replication_slot('changes', 'pgoutput', false, false, true)`)
