@@ -69,4 +69,10 @@ export interface Recovery {
    * @example loss: '0s'
    */
   loss?: Duration
+  /**
+   * The same for the loss of the whole site, when only what was pulled from it is left.
+   * @default none
+   * @example region: { time: '1h', loss: '5m' }
+   */
+  region?: Pick<Recovery, 'time' | 'loss'>
 }

@@ -18,8 +18,12 @@ export function resolveBackup(read: ReadBackup, directory: string): ResolvedBack
 }
 
 /** @see ResolvedRecovery */
-export function resolveRecovery({ time, loss }: ReadRecovery): ResolvedRecovery {
-  return { timeMs: time, lossMs: loss }
+export function resolveRecovery({ time, loss, region }: ReadRecovery): ResolvedRecovery {
+  return {
+    timeMs: time,
+    lossMs: loss,
+    ...(region === undefined ? {} : { region: { timeMs: region.time, lossMs: region.loss } }),
+  }
 }
 
 function resolvePlace(read: ReadBackupPlace, directory: string): ResolvedBackupPlace {

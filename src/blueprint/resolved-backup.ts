@@ -21,7 +21,12 @@ export interface ResolvedBucket {
 }
 
 /** What a disaster may cost, after `check`; undefined: nothing was said. */
-export interface ResolvedRecovery {
+export interface ResolvedRecovery extends ResolvedTargets {
+  /** The same for the loss of the whole site. */
+  readonly region?: ResolvedTargets
+}
+
+interface ResolvedTargets {
   readonly timeMs: number | undefined
   readonly lossMs: number | undefined
 }

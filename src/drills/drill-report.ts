@@ -42,6 +42,9 @@ export interface RecoveryTargets {
   readonly lossMs: number | undefined
 }
 
+/** Where the blueprint says nothing. */
+export const NO_TARGETS: RecoveryTargets = { timeMs: undefined, lossMs: undefined }
+
 export interface DrillUsers {
   readonly requests: number
   readonly failed: number

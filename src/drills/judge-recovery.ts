@@ -29,5 +29,7 @@ export function judgeRecovery(
 }
 
 function targetText(targetMs: number | undefined): string {
-  return targetMs === undefined ? ' (no target in the blueprint)' : ` (target ${formatDuration(targetMs)})`
+  return targetMs === undefined || targetMs === Infinity
+    ? ' (no target in the blueprint)'
+    : ` (target ${formatDuration(targetMs)})`
 }

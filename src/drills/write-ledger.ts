@@ -16,8 +16,9 @@ export interface WriteLedger {
    * Holds the ledger against the rows that are there, each as often as it is there.
    *
    * @param strikeMs when the disaster happened
+   * @param untilMs what was acknowledged later is not missed
    */
-  compare(rows: Iterable<number>, strikeMs: number): WriteComparison
+  compare(rows: Iterable<number>, strikeMs: number, untilMs?: number): WriteComparison
 }
 
 /** @see WriteLedger.compare */
@@ -55,7 +56,7 @@ export function createWriteLedger(nowMs: () => number): WriteLedger {
       }
       return longest
     },
-    compare(rows, strikeMs) {
+    compare(rows, strikeMs, untilMs = Infinity) {
       const seen = new Set<number>()
       const duplicated = new Set<number>()
       const unknown: number[] = []
@@ -64,7 +65,7 @@ export function createWriteLedger(nowMs: () => number): WriteLedger {
         else if (!acknowledgedMs.has(id) && !open.has(id)) unknown.push(id)
         seen.add(id)
       }
-      const lost = [...acknowledgedMs.keys()].filter((id) => !seen.has(id))
+      const lost = [...acknowledgedMs].filter(([id, atMs]) => atMs <= untilMs && !seen.has(id)).map(([id]) => id)
       const lostMs = lost.map((id) => acknowledgedMs.get(id)!)
       const lossMs = lost.length === 0 ? 0 : Math.max(strikeMs, lostMs.at(-1)!) - lostMs[0]!
       return { lost, duplicated: [...duplicated], unknown, lossMs }

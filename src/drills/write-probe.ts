@@ -44,7 +44,7 @@ const ANSWER_MS = 2_000
 /** Makes a table for its rows and begins to write. @throws when the database can't be reached at first */
 export async function startWriteProbe(options: WriteProbeOptions): Promise<WriteProbe> {
   const { clock, address, id, writers = 4, pauseMs = 2 } = options
-  const table = `tenfold.drill_${id}`
+  const table = tableOf(id)
   const ledger = createWriteLedger(() => clock.nowMs())
   const ending = new AbortController()
   let lastError: string | undefined
@@ -101,14 +101,42 @@ export async function startWriteProbe(options: WriteProbeOptions): Promise<Write
       await Promise.all(writing)
       const session = await connect()
       try {
-        const { rows } = await session.query<{ id: string }>(`select id from ${table}`)
+        const rows = await readRows(session, table)
         await session.query(`drop table ${table}`)
-        return rows.map((row) => Number(row.id))
+        return rows
       } finally {
         await session.close()
       }
     },
   }
+}
+
+/** The rows of a probe in a copy of its database; none where the copy is older than the probe. */
+export async function rowsOfProbe(url: string, id: string): Promise<readonly number[]> {
+  const table = tableOf(id)
+  const session = await openSession({
+    url,
+    applicationName: 'tenfold drill',
+    connectTimeoutMs: CONNECT_MS,
+    statementTimeoutMs: 0,
+  })
+  try {
+    const { rows } = await session.query<{ isThere: boolean }>(`select to_regclass($1) is not null as "isThere"`, [
+      table,
+    ])
+    return rows[0]?.isThere === true ? await readRows(session, table) : []
+  } finally {
+    await session.close()
+  }
+}
+
+async function readRows(session: Session, table: string): Promise<readonly number[]> {
+  const { rows } = await session.query<{ id: string }>(`select id from ${table}`)
+  return rows.map((row) => Number(row.id))
+}
+
+function tableOf(id: string): string {
+  return `tenfold.drill_${id}`
 }
 
 /** Whether the server itself said no, so that the row certainly is not there. */

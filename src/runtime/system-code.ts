@@ -10,6 +10,7 @@ import type { ReleaseStoreOptions } from '../fleet/release-store.ts'
 import type { ReleaseHistory } from '../fleet/release-history.ts'
 import { releasesToKeep } from '../fleet/release-history.ts'
 import { createReleaseStore } from '../fleet/release-store.ts'
+import { notSources } from './not-sources.ts'
 import type { PartsContext } from './parts-context.ts'
 
 /** The programs that children run, where their account can read them. */
@@ -130,12 +131,8 @@ function fileReleases(context: PartsContext): ReturnType<typeof createFileReleas
 
 function placeOf(
   { state, user, clock, blueprint: running }: PartsContext,
-  { gateway }: ResolvedBlueprint = running,
+  next: ResolvedBlueprint = running,
 ): ReleaseStoreOptions {
-  // A key belongs to nobody but the gateway, and a renewed certificate is no new release of services.
-  const except = [...running.gateway.certificates, ...gateway.certificates].flatMap(({ certificate, key }) => [
-    certificate,
-    key,
-  ])
+  const except = [...notSources(running), ...notSources(next)]
   return { dataRoot: dirname(state.releasesDirectory), user, clock, except }
 }

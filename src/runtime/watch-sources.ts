@@ -17,6 +17,8 @@ export interface SourceWatchOptions {
   /** The package, absolute; what a release leaves out is not looked at. */
   readonly directory: string
   readonly clock: Clock
+  /** What is no source, absolute. */
+  readonly except: readonly string[]
   /** Gets what has changed since the last call, absolute, once nothing more came for a moment. */
   readonly onChange: (files: ReadonlySet<string>) => void
   /** Gets what can't be watched; the rest is. */
@@ -72,7 +74,7 @@ class DirectoryWatches implements SourceWatch {
     const entries = await readdir(join(this.#options.directory, path), { withFileTypes: true }).catch(() => [])
     for (const entry of entries) {
       const child = path === '' ? entry.name : `${path}/${entry.name}`
-      if (entry.isDirectory() && !this.#rules.ignores(child)) await this.add(child)
+      if (entry.isDirectory() && !this.#isIgnored(child)) await this.add(child)
     }
   }
 
@@ -93,7 +95,7 @@ class DirectoryWatches implements SourceWatch {
 
   #onEvent(directory: string, name: string): void {
     const path = directory === '' ? name : `${directory}/${name}`
-    if (this.#isClosed || this.#rules.ignores(path) || isNoSource(name)) return
+    if (this.#isClosed || this.#isIgnored(path) || isNoSource(name)) return
     this.#changed.add(join(this.#options.directory, path))
     this.#cancel()
     this.#cancel = this.#options.clock.schedule(QUIET_MS, () => void this.#tell())
@@ -122,6 +124,11 @@ class DirectoryWatches implements SourceWatch {
       )
       if (isDirectory) await this.add(parent === '' ? name : `${parent}/${name}`)
     }
+  }
+
+  #isIgnored(path: string): boolean {
+    const { directory, except } = this.#options
+    return this.#rules.ignores(path) || except.includes(join(directory, path))
   }
 
   #remove(path: string): void {

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import { hasCode } from '../core/errors.ts'
 import { isCode, sourceClosure } from '../fleet/source-closure.ts'
 import type { Applier } from './apply.ts'
+import { notSources } from './not-sources.ts'
 import { watchSources } from './watch-sources.ts'
 
 /** What watching works on. */
@@ -39,6 +40,7 @@ export async function watchSystem(options: WatchOptions, signal: AbortSignal): P
   let current = new AbortController()
   const watch = await watchSources({
     directory,
+    except: notSources(options.blueprint()),
     clock,
     onProblem,
     onChange(files) {

@@ -17,6 +17,7 @@ describe('a write ledger', () => {
     expect(ledger.compare([1, 4], 42)).toEqual({ lost: [2, 3], duplicated: [], unknown: [], lossMs: 22 })
     expect(ledger.compare([1, 4], 25).lossMs).toBe(10)
     expect(ledger.compare([1, 2, 3, 4], 42).lossMs).toBe(0)
+    expect(ledger.compare([1], 25, 25)).toMatchObject({ lost: [2] })
   })
 
   test('counts neither the presence nor the absence of an open write as a defect', () => {

@@ -20,7 +20,7 @@ test('keeps the releases that services can go back to, however many are taken in
   const clock = virtualClock()
   const directory = join(root, 'app')
   const context = {
-    blueprint: { directory, gateway: { certificates: [] } },
+    blueprint: { directory, gateway: { certificates: [] }, databases: {} },
     state: { releasesDirectory: join(root, 'state/releases') },
     user: undefined,
     clock,
@@ -51,20 +51,31 @@ test('keeps the releases that services can go back to, however many are taken in
   expect(await findRelease(context, testService(), ran[3]!)).toBeUndefined()
 })
 
-test('takes no key of the gateway into a release, neither of the blueprint that runs nor of the one that is to', async () => {
+test('takes neither backups nor a key of the gateway into a release, neither of the blueprint that runs nor of the one that is to', async () => {
   const directory = join(root, 'app')
   const pairIn = (name: string): CertificateFiles => ({
     certificate: join(directory, name, 'cert.pem'),
     key: join(directory, name, 'key.pem'),
   })
   const context = {
-    blueprint: { directory, gateway: { certificates: [pairIn('now')] } },
+    blueprint: {
+      directory,
+      gateway: { certificates: [pairIn('now')] },
+      databases: { orders: { backup: { to: { kind: 'folder', path: join(directory, 'backups') } } } },
+    },
     state: { releasesDirectory: join(root, 'state/releases') },
     user: undefined,
     clock: virtualClock(),
   } as unknown as PartsContext
   const put = (text: string): void => {
-    for (const path of ['now/cert.pem', 'now/key.pem', 'next/cert.pem', 'next/key.pem', 'other/key.pem']) {
+    for (const path of [
+      'now/cert.pem',
+      'now/key.pem',
+      'next/cert.pem',
+      'next/key.pem',
+      'other/key.pem',
+      'backups/base',
+    ]) {
       mkdirSync(join(directory, path, '..'), { recursive: true })
       writeFileSync(join(directory, path), path.startsWith('other') ? 'of the application' : text)
     }
@@ -73,7 +84,8 @@ test('takes no key of the gateway into a release, neither of the blueprint that 
   put('first')
   const release = await takeRelease(context, next)
   const isThere = (path: string): boolean => existsSync(join(release.directory, path))
-  expect(['now/key.pem', 'next/key.pem', 'next/cert.pem', 'other/key.pem'].map(isThere)).toEqual([
+  expect(['backups', 'now/key.pem', 'next/key.pem', 'next/cert.pem', 'other/key.pem'].map(isThere)).toEqual([
+    false,
     false,
     false,
     false,

@@ -92,14 +92,24 @@ export interface ReadBackup {
   readonly walEvery: number | undefined
 }
 
-/** What a disaster may cost. */
-export const recovery: Reader<ReadRecovery> = object({
+const targets: Reader<ReadTargets> = object({
   what: 'targets of recovery',
   options: { time: longDurationMs, loss: lossMs },
   hint: "write { time: '15m', loss: '10s' }",
 })
 
-export interface ReadRecovery {
+/** What a disaster may cost. */
+export const recovery: Reader<ReadRecovery> = object({
+  what: 'targets of recovery',
+  options: { time: longDurationMs, loss: lossMs, region: targets },
+  hint: "write { time: '15m', loss: '10s' }",
+})
+
+interface ReadTargets {
   readonly time: number | undefined
   readonly loss: number | undefined
+}
+
+export interface ReadRecovery extends ReadTargets {
+  readonly region: ReadTargets | undefined
 }

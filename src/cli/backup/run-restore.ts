@@ -22,6 +22,8 @@ export interface RunRestoreOptions {
   readonly timeline: number | undefined
   readonly passwords: RestorePasswords | undefined
   readonly isThorough: boolean
+  /** Told the data while a server runs on it. */
+  readonly inspect?: ((url: string) => Promise<void>) | undefined
   readonly terminal: Terminal
   readonly signal: AbortSignal
   readonly clock: Clock

@@ -9,7 +9,13 @@ import { freshSeed, uniqueId } from '../../core/random.ts'
 import type { Drill } from '../../drills/drill.ts'
 import { drillView } from '../../drills/drill-view.ts'
 import { DRILLS } from '../../drills/drills.ts'
+import type { DrillEvent } from '../../drills/drill-report.ts'
 import { runDrill } from '../../drills/run-drill.ts'
+import type { RestoreBeside, RestoreDrill } from '../../drills/run-restore-drill.ts'
+import { RESTORE_DRILLS, runRestoreDrill } from '../../drills/run-restore-drill.ts'
+import { restoreBeside } from '../backup/restore-beside.ts'
+import { requireDatabase } from '../backup/restore-place.ts'
+import { reportOf, reportView } from '../backup/run-restore.ts'
 import { namedBlueprint } from '../blueprint-argument.ts'
 import type { Command, CommandInput, ExitCode } from '../command.ts'
 import { BLUEPRINT_ARGUMENT, EXIT } from '../command.ts'
@@ -18,12 +24,14 @@ import { positive, wholeNumber } from '../option-values.ts'
 /** Share of the peak at which users come during a drill. */
 const USERS_SHARE = 0.5
 
+const ALL: readonly (Drill | RestoreDrill)[] = [...DRILLS, ...RESTORE_DRILLS]
+
 /** `tenfold drill`: a rehearsed disaster on a running system. */
 export const drill: Command = {
   name: 'drill',
   summary: 'make a disaster happen to a running system, and judge how it comes back',
   description:
-    DRILLS.map(({ name, summary }) => `${name.padEnd(14)}${summary}\n`).join('') +
+    ALL.map(({ name, summary }) => `${name.padEnd(14)}${summary}\n`).join('') +
     'Clients write and users come while it happens. Afterwards every acknowledged write is looked for, and the\n' +
     "recovery time and point are held against the blueprint's targets (recovery of the database). Exit status 0 only\n" +
     'when they are met and the system is as whole as before.',
@@ -35,6 +43,7 @@ export const drill: Command = {
       value: 'NAME',
       description: 'which one it happens to (default: the first it can happen to)',
     },
+    from: { type: 'string', value: 'FOLDER', description: 'of restore and region: a folder with backups' },
     times: {
       type: 'string',
       value: 'N',
@@ -44,6 +53,7 @@ export const drill: Command = {
   },
   examples: [
     ['npx tenfold drill failover', 'the primary dies'],
+    ['npx tenfold drill restore', 'could it be restored to just before a mistake?'],
     ['npx tenfold drill zone-loss --database orders', 'everything beside its primary dies as well'],
   ],
   async run(input) {
@@ -53,29 +63,50 @@ export const drill: Command = {
   },
 }
 
-async function hold(held: Drill, blueprint: ResolvedBlueprint, input: CommandInput): Promise<ExitCode> {
+async function hold(held: Drill | RestoreDrill, blueprint: ResolvedBlueprint, input: CommandInput): Promise<ExitCode> {
   const { terminal, options, signal } = input
-  const control = connectControl(stateDirectoryOf(blueprint))
-  const report = await runDrill({
-    drill: held,
+  const common = {
     blueprint,
     database: typeof options['database'] === 'string' ? options['database'] : undefined,
-    control,
+    control: connectControl(stateDirectoryOf(blueprint)),
     id: uniqueId().replaceAll('-', '_'),
     times: typeof options['times'] === 'string' ? positive('--times', options['times']) : USERS_SHARE,
     seed: typeof options['seed'] === 'string' ? wholeNumber('--seed', options['seed']) : freshSeed(),
-    onEvent: ({ afterMs, text }) => terminal.note(terminal.style('dim', `+${formatDuration(afterMs)}  ${text}`)),
+    onEvent: ({ afterMs, text }: DrillEvent) =>
+      terminal.note(terminal.style('dim', `+${formatDuration(afterMs)}  ${text}`)),
     signal,
     clock: systemClock,
-  })
+  }
+  const report =
+    'strike' in held
+      ? await runDrill(held, common)
+      : await runRestoreDrill(held, { ...common, restore: restoring(input, blueprint) })
   terminal.out(options['json'] === true ? JSON.stringify(report) : drillView(report, terminal.style))
   return report.state === 'passed' ? EXIT.success : EXIT.failure
 }
 
-function namedDrill(name: string): Drill {
-  const found = DRILLS.find((each) => each.name === name)
+function restoring(input: CommandInput, blueprint: ResolvedBlueprint): RestoreBeside {
+  return async (name, target, inspect) => {
+    const restored = await restoreBeside(input, blueprint, requireDatabase(blueprint, name), target, inspect)
+    const { lastCommit } = restored.replay
+    return {
+      said: reportView(reportOf(name, restored))
+        .split('\n')
+        .map((line) => line.trim()),
+      lastCommitEpochMs: lastCommit === undefined ? undefined : epochMsOf(lastCommit),
+    }
+  }
+}
+
+/** Of a time as PostgreSQL writes it: `2026-11-22 23:19:00.1+00`. */
+function epochMsOf(text: string): number {
+  return Date.parse(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'))
+}
+
+function namedDrill(name: string): Drill | RestoreDrill {
+  const found = ALL.find((each) => each.name === name)
   if (found !== undefined) return found
-  const known = DRILLS.map((each) => each.name)
+  const known = ALL.map((each) => each.name)
   const meant = didYouMean(name, known)
   throw new TenfoldError('TF_USAGE', `expected a drill (${known.join(', ')}), got ${JSON.stringify(name)}`, {
     hint: meant === undefined ? 'run "tenfold drill --help"' : `did you mean ${meant}?`,
