@@ -211,6 +211,12 @@ const OTHER_METRICS = {
     labels: ['service'],
     meaning: 'Instances that the signal alone asks for, before bounds, rates and caps.',
   },
+  'tenfold.backup.lag': {
+    kind: 'gauge',
+    unit: 's',
+    labels: ['database'],
+    meaning: 'Age of the oldest change that is not in the archive yet: what would be lost with the data (RPO).',
+  },
   'tenfold.database.cache.hit_ratio': {
     kind: 'gauge',
     unit: '1',

@@ -9,6 +9,7 @@ import { readControlFile } from '../clusters/control-file.ts'
 import type { BackupStatus } from '../control/backup-status.ts'
 import { packageVersion } from '../core/package-version.ts'
 import type { PartsContext } from './parts-context.ts'
+import { keepFrame } from './parts-context.ts'
 
 /** What makes the backups of a database, once its cluster is there; undefined where none are taken. */
 export function backupsOf(
@@ -34,6 +35,12 @@ export function backupsOf(
       tenfoldVersion: packageVersion(),
       clock,
       onStatus,
+      onLag: (lagMs) =>
+        keepFrame(context, {
+          atEpochMs: clock.epochMs(),
+          source: `backups/${name}`,
+          samples: [{ name: 'tenfold.backup.lag', labels: { database: name }, value: lagMs / 1_000 }],
+        }),
       onProblem(problem) {
         const about = `backups of ${name}`
         if (problem === undefined)
