@@ -61,10 +61,16 @@ export function formerRelease(history: ReleaseHistory, service: string): Release
   return history[service]?.find(({ state, release }) => state === 'released' && release !== current)
 }
 
-/** Why a release of a service was rolled back the last time it was tried; undefined if it was not. */
-export function rolledBackBecause(history: ReleaseHistory, service: string, release: string): string | undefined {
+/**
+ * Why a start does not send a release of a service out, although it is what the sources are: it was rolled back, or a
+ * release of it was cut short before anybody knew how it does. Undefined when nothing speaks against it.
+ */
+export function heldBackBecause(history: ReleaseHistory, service: string, release: string): string | undefined {
   const last = history[service]?.find((entry) => entry.release === release)
-  return last?.state === 'rolled-back' ? (last.reason ?? 'it was rolled back') : undefined
+  if (last?.state === 'rolled-back') return `was rolled back: ${last.reason ?? 'no reason is known'}`
+  // Of what else brings releases nothing is judged: an apply takes over what the sources are, and so does a start.
+  const isUnjudged = last?.by === 'release' && (last.state === 'under-way' || last.state === 'interrupted')
+  return isUnjudged ? 'was not out for good: Tenfold ended in the middle of its release' : undefined
 }
 
 /** The releases of a service that have to stay on disk, the latest first. */

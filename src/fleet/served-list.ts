@@ -10,7 +10,7 @@ export interface ServedListOptions {
   readonly balancer: Balancer
   readonly clock: Clock
   /** How long requests in flight may take to end when an instance leaves. */
-  readonly drainTimeoutMs: number
+  readonly drainTimeoutMs: () => number
   readonly warn: (message: string) => void
 }
 
@@ -53,7 +53,8 @@ export class ServedList {
 
   /** Resolves when an instance that is not in the list any more has nothing in flight, or has had its time. */
   async drain(id: string, drainingOver: Promise<void>): Promise<void> {
-    const { service, balancer, clock, drainTimeoutMs, warn } = this.#options
+    const { service, balancer, clock, warn } = this.#options
+    const drainTimeoutMs = this.#options.drainTimeoutMs()
     const endMs = clock.nowMs() + drainTimeoutMs
     const leave = async (): Promise<boolean> => {
       if ((await this.#publisher?.settled(drainTimeoutMs)) !== true) return false

@@ -20,8 +20,8 @@ export interface ServiceSupervisorOptions {
   readonly onStartFailed?: () => void
   /** How many at first. @default the service's `instances.desired` */
   readonly desired?: number
-  /** How long requests in flight may take to end when an instance leaves. @default 30,000 */
-  readonly drainTimeoutMs?: number
+  /** How long requests in flight may take to end when an instance leaves now. @default `drainTimeoutMsOf` the revision */
+  readonly drainTimeoutMs?: () => number
   /**
    * Ids of instances that an earlier run has left. They are started first, which the host may do by going on with them,
    * and the balancer keeps what it has until all are ready for the first time: requests go on meanwhile. @default none

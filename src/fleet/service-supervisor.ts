@@ -6,6 +6,7 @@ import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { freshSeed, seededRandom } from '../core/random.ts'
 import type { CanaryOptions } from './canary.ts'
+import { drainTimeoutMsOf } from './drain-timeout.ts'
 import { InstanceSet } from './instance-set.ts'
 import { notReady } from './not-ready.ts'
 import type { ReconcilePolicy } from './reconcile.ts'
@@ -46,7 +47,6 @@ export interface ServiceSupervisor extends Component {
   status(): ServiceStatus
 }
 
-const DRAIN_TIMEOUT_MS_DEFAULT = 30_000
 const DESIRED_MAX = 1_000
 
 /**
@@ -79,7 +79,7 @@ class Supervisor implements ServiceSupervisor {
   #reported = ''
 
   constructor(options: ServiceSupervisorOptions) {
-    const { service, drainTimeoutMs = DRAIN_TIMEOUT_MS_DEFAULT } = options
+    const { service } = options
     this.#options = options
     this.#name = service.name
     this.#clock = options.clock ?? systemClock
@@ -91,7 +91,7 @@ class Supervisor implements ServiceSupervisor {
       service: service.name,
       balancer: options.balancer,
       clock: this.#clock,
-      drainTimeoutMs,
+      drainTimeoutMs: options.drainTimeoutMs ?? (() => drainTimeoutMsOf(this.revision.service)),
       warn,
     })
     this.#instances = new InstanceSet({

@@ -19,7 +19,7 @@ export interface GatewayClient {
   frames(signal?: AbortSignal): AsyncGenerator<MetricFrame, void, undefined>
   /** Spans of the requests that ended from now on, a list a second; ends with the signal. */
   spans(signal?: AbortSignal): AsyncGenerator<readonly Span[], void, undefined>
-  /** True once nothing is in flight to an instance, false if something still is when `deadlineMs` has passed. */
+  /** True once nothing is in flight to what has left the list under this id, false if something still is when `deadlineMs` has passed. */
   drained(service: string, id: string, deadlineMs: number): Promise<boolean>
   state(): Promise<GatewayState>
   /** What it serves now. */

@@ -52,7 +52,7 @@ export interface Gateway extends Component {
    * @throws TF_CONTROL_UNREACHABLE when the process does not answer; call again
    */
   reconfigure(table: RoutesAndServices): Promise<void>
-  /** True once nothing is in flight to the instance, false if something still is when `deadlineMs` has passed. */
+  /** True once nothing is in flight to what has left the list under this id, false if something still is when `deadlineMs` has passed. */
   drained(service: string, id: string, deadlineMs: number): Promise<boolean>
   /** Base URL of the public listener; undefined before the first start. */
   url(): string | undefined

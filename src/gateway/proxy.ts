@@ -54,7 +54,7 @@ export interface Proxy extends AccessSource {
   readonly config: GatewayConfig
   /** What serves the requests of a listener. */
   entrance(entrance: Entrance): ListenerHandlers
-  /** Resolves true when nothing is in flight to an instance, false at the deadline. */
+  /** Resolves true when nothing is in flight to what has left the list under this id, false at the deadline. */
   drained(service: string, instance: string, deadlineMs: number): Promise<boolean>
   /** From now on every answer is the last on its connection. WebSockets have no last answer: they end now. */
   announceStop(): void
@@ -247,7 +247,7 @@ class BalancingProxy implements Proxy {
   }
 
   async drained(serviceName: string, instance: string, deadlineMs: number): Promise<boolean> {
-    const upstreams = this.services.get(serviceName)?.find(instance) ?? []
+    const upstreams = this.services.get(serviceName)?.retired(instance) ?? []
     const { promise: deadline, resolve } = Promise.withResolvers<false>()
     const cancel = this.#clock.schedule(deadlineMs, () => resolve(false))
     try {

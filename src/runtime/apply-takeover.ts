@@ -4,6 +4,7 @@ import { isFiles, kindOfService } from '../blueprint/service-kind.ts'
 import { messageOf } from '../core/errors.ts'
 import type { ReleaseEntry } from '../control/snapshot.ts'
 import type { CanaryOptions } from '../fleet/canary.ts'
+import { drainTimeoutMsOf } from '../fleet/drain-timeout.ts'
 import type { ReleaseBook } from '../fleet/release-book.ts'
 import type { Revision } from '../fleet/revision.ts'
 import type { Gateway } from '../gateway/gateway-component.ts'
@@ -45,8 +46,8 @@ export interface ApplierParts {
   readonly book: ReleaseBook
 }
 
-/** As long as instances may finish requests and leave. */
-const SETTLED_MS = 60_000
+/** What instances may take to leave when their last requests are over. */
+const LEAVING_MS = 30_000
 
 /** One plan on its way. Each step that changes something adds how to undo it. */
 export class Takeover {
@@ -166,7 +167,7 @@ export class Takeover {
       (name) => this.#after.databases[name] === undefined,
     )
     await Promise.all(goneServices.map((name) => this.#removeService(name)))
-    if (this.#options.isQuick !== true || goneDatabases.length > 0) await services.settled(SETTLED_MS)
+    if (this.#options.isQuick !== true || goneDatabases.length > 0) await services.settled(this.#drainMs() + LEAVING_MS)
     await this.#enter(this.#after, this.#after)
     await services.rebind()
     await this.#parts.jobs.follow()
@@ -178,6 +179,10 @@ export class Takeover {
       services.filesInUse(),
       this.#parts.book.history,
     )
+  }
+
+  #drainMs(): number {
+    return Math.max(0, ...Object.values(this.#context.blueprint.services).map(drainTimeoutMsOf))
   }
 
   /** Backwards; a step that fails is said and does not keep the others from being undone. */

@@ -1,7 +1,8 @@
 import type { ReleaseEntry } from '../control/snapshot.ts'
 import type { ReleaseBook } from '../fleet/release-book.ts'
 import { openReleaseBook } from '../fleet/release-book.ts'
-import { rolledBackBecause, withEntry, withOutcome, withRollback, withServices } from '../fleet/release-history.ts'
+import type { ReleaseHistory } from '../fleet/release-history.ts'
+import { withEntry, withOutcome, withRollback, withServices } from '../fleet/release-history.ts'
 import { releaseOf } from './apply-plan.ts'
 import type { PartsContext } from './parts-context.ts'
 import type { SystemCode } from './system-code.ts'
@@ -22,7 +23,7 @@ export function openBook(context: PartsContext): Promise<ReleaseBook> {
   })
 }
 
-/** All services run a release of the sources as they were at the start. */
+/** All services run what the start has taken for them. */
 export async function recordStart(context: PartsContext, book: ReleaseBook, code: SystemCode): Promise<void> {
   const names = Object.keys(context.blueprint.services)
   const atEpochMs = context.clock.epochMs()
@@ -35,24 +36,13 @@ export async function recordStart(context: PartsContext, book: ReleaseBook, code
   )
 }
 
-/** A start takes the sources as they are, also those that were rolled back; then it says so. */
-export function sayRolledBack(context: PartsContext, book: ReleaseBook, code: SystemCode): void {
-  for (const name of Object.keys(context.blueprint.services)) {
-    const { id } = releaseOf(code, name)
-    const reason = rolledBackBecause(book.history, name, id)
-    if (reason === undefined) continue
-    const message = `${name} starts with release ${id.slice(0, 8)}, which was rolled back: ${reason}`
-    const hint = 'the sources are as they were then; to go back to what ran before: tenfold rollback'
-    context.notice({ level: 'warning', message, hint })
-  }
-}
-
 /** What the history says of one change: that it has begun, and what came of it. */
 export class ReleaseRecord {
   readonly #context: PartsContext
   readonly #book: ReleaseBook
   readonly #by: ReleaseEntry['by']
   #releases: readonly (readonly [service: string, release: string])[] = []
+  #before: ReleaseHistory = {}
 
   constructor(context: PartsContext, book: ReleaseBook, by: ReleaseEntry['by']) {
     this.#context = context
@@ -60,30 +50,38 @@ export class ReleaseRecord {
     this.#by = by
   }
 
-  /** @param releases what services are to run */
+  /**
+   * On the disk when it resolves, before anything is changed: a start after our death goes by it. What is being released
+   * has not proved itself; whoever goes back does not want what he leaves, whatever comes of it.
+   *
+   * @param releases what services are to run
+   */
   async begin(releases: readonly (readonly [service: string, release: string])[]): Promise<void> {
     this.#releases = releases
-    // It goes back to what ran, so there is nothing that would have to be undone.
-    if (this.#by === 'rollback' || releases.length === 0) return
+    this.#before = this.#book.history
+    if (releases.length === 0) return
     const atEpochMs = this.#context.clock.epochMs()
-    await this.#book.update((history) =>
-      releases.reduce(
-        (now, [service, release]) => withEntry(now, service, { release, atEpochMs, by: this.#by, state: 'under-way' }),
-        history,
-      ),
+    await this.#update((now, service, release) =>
+      this.#by === 'rollback'
+        ? withRollback(now, service, release, { atEpochMs, reason: 'tenfold rollback' })
+        : withEntry(now, service, { release, atEpochMs, by: this.#by, state: 'under-way' }),
     )
   }
 
   async end(outcome: Pick<ReleaseEntry, 'state' | 'reason'>): Promise<void> {
-    const isRollback = this.#by === 'rollback'
-    if (this.#releases.length === 0 || (isRollback && outcome.state !== 'released')) return
-    const back = { atEpochMs: this.#context.clock.epochMs(), reason: 'tenfold rollback' }
+    const { phase } = this.#context.snapshots.current()
+    // Cut short by a stop it has proved nothing, as if we had died.
+    if (outcome.state === 'rolled-back' && (phase === 'stopping' || phase === 'stopped')) return
+    if (this.#by !== 'rollback') await this.#update((now, service) => withOutcome(now, service, outcome))
+    else if (outcome.state === 'rolled-back') {
+      await this.#update((now, service) => ({ ...now, [service]: this.#before[service] ?? [] }))
+    }
+  }
+
+  async #update(change: (history: ReleaseHistory, service: string, release: string) => ReleaseHistory): Promise<void> {
+    if (this.#releases.length === 0) return
     await this.#book.update((history) =>
-      this.#releases.reduce(
-        (now, [service, release]) =>
-          isRollback ? withRollback(now, service, release, back) : withOutcome(now, service, outcome),
-        history,
-      ),
+      this.#releases.reduce((now, [service, release]) => change(now, service, release), history),
     )
   }
 }

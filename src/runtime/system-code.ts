@@ -21,6 +21,8 @@ export interface SystemCode {
   readonly release: Release
   /** The files of front ends, by service. */
   readonly files: FilesByService
+  /** Services that run another release than that. @default none */
+  readonly releases?: Readonly<Record<string, Release>>
   /** One of Tenfold's own modules, named from `src`: `'gateway/gateway-process'`. */
   module(name: string): string
   /** Tenfold's own package. */

@@ -6,6 +6,8 @@ import { createStateWatch } from '../control/state-watch.ts'
 import { createHostMetrics } from '../control/host-metrics.ts'
 import type { Component } from '../core/component.ts'
 import { TenfoldError, messageOf } from '../core/errors.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
+import { drainTimeoutMsOf } from '../fleet/drain-timeout.ts'
 import { createInstanceLogs } from '../fleet/instance-log.ts'
 import type { InstanceLogs } from '../fleet/instance-log.ts'
 import type { ReleaseBook } from '../fleet/release-book.ts'
@@ -18,11 +20,12 @@ import { createApplier } from './apply.ts'
 import { jobPlace } from './jobs.ts'
 import { systemCommands } from './commands.ts'
 import { strikeProcesses } from './faults.ts'
+import { withHeldReleases } from './held-releases.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
 import type { ProcessOwner } from './process-metrics.ts'
 import { createProcessMetrics } from './process-metrics.ts'
-import { openBook, recordStart, sayRolledBack } from './release-record.ts'
+import { openBook, recordStart } from './release-record.ts'
 import type { Releaser } from './releaser.ts'
 import { createReleaser } from './releaser.ts'
 import { startTogether } from './start-together.ts'
@@ -147,10 +150,11 @@ class WiredParts implements SystemParts {
 
   async start(signal: AbortSignal): Promise<void> {
     for (const component of [this.#history, ...this.#metrics, this.#telemetry]) await component.start(signal)
+    const book = await openBook(this.#context)
     await startTogether(
       signal,
       [
-        (together) => this.#prepareCode(together),
+        (together) => this.#prepareCode(book, together),
         (together) => this.#startGateway(together),
         (together) => this.#databases.start(together),
       ],
@@ -163,11 +167,9 @@ class WiredParts implements SystemParts {
       telemetry: this.#telemetry,
     })
     const [services, code] = [this.#services, await this.#code.promise]
-    const book = await openBook(this.#context)
-    sayRolledBack(this.#context, book, code)
     await services.start(signal)
     await recordStart(this.#context, book, code)
-    await this.#endSuccession(code, book)
+    await this.#endSuccession(code, book, signal)
     const jobs = createSystemJobs(this.#context, services)
     this.#jobs = jobs
     await jobs.follow()
@@ -205,8 +207,8 @@ class WiredParts implements SystemParts {
     await this.#control.stop()
   }
 
-  /** What an earlier run left has been adopted, or has a successor that serves. */
-  async #endSuccession({ release, files }: SystemCode, { history }: ReleaseBook): Promise<void> {
+  /** What an earlier run left has been adopted, or has a successor that gets the requests. */
+  async #endSuccession({ release, files }: SystemCode, { history }: ReleaseBook, signal: AbortSignal): Promise<void> {
     const { subprocesses, notice } = this.#context
     const say = (what: string, names: readonly string[]): void => {
       if (names.length > 0) notice({ level: 'info', message: `${what}: ${names.toSorted().join(', ')}` })
@@ -216,14 +218,27 @@ class WiredParts implements SystemParts {
       'adopted from an earlier run',
       adopted.map(({ name }) => name),
     )
+    await unlessAborted(this.#leftoversDrained(), signal, 'the last requests of an earlier run to end')
     say('replaced or not wanted any more, from an earlier run', await subprocesses.endLeftovers())
     // Only now does nothing of an old release run.
     await pruneReleases(this.#context, new Set([release.id]), files, history)
   }
 
-  async #prepareCode(signal: AbortSignal): Promise<void> {
+  /** The gateway has a list without them; what is under way ends first. */
+  async #leftoversDrained(): Promise<void> {
+    const { subprocesses, blueprint } = this.#context
+    await Promise.all(
+      subprocesses.leftovers().map(async (name) => {
+        const service = blueprint.services[name.replace(/-\d+$/, '')]
+        if (service === undefined) return
+        await this.#gateway?.drained(service.name, name, drainTimeoutMsOf(service)).catch(() => undefined)
+      }),
+    )
+  }
+
+  async #prepareCode({ history }: ReleaseBook, signal: AbortSignal): Promise<void> {
     try {
-      this.#code.resolve(await prepareCode(this.#context, signal))
+      this.#code.resolve(await withHeldReleases(this.#context, history, await prepareCode(this.#context, signal)))
     } catch (error) {
       this.#code.reject(error)
       throw error

@@ -7,10 +7,12 @@ import { TenfoldError } from '../core/errors.ts'
 import type { FileRelease } from '../fleet/file-releases.ts'
 import type { Balancer } from '../fleet/balancer-port.ts'
 import { compileCacheDirectory } from '../fleet/compile-cache.ts'
+import { drainTimeoutMsOf } from '../fleet/drain-timeout.ts'
 import type { InstanceTelemetry } from '../fleet/instance-telemetry.ts'
 import type { JobSurroundings, LocalInstanceHost } from '../fleet/instance-hosts/local.ts'
 import { createLocalInstanceHost } from '../fleet/instance-hosts/local.ts'
 import type { RunningJob } from '../fleet/job-scheduler.ts'
+import type { Release } from '../fleet/release.ts'
 import type { Revision } from '../fleet/revision.ts'
 import type { RolloutOptions } from '../fleet/rollout.ts'
 import type { ServiceSupervisor } from '../fleet/service-supervisor.ts'
@@ -61,9 +63,6 @@ export interface ServicesOptions {
   readonly telemetry: InstanceTelemetry
 }
 
-/** Half of it is for requests under way: as long as any instance gets that leaves. */
-const REMOVAL_DEADLINE_MS = 60_000
-
 /** Where an autoscaler decides, a start goes on with as many instances as an earlier run has left. */
 function desiredOf({ scale, instances }: ResolvedService, earlier: number): number {
   const { min, desired, max } = instances
@@ -87,7 +86,7 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
   }
 
   function supervise({ service, release }: Revision): ServiceSupervisor {
-    const earlierIds = subprocesses.leftovers().filter((name) => /^(.+)-\d+$/.exec(name)?.[1] === service.name)
+    const earlierIds = earlierIdsOf(service.name, release)
     const supervisor = createServiceSupervisor({
       service,
       release,
@@ -95,6 +94,8 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
       balancer,
       onStartFailed: () => context.startFailed(),
       earlierIds,
+      // Time-outs of routes are edited while it runs.
+      drainTimeoutMs: () => drainTimeoutMsOf(context.blueprint.services[service.name] ?? service),
       desired: desiredOf(service, earlierIds.length),
       clock,
       onStatus: (status) =>
@@ -109,6 +110,15 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
     })
     supervisors.set(service.name, supervisor)
     return supervisor
+  }
+
+  /** Those first that run the release: they can be gone on with. */
+  function earlierIdsOf(service: string, { id }: Release): readonly string[] {
+    const isAdoptable = (name: string): boolean => subprocesses.leftover(name)?.['release'] === id
+    return subprocesses
+      .leftovers()
+      .filter((name) => /^(.+)-\d+$/.exec(name)?.[1] === service)
+      .toSorted((a, b) => Number(isAdoptable(b)) - Number(isAdoptable(a)))
   }
 
   function sayInspected(instance: string, port: number): void {
@@ -184,7 +194,8 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
     async remove(service) {
       const supervisor = supervisors.get(service)
       supervisors.delete(service)
-      await supervisor?.stop(REMOVAL_DEADLINE_MS)
+      // Half of it is for requests under way: as long as any instance gets that leaves.
+      await supervisor?.stop(2 * drainTimeoutMsOf(supervisor.revision.service))
     },
     async settled(deadlineMs) {
       await Promise.all([...supervisors.values()].map((supervisor) => supervisor.settled(deadlineMs)))

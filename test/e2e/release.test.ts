@@ -76,8 +76,9 @@ test('releases sources to the services that are named, goes back and further bac
   expect(await on.end(['up', '--detach', '--port', '0'])).toMatchObject({ code: 0 })
   const after = (await snapshotOf(on))!
   expect(after.notices.map(({ message }) => message).join('\n')).toMatch(
-    /admin starts with release \w+, which was rolled back/,
+    /admin goes on with release \w+: release \w+, which the sources are, was rolled back: tenfold rollback/,
   )
+  expect(await ask(after.gateway.url!, '/admin')).toMatchObject({ release: 'first' })
   expect(after.services['web']!.releases!.length).toBeGreaterThan(3)
 })
 
@@ -149,8 +150,20 @@ test('a canary gets its share, and all is rolled back when it burns, with the re
   expect(await ask(url)).toMatchObject({ release: 'better' })
 })
 
-test('a release goes on when its command is interrupted, and the next start goes on when the control plane is killed', async () => {
+async function killed(on: Stage): Promise<void> {
+  process.kill((await snapshotOf(on))!.pid, 'SIGKILL')
+  await eventually('the control plane to be gone', async () => (await snapshotOf(on)) === undefined)
+}
+
+const pidsOf = ({ services }: SystemSnapshot): readonly unknown[] =>
+  services['web']!.instances.map(({ id, pid }) => ({ id, pid }))
+
+const statesOf = ({ services }: SystemSnapshot): readonly string[] =>
+  services['web']!.releases!.map(({ by, state }) => `${by} ${state}`)
+
+test('a release goes on when its command is interrupted, and a start after kill -9 of the control plane goes on with what ran', async () => {
   const { on, url } = await running({ ...shop(), 'server.js': serverOf('old') })
+  const before = (await snapshotOf(on))!
   const clients = load(url)
   on.write({ 'server.js': serverOf('new') })
   const command = on.tenfold(['release', '--canary', '20%', '--match', 'X-Canary: 1', '--hold', '10m'])
@@ -161,26 +174,64 @@ test('a release goes on when its command is interrupted, and the next start goes
   }
   command.signal('SIGINT')
   expect(await command.ended).toMatchObject({ code: 130 })
-  const { pid, services } = (await snapshotOf(on))!
+  const { services } = (await snapshotOf(on))!
   expect(services['web']).toMatchObject({ releasing: { phase: 'canary', share: 0.2 } })
   expect(services['web']!.instances).toHaveLength(3)
+  const canary = services['web']!.instances.find(({ release }) => release !== undefined)!.release!
 
-  process.kill(pid, 'SIGKILL')
-  await eventually('the control plane to be gone', async () => (await snapshotOf(on)) === undefined)
-  expect(await on.end(['up', '--detach', '--port', '0'])).toMatchObject({ code: 0 })
-  expect((await clients.stop()).failures).toEqual([])
+  // Twice: the second start knows as well as the first that nobody has decided.
+  for (let death = 0; death < 2; death++) {
+    await killed(on)
+    expect(await on.end(['up', '--detach', '--port', '0'])).toMatchObject({ code: 0 })
+    const after = (await snapshotOf(on))!
+    expect(await ask(url)).toMatchObject({ release: 'old' })
+    expect(pidsOf(after)).toEqual(pidsOf(before))
+    expect(statesOf(after)).toEqual(['release interrupted', 'up released'])
+    expect(after.notices).toContainEqual(
+      expect.objectContaining({
+        level: 'warning',
+        message: expect.stringContaining(`release ${canary.slice(0, 8)}, which the sources are, was not out for good`),
+        hint: expect.stringContaining('tenfold release web'),
+      }),
+    )
+  }
+  expect(await on.end(['release', '--canary', '20%', '--hold', '1s'])).toMatchObject({ code: 0 })
   expect(await ask(url)).toMatchObject({ release: 'new' })
-  const after = (await snapshotOf(on))!.services['web']!
-  expect(after.instances).toHaveLength(2)
-  expect(after.releases!.map(({ by, state }) => `${by} ${state}`)).toEqual([
-    'up released',
-    'release interrupted',
-    'up released',
-  ])
-  expect(await on.end(['rollback'])).toMatchObject({ code: 0 })
-  expect(await ask(url)).toMatchObject({ release: 'old' })
+  // What is out for good is what a start runs.
+  await killed(on)
+  expect(await on.end(['up', '--detach', '--port', '0'])).toMatchObject({ code: 0 })
+  expect(await ask(url)).toMatchObject({ release: 'new' })
+  expect((await clients.stop()).failures).toEqual([])
   expect(await on.end(['down'])).toMatchObject({ code: 0 })
   expect(on.leftovers()).toEqual([])
+})
+
+test('what is watched, or stopped in the middle, is as little out for good as a canary', async () => {
+  const { on, url } = await running({ ...shop(), 'server.js': serverOf('old') })
+  on.write({ 'server.js': serverOf('new') })
+  const clients = load(url)
+  const watched = on.tenfold(['release', '--watch', '10m'])
+  await watched.says(/is watched/)
+  expect(await ask(url)).toMatchObject({ release: 'new' })
+  await killed(on)
+  await watched.ended
+  expect(await on.end(['up', '--detach', '--port', '0'])).toMatchObject({ code: 0 })
+  expect(await ask(url)).toMatchObject({ release: 'old' })
+  expect((await clients.stop()).failures).toEqual([])
+
+  const stopped = on.tenfold(['release', '--canary', '20%', '--hold', '10m'])
+  await stopped.says(/canary \w{8} has 20 %/)
+  expect(await on.end(['down'])).toMatchObject({ code: 0 })
+  await stopped.ended
+  const again = JSON.parse((await on.end(['up', '--detach', '--json', '--port', '0'])).out) as SystemSnapshot
+  expect(await ask(again.gateway.url!)).toMatchObject({ release: 'old' })
+  expect(statesOf(again)).toEqual(['release interrupted', 'release interrupted', 'up released'])
+
+  // Other sources are another release, which a start takes as it finds it.
+  expect(await on.end(['down'])).toMatchObject({ code: 0 })
+  on.write({ 'server.js': serverOf('edited') })
+  const edited = JSON.parse((await on.end(['up', '--detach', '--json', '--port', '0'])).out) as SystemSnapshot
+  expect(await ask(edited.gateway.url!)).toMatchObject({ release: 'edited' })
 })
 
 test('a front end is released and rolled back like a server', async () => {

@@ -5,9 +5,9 @@ import type { ReleaseHistory } from '../../src/fleet/release-history.ts'
 import {
   currentRelease,
   formerRelease,
+  heldBackBecause,
   lastReleased,
   releasesToKeep,
-  rolledBackBecause,
   withEntry,
   withOutcome,
   withRollback,
@@ -37,12 +37,12 @@ describe('the history of releases', () => {
   test('goes further back with each rollback, and forward with the next release', () => {
     const once = withRollback(three, 'web', 'b', back)
     expect([currentRelease(once, 'web')?.release, formerRelease(once, 'web')?.release]).toEqual(['b', 'a'])
-    expect(rolledBackBecause(once, 'web', 'c')).toBe('asked for')
+    expect(heldBackBecause(once, 'web', 'c')).toBe('was rolled back: asked for')
     const twice = withRollback(once, 'web', 'a', back)
     expect([currentRelease(twice, 'web')?.release, formerRelease(twice, 'web')]).toEqual(['a', undefined])
     const again = released(twice, 'c')
     expect([currentRelease(again, 'web')?.release, formerRelease(again, 'web')?.release]).toEqual(['c', 'a'])
-    expect(rolledBackBecause(again, 'web', 'c')).toBeUndefined()
+    expect(heldBackBecause(again, 'web', 'c')).toBeUndefined()
   })
 
   test('goes back to one that had been rolled back, when it is named', () => {
@@ -56,10 +56,25 @@ describe('the history of releases', () => {
     expect(currentRelease(begun, 'web')?.release).toBe('c')
     const failed = withOutcome(begun, 'web', { state: 'rolled-back', reason: 'it crashed' })
     expect(currentRelease(failed, 'web')?.release).toBe('c')
-    expect(rolledBackBecause(failed, 'web', 'd')).toBe('it crashed')
+    expect(heldBackBecause(failed, 'web', 'd')).toBe('was rolled back: it crashed')
     expect(currentRelease(withOutcome(begun, 'web', { state: 'released' }), 'web')?.release).toBe('d')
     const interrupted = withEntry(begun, 'web', under('e'))
     expect(interrupted['web']?.map(({ state }) => state).slice(0, 2)).toEqual(['under-way', 'interrupted'])
+  })
+
+  test('holds back what was cut short until it has been released, and an apply never', () => {
+    const cutShort = withEntry(three, 'web', under('d'))
+    const reason = expect.stringContaining('in the middle of its release')
+    expect(heldBackBecause(cutShort, 'web', 'd')).toEqual(reason)
+    const started = withEntry(cutShort, 'web', { release: 'c', atEpochMs: 11, by: 'up', state: 'released' })
+    expect(heldBackBecause(started, 'web', 'd')).toEqual(reason)
+    expect(currentRelease(started, 'web')?.release).toBe('c')
+    // The sources have been edited since.
+    expect(heldBackBecause(started, 'web', 'e')).toBeUndefined()
+    const again = withOutcome(withEntry(started, 'web', under('d')), 'web', { state: 'released' })
+    expect(heldBackBecause(again, 'web', 'd')).toBeUndefined()
+    const applied = withEntry(three, 'web', { ...under('d'), by: 'apply' })
+    expect(heldBackBecause(applied, 'web', 'd')).toBeUndefined()
   })
 
   test('keeps three releases that ran and the one under way', () => {

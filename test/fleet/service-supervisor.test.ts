@@ -170,7 +170,7 @@ describe('the service supervisor', () => {
 
   test('stops an instance whose requests do not end, and says so', async () => {
     const running = await started(
-      stage(() => ({}), { drain: () => new Promise(() => undefined), drainTimeoutMs: 2_000 }),
+      stage(() => ({}), { drain: () => new Promise(() => undefined), drainTimeoutMs: () => 2_000 }),
     )
     running.supervisor.scale(1)
     await running.clock.advance(1_999)

@@ -42,6 +42,8 @@ export interface DataPlane extends AsyncDisposable {
   readonly port: number
   readonly internalPort: number
   configure(services: GatewayConfig['services']): void
+  /** Resolves when no request to an instance in the list is under way. */
+  idle(): Promise<void>
 }
 
 export async function startDataPlane(
@@ -87,6 +89,10 @@ export async function startDataPlane(
     port: outside.port,
     internalPort: inside.port,
     configure,
+    async idle() {
+      const listed = [...proxy.services.values()].flatMap((service) => service.endpoints)
+      await Promise.all(listed.map((upstream) => upstream.idle()))
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all([outside.close(0), inside.close(0)])
       await proxy.destroy()

@@ -101,7 +101,7 @@ class Traffic implements SimulatedTraffic {
         this.upstreams.configure({ requestTimeoutMs: REQUEST_TIMEOUT_MS, endpoints, traffic: TRAFFIC })
       },
       drained: async (_service, id, deadlineMs) => {
-        const idle = Promise.all(this.upstreams.find(id).map((upstream) => upstream.idle())).then(() => true)
+        const idle = Promise.all(this.upstreams.retired(id).map((upstream) => upstream.idle())).then(() => true)
         return Promise.race([idle, sleep(clock, deadlineMs).then(() => false)])
       },
     }

@@ -175,7 +175,10 @@ class LocalHost implements LocalInstanceHost {
       user,
       limits: service.resources,
       outputFile: outputFileOf(logsDirectory, service.name, id),
-      handover: { sameness: JSON.stringify([program, own, service.env, user, service.resources]), notes },
+      handover: {
+        sameness: JSON.stringify([program, own, service.env, user, service.resources]),
+        notes: { ...notes, release: request.release.id },
+      },
     }
   }
 

@@ -73,8 +73,8 @@ export interface ServiceUpstreams {
   stopWaiting(waiter: Waiter): void
   /** Ends what has waited too long and lets new instances have more: to be called every 50 ms or so. */
   sweep(nowMs: number): void
-  /** The instances of this id with requests under way: listed or not, there may be several after a restart. */
-  find(id: string): readonly Upstream[]
+  /** What has left the list under this id with requests under way; there may be several. */
+  retired(id: string): readonly Upstream[]
   destroy(): Promise<void>
 }
 
@@ -240,8 +240,8 @@ class BalancedService implements ServiceUpstreams {
     this.health.sweep(nowMs)
   }
 
-  find(id: string): readonly Upstream[] {
-    return [...this.#listed, ...this.#retired].filter((upstream) => upstream.id === id)
+  retired(id: string): readonly Upstream[] {
+    return [...this.#retired].filter((upstream) => upstream.id === id)
   }
 
   async destroy(): Promise<void> {
