@@ -5,6 +5,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Decision, Observation } from './arbiter.ts'
 import { decide } from './arbiter.ts'
 import { FENCE_MS_MAX, bringUpPrimary, stubborn } from './bring-up.ts'
+import { catchUp } from './catch-up.ts'
 import type { FollowerOptions } from './cluster-options.ts'
 import type { ClusterState } from './cluster-state.ts'
 import type { Followers } from './followers.ts'
@@ -248,9 +249,11 @@ class Operator implements ClusterOperator {
   }
 
   async #promote(): Promise<void> {
-    const { record, name } = this.#options
+    const { record, name, nodes } = this.#options
     const { primary } = this
     try {
+      const others = [...nodes.values()].filter((node) => node !== primary && node.condition === 'follower')
+      await catchUp({ node: primary, others, role: this.#roleOf(primary.id), clock: this.#clock })
       await promote(primary, this.#clock)
     } catch (error) {
       // The record names it, so no other one is tried: it is started anew, and promoted then.

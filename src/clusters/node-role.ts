@@ -8,7 +8,16 @@ export interface NodeRole {
   /** Whose confirmation COMMIT waits for, should the node take writes: nobody, the first of the list that is there. */
   readonly waitsFor: readonly number[]
   /** Whom it copies the log of; undefined: nobody, since it takes writes. */
-  readonly follows?: { readonly port: number; readonly password: string; readonly database: string } | undefined
+  readonly follows?: Upstream | undefined
+}
+
+/** A node that another one copies the log of. */
+export interface Upstream {
+  readonly port: number
+  readonly password: string
+  readonly database: string
+  /** Whether it has a slot for whoever follows it. @default true */
+  readonly hasSlot?: boolean
 }
 
 /** The role that followers log in as. A database's name has no dot, so its owner is never called so. */
@@ -33,7 +42,7 @@ export function roleSettings(node: number, { waitsFor, follows }: NodeRole): str
     ['synchronous_standby_names', standbyNames(waitsFor)],
     // What a logical slot hands out is on the node that may be promoted: its readers are never ahead of the cluster.
     ['synchronized_standby_slots', waitsFor.length === 1 ? followerName(waitsFor[0]!) : ''],
-    ['primary_slot_name', follows === undefined ? '' : followerName(node)],
+    ['primary_slot_name', follows === undefined || follows.hasSlot === false ? '' : followerName(node)],
     ['primary_conninfo', follows === undefined ? '' : connectionText(node, follows)],
   ]
   return settings.map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`).join('')
@@ -55,7 +64,7 @@ export async function writeRole(
   await appendFile(main, `\n# What Tenfold tells this node of the others.\n${INCLUDE}\n`, { flush: true })
 }
 
-function connectionText(node: number, { port, password, database }: NonNullable<NodeRole['follows']>): string {
+function connectionText(node: number, { port, password, database }: Upstream): string {
   return Object.entries({
     host: '127.0.0.1',
     port,

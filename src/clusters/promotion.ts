@@ -16,13 +16,17 @@ const RELOAD_MS_MAX = 10_000
 /** Lets a follower take writes. Whether it may is decided elsewhere. */
 export async function promote(node: ClusterNode, clock: Clock): Promise<void> {
   await withSession(node.adminUrl('postgres'), async (session) => {
+    // Whoever was killed in the middle of a promotion has asked for it already.
+    if (!(await isInRecovery(session))) return
     await session.query('select pg_promote(wait => false)')
-    await until(clock, PROMOTE_MS_MAX, `${node.name} to be promoted`, async () => {
-      const { rows } = await session.query<{ isInRecovery: boolean }>(`select pg_is_in_recovery() as "isInRecovery"`)
-      return rows[0]?.isInRecovery === false
-    })
+    await until(clock, PROMOTE_MS_MAX, `${node.name} to be promoted`, async () => !(await isInRecovery(session)))
   })
   node.promoted()
+}
+
+async function isInRecovery(session: Session): Promise<boolean> {
+  const { rows } = await session.query<{ isInRecovery: boolean }>(`select pg_is_in_recovery() as "isInRecovery"`)
+  return rows[0]?.isInRecovery === true
 }
 
 /**
