@@ -33,10 +33,13 @@ export const benchmark: Benchmark = {
   async run(context) {
     const { isQuick, signal } = context
     const version = await pm2Version()
-    const trials: Trial[] = []
+    const subjects = await startAll([tenfoldSubject(signal), ...(version === undefined ? [] : [pm2Subject()])])
     try {
-      trials.push(await begin(await tenfoldSubject(signal), context, isQuick ? QUICK : FULL))
-      if (version !== undefined) trials.push(await begin(await pm2Subject(), context, isQuick ? QUICK_PEER : FULL_PEER))
+      const trials: Trial[] = []
+      for (const subject of subjects) {
+        const [own, peer] = isQuick ? [QUICK, QUICK_PEER] : [FULL, FULL_PEER]
+        trials.push(await begin(subject, context, subject === subjects[0] ? own : peer))
+      }
       // In turns, so that a noisy minute hits both.
       for (let round = 0; round < FULL.rounds; round++) {
         for (const trial of trials) if (round < trial.size.rounds) await disturbed(trial, context)
@@ -50,9 +53,19 @@ export const benchmark: Benchmark = {
       ]
       return { figures: figures!, peers }
     } finally {
-      for (const { subject } of trials) await subject.stop()
+      await Promise.all(subjects.map((subject) => subject.stop()))
     }
   },
+}
+
+/** All of them, or none. */
+async function startAll(starts: readonly Promise<Subject>[]): Promise<readonly Subject[]> {
+  const outcomes = await Promise.allSettled(starts)
+  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failed === undefined) return started
+  await Promise.all(started.map((subject) => subject.stop()))
+  throw failed.reason
 }
 
 /** What has been measured of one subject so far. */
@@ -68,17 +81,12 @@ interface Trial {
 
 /** Finds out what it can do. */
 async function begin(subject: Subject, { signal, log }: BenchmarkContext, size: Size): Promise<Trial> {
-  try {
-    const options = { concurrency: CONCURRENCY, seconds: CAPACITY_SECONDS, signal }
-    const { requestsPerSecond: capacity } = await closedLoop(subject.url, [], options)
-    const ratePerSecond = Math.floor(Math.min(size.rateMax, capacity / 2))
-    log(`${subject.name}: ${Math.round(capacity)} requests/s at most, ${ratePerSecond} from now on`)
-    const counts = { releases: 0, scalings: 0, kills: 0 }
-    return { subject, size, ratePerSecond, shareOfCapacity: ratePerSecond / capacity, quiet: [], disturbed: [], counts }
-  } catch (error) {
-    await subject.stop()
-    throw error
-  }
+  const options = { concurrency: CONCURRENCY, seconds: CAPACITY_SECONDS, signal }
+  const { requestsPerSecond: capacity } = await closedLoop(subject.url, [], options)
+  const ratePerSecond = Math.floor(Math.min(size.rateMax, capacity / 2))
+  log(`${subject.name}: ${Math.round(capacity)} requests/s at most, ${ratePerSecond} from now on`)
+  const counts = { releases: 0, scalings: 0, kills: 0 }
+  return { subject, size, ratePerSecond, shareOfCapacity: ratePerSecond / capacity, quiet: [], disturbed: [], counts }
 }
 
 /** One round, under load from before its beginning to after its end. */

@@ -25,7 +25,7 @@ if (name === undefined) {
   process.exitCode = 2
 } else {
   const abort = new AbortController()
-  process.once('SIGINT', () => abort.abort())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => abort.abort())
   try {
     await runBenchmark(benchmark, abort.signal)
   } catch (error) {

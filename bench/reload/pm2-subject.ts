@@ -1,20 +1,27 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { sleep, systemClock } from '../../src/core/clock.ts'
 import { findFreePort } from '../../src/core/free-port.ts'
+import { readProcessTable } from '../../src/core/process-table.ts'
 import type { Subject } from './subject.ts'
 import { serverOf } from './subject.ts'
 
 const run = promisify(execFile)
-const installed = fileURLToPath(new URL('../peers/node_modules/.bin/pm2', import.meta.url))
+const packages = fileURLToPath(new URL('../peers/node_modules/', import.meta.url))
+const installed = join(packages, '.bin/pm2')
 const PM2 = existsSync(installed) ? installed : 'pm2'
+const POLL_MS = 50
 
 /** The version of pm2 in `bench/peers`, or on the PATH; undefined when there is none. */
 export async function pm2Version(): Promise<string | undefined> {
+  // Asking pm2 itself takes seconds: it starts its daemon first.
+  if (PM2 === installed) {
+    return (JSON.parse(readFileSync(join(packages, 'pm2/package.json'), 'utf8')) as { version: string }).version
+  }
   const home = mkdtempSync(join(tmpdir(), 'tenfold-pm2-'))
   try {
     const { stdout } = await run(PM2, ['--version'], { env: { ...process.env, PM2_HOME: home }, timeout: 15_000 })
@@ -39,6 +46,15 @@ export async function pm2Subject(): Promise<Subject> {
     (JSON.parse(await pm2('jlist')) as { pid: number; pm2_env: { status: string } }[])
       .filter((worker) => worker.pm2_env.status === 'online')
       .map(({ pid }) => pid)
+  // Cheap, unlike `jlist`, which is a Node.js program more while requests come in: that is only asked at the end.
+  const processes = (): readonly number[] => {
+    const daemon = Number(readFileSync(join(env.PM2_HOME, 'pm2.pid'), 'utf8'))
+    const children = readProcessTable().filter(({ parentPid, isZombie }) => parentPid === daemon && !isZombie)
+    return children.map(({ pid }) => pid)
+  }
+  const until = async (isSo: (pids: readonly number[]) => boolean): Promise<void> => {
+    while (!isSo(processes()) || !isSo(await workers())) await sleep(systemClock, POLL_MS)
+  }
   write()
   writeFileSync(join(directory, 'package.json'), '{ "type": "module" }')
   const app = { name: 'web', script: 'server.js', instances: 2, exec_mode: 'cluster', wait_ready: true }
@@ -64,13 +80,12 @@ export async function pm2Subject(): Promise<Subject> {
     },
     async scale(count) {
       await pm2('scale', 'web', String(count))
-      while ((await workers()).length !== count) await sleep(systemClock, 100)
+      await until((now) => now.length === count)
     },
     async kill() {
       const before = await workers()
       process.kill(before[0]!, 'SIGKILL')
-      const isBack = (now: readonly number[]): boolean => now.length >= before.length && !now.includes(before[0]!)
-      while (!isBack(await workers())) await sleep(systemClock, 100)
+      await until((now) => now.length >= before.length && !now.includes(before[0]!))
     },
     stop,
   }

@@ -29,6 +29,8 @@ export async function tenfoldSubject(signal: AbortSignal): Promise<Subject> {
   writeFileSync(join(directory, 'tenfold.config.ts'), BLUEPRINT)
   const child = spawn(launcher, ['up', directory, '--ephemeral', '--port', '0'], {
     stdio: ['ignore', 'ignore', 'pipe'],
+    // A session of its own, as pm2's daemon has: Linux may share the CPU by session, and the load comes from ours.
+    detached: true,
   })
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => (said = `${said}${chunk}`.slice(-2_000)))
