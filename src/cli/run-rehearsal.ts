@@ -11,6 +11,9 @@ import { formatDuration } from '../core/duration.ts'
 import { hasCode, TenfoldError } from '../core/errors.ts'
 import { freshSeed, uniqueId } from '../core/random.ts'
 import type { LoadSecond } from '../load/load-result.ts'
+import type { Drill } from '../drills/drill.ts'
+import { drillNamed, DRILLS } from '../drills/drills.ts'
+import { readyScene } from '../drills/ready-scene.ts'
 import { rehearse, requireLoad, WARMUP_MS } from '../rehearsal/rehearse.ts'
 import type { RehearsalReport } from '../rehearsal/rehearsal-report.ts'
 import { reportView } from '../rehearsal/report-view.ts'
@@ -24,6 +27,11 @@ export const REHEARSAL_OPTIONS: Readonly<Record<string, CommandOption>> = {
   times: { type: 'string', value: 'N', description: "multiple of the blueprint's peak (default: 1)" },
   duration: { type: 'string', value: 'TIME', description: "how long, for example 60s (default: the blueprint's)" },
   seed: { type: 'string', value: 'NUMBER', description: 'repeat the load of an earlier rehearsal exactly' },
+  drill: {
+    type: 'string',
+    value: 'DRILL',
+    description: `make a disaster happen in the middle of the peak: ${DRILLS.map(({ name }) => name).join(', ')}`,
+  },
 }
 
 /** What the options of a command line ask for. */
@@ -31,6 +39,7 @@ export interface RehearsalRequest {
   readonly times: number
   readonly seed: number
   readonly durationMs: number
+  readonly drill: Drill | undefined
 }
 
 /**
@@ -39,12 +48,13 @@ export interface RehearsalRequest {
  * @throws TF_USAGE, TF_LOAD_MISSING
  */
 export function rehearsalRequest(options: CommandInput['options'], blueprint: ResolvedBlueprint): RehearsalRequest {
-  const { times, duration, seed } = options
+  const { times, duration, seed, drill } = options
   return {
     times: typeof times === 'string' ? positive('--times', times) : 1,
     seed: typeof seed === 'string' ? wholeNumber('--seed', seed) : freshSeed(),
     durationMs:
       typeof duration === 'string' ? atLeastASecond('--duration', duration) : requireLoad(blueprint).durationMs,
+    drill: typeof drill === 'string' ? drillNamed(drill, DRILLS) : undefined,
   }
 }
 
@@ -85,6 +95,8 @@ async function rehearseOnce(
   request: RehearsalRequest,
 ): Promise<RehearsalReport> {
   const { target, timeScale } = await runningSystem(control)
+  const { drill, ...load } = request
+  const scene = drill === undefined ? undefined : await readyScene({ control, blueprint, database: undefined }, drill)
   const id = uniqueId()
   const status: RehearsalStatus = {
     id,
@@ -99,7 +111,8 @@ async function rehearseOnce(
       target,
       id,
       controlTimeScale: timeScale,
-      ...request,
+      ...load,
+      drill: drill && scene && { name: drill.name, strike: () => drill.strike(scene, control) },
       framesSince: (sinceEpochMs) => collect(control.frames({ sinceEpochMs, follow: false })),
       onSecond: (second) => showSecond(terminal, second, request),
       signal,

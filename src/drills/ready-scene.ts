@@ -9,7 +9,7 @@ import type { DrillOptions } from './witnesses.ts'
  * @throws TF_DRILL_IMPOSSIBLE when there is none, or the system is not well
  */
 export async function readyScene(
-  { control, database, blueprint }: DrillOptions,
+  { control, database, blueprint }: Pick<DrillOptions, 'control' | 'database' | 'blueprint'>,
   drill: { readonly name: string; obstacle(scene: DrillScene): string | undefined },
 ): Promise<DrillScene> {
   const system = await control.snapshot()

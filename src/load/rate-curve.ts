@@ -46,6 +46,12 @@ export function expectedArrivals(curve: RateCurve): number {
   return sum
 }
 
+/** The middle of the time, in milliseconds, from the first moment at the highest rate to the last one. */
+export function middleOfPeakMs({ timesMs, perSecond }: RateCurve): number {
+  const peak = Math.max(...perSecond)
+  return (timesMs[perSecond.indexOf(peak)]! + timesMs[perSecond.lastIndexOf(peak)]!) / 2
+}
+
 /** Arrivals per second at a time; outside the knots 0, at a jump the rate after it. */
 export function rateAt(curve: RateCurve, timeMs: number): number {
   const { timesMs, perSecond } = curve

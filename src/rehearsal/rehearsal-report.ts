@@ -17,11 +17,22 @@ export interface RehearsalReport {
   readonly arrivals: Arrivals
   /** The autoscaler decided as if time ran so many times as fast; absent: just as fast. */
   readonly controlTimeScale?: number
+  /** The disaster that happened in the middle. */
+  readonly drill?: RehearsedDrill
   readonly load: LoadResult
   /** One for each service that has an objective. */
   readonly verdicts: readonly ServiceVerdict[]
   /** `passed` when every objective is met, `failed` when one is broken, `invalid` when neither can be said. */
   readonly state: 'passed' | 'failed' | 'invalid'
+}
+
+export interface RehearsedDrill {
+  /** `failover` and the like. */
+  readonly name: string
+  /** What was done. */
+  readonly text: string
+  /** Into the measured load, in milliseconds. */
+  readonly afterMs: number
 }
 
 export interface ServiceVerdict {

@@ -7,11 +7,13 @@ import { systemClock } from '../core/clock.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { createHistogram } from '../core/histogram.ts'
 import type { LoadResult, LoadSecond } from '../load/load-result.ts'
+import { planArrivals } from '../load/plan-arrivals.ts'
+import { middleOfPeakMs } from '../load/rate-curve.ts'
 import { runLoad } from '../load/run-load.ts'
 import { strictestBoundMs } from '../objectives/objective.ts'
 import type { Measurement } from '../objectives/verdict.ts'
 import { judgeObjective } from '../objectives/verdict.ts'
-import type { RehearsalReport, ServiceVerdict } from './rehearsal-report.ts'
+import type { RehearsalReport, RehearsedDrill, ServiceVerdict } from './rehearsal-report.ts'
 import { stepsOf } from './route-steps.ts'
 
 /** What to rehearse, and against what. */
@@ -29,11 +31,21 @@ export interface RehearsalOptions {
   readonly durationMs?: number
   /** That of the system, for the report. @default 1 */
   readonly controlTimeScale?: number
+  /** A disaster, made to happen in the middle of the peak. */
+  readonly drill?: RehearsedDisaster | undefined
   /** The system's frames since an instant, for services that users do not reach themselves. */
   readonly framesSince: (epochMs: number) => Promise<readonly MetricFrame[]>
   readonly onSecond?: (second: LoadSecond) => void
   readonly signal?: AbortSignal
   readonly clock?: Clock
+}
+
+/** What is made to happen. */
+export interface RehearsedDisaster {
+  /** `failover` and the like. */
+  readonly name: string
+  /** Resolves when it has happened, with what was done. */
+  strike(): Promise<string>
 }
 
 /** Not measured: connections, caches and just-in-time compilers get to the state they have on any working day. */
@@ -49,20 +61,27 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalRepo
   const load = requireLoad(blueprint)
   const startedEpochMs = clock.epochMs()
   const bounds = Object.values(blueprint.objectives).flatMap((objective) => strictestBoundMs(objective) ?? [])
+  const durationMs = options.durationMs ?? load.durationMs
+  const peakPerSecond = load.peakPerSecond * times
+  const { curve } = await planArrivals(load.arrivals, { peakPerSecond, durationMs }, blueprint.directory)
+  const disaster = options.drill === undefined ? undefined : disasterAt(middleOfPeakMs(curve), options.drill)
   const result = await runLoad(
     {
       target: options.target,
       trusted: await trustedBy(blueprint, options.target),
       scenarios: load.scenarios,
       arrivals: load.arrivals,
-      peakPerSecond: load.peakPerSecond * times,
-      durationMs: options.durationMs ?? load.durationMs,
+      peakPerSecond,
+      durationMs,
       warmupMs: WARMUP_MS,
       seed: options.seed,
       directory: blueprint.directory,
       timeScale: load.timeScale,
       ...(bounds.length === 0 ? {} : { latencyBoundMs: Math.min(...bounds) }),
-      ...(options.onSecond === undefined ? {} : { onSecond: options.onSecond }),
+      onSecond(second) {
+        disaster?.onSecond(second)
+        options.onSecond?.(second)
+      },
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     },
     clock,
@@ -76,9 +95,10 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalRepo
     configuration: blueprint.configuration,
     startedEpochMs,
     times,
-    peakPerSecond: load.peakPerSecond * times,
+    peakPerSecond,
     arrivals: load.arrivals,
     ...(controlTimeScale === 1 ? {} : { controlTimeScale }),
+    ...(disaster === undefined ? {} : { drill: await disaster.happened() }),
     load: result,
     verdicts,
     state: stateOf(verdicts, result),
@@ -92,6 +112,24 @@ export async function rehearse(options: RehearsalOptions): Promise<RehearsalRepo
 async function trustedBy({ gateway }: ResolvedBlueprint, target: string): Promise<string | undefined> {
   const [first] = target.startsWith('https:') ? gateway.certificates : []
   return first === undefined ? undefined : (await readCertificate(first)).certificate
+}
+
+/** Makes it happen once, when the load has come to that time. */
+function disasterAt(
+  timeMs: number,
+  { name, strike }: RehearsedDisaster,
+): { onSecond(second: LoadSecond): void; happened(): Promise<RehearsedDrill> } {
+  let happening: Promise<RehearsedDrill> | undefined
+  return {
+    onSecond({ second }) {
+      const afterMs = (second + 1) * 1_000
+      if (happening !== undefined || afterMs < timeMs) return
+      happening = strike().then((text) => ({ name, text, afterMs }))
+      // Told when the load is over.
+      happening.catch(() => undefined)
+    },
+    happened: () => happening ?? Promise.reject(new Error(`expected the load to come to ${timeMs} ms`)),
+  }
 }
 
 /** The load of a blueprint. @throws TF_LOAD_MISSING */

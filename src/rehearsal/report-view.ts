@@ -15,6 +15,7 @@ export function reportView(report: RehearsalReport, style: Style, columns = 78):
     plot(report, style, columns),
     '',
     formatTable([['step', 'requests', 'failed', 'p50', 'p95', 'p99', 'max'], ...stepRows(report)], '  '),
+    ...(report.drill === undefined ? [] : [style('magenta', `  ${drillText(report.drill)}`)]),
     ...load.examples.slice(0, 3).map(({ step, problem }) => style('yellow', `  ! ${step}: ${problem}`)),
     style('dim', `  generator: ${generatorText(report)}`),
     '',
@@ -72,6 +73,10 @@ function stepRows({ load }: RehearsalReport): readonly (readonly string[])[] {
 function generatorText({ load: { generator, validity } }: RehearsalReport): string {
   const health = `sent ${round(generator.lagMsP99)} ms late (p99), loop ${Math.round(generator.elu * 100)} % busy`
   return validity.state === 'valid' ? `${health}, so it was not the limit` : `${health}; ${validity.reasons.join('; ')}`
+}
+
+function drillText({ name, text, afterMs }: NonNullable<RehearsalReport['drill']>): string {
+  return `${name} after ${formatDuration(afterMs)}: ${text}`
 }
 
 function verdictLines({ service, measuredAt, verdict }: ServiceVerdict, style: Style): readonly string[] {

@@ -8,7 +8,7 @@ import { poissonArrivals } from '../../src/load/arrivals/poisson.ts'
 import { rampArrivals } from '../../src/load/arrivals/ramp.ts'
 import { spikeArrivals } from '../../src/load/arrivals/spike.ts'
 import { traceArrivals } from '../../src/load/arrivals/trace.ts'
-import { expectedArrivals, rateAt, withWarmup } from '../../src/load/rate-curve.ts'
+import { expectedArrivals, middleOfPeakMs, rateAt, rateCurve, withWarmup } from '../../src/load/rate-curve.ts'
 
 const options = { peakPerSecond: 500, durationMs: 60_000 }
 
@@ -117,6 +117,19 @@ describe('arrivals of several workers', () => {
       const together = Array.from({ length: workers }, (_, worker) => share(worker, workers)).flat()
       expect(together.sort(([a], [b]) => a - b)).toEqual(all.map((timeMs, index) => [index, timeMs]))
     }
+  })
+})
+
+describe('the middle of the peak', () => {
+  it('is the middle of the time at the highest rate', () => {
+    const curve = rateCurve([
+      [0, 1],
+      [1_000, 9],
+      [3_000, 9],
+      [4_000, 2],
+    ])
+    expect(middleOfPeakMs(curve)).toBe(2_000)
+    expect(middleOfPeakMs(dayArrivals({ peakPerSecond: 5, durationMs: 24_000 }, {}).curve)).toBeCloseTo(17_500)
   })
 })
 

@@ -2,13 +2,11 @@ import type { ResolvedBlueprint } from '../../blueprint/resolved-blueprint.ts'
 import { connectControl } from '../../control/control-client.ts'
 import { stateDirectoryOf } from '../../control/state-paths.ts'
 import { systemClock } from '../../core/clock.ts'
-import { didYouMean } from '../../core/did-you-mean.ts'
 import { formatDuration } from '../../core/duration.ts'
-import { TenfoldError } from '../../core/errors.ts'
 import { freshSeed, uniqueId } from '../../core/random.ts'
 import type { Drill } from '../../drills/drill.ts'
 import { drillView } from '../../drills/drill-view.ts'
-import { DRILLS } from '../../drills/drills.ts'
+import { drillNamed, DRILLS } from '../../drills/drills.ts'
 import type { DrillEvent } from '../../drills/drill-report.ts'
 import { runDrill } from '../../drills/run-drill.ts'
 import type { RestoreBeside, RestoreDrill } from '../../drills/run-restore-drill.ts'
@@ -57,7 +55,7 @@ export const drill: Command = {
     ['npx tenfold drill zone-loss --database orders', 'everything beside its primary dies as well'],
   ],
   async run(input) {
-    const drill = namedDrill(input.argument)
+    const drill = drillNamed(input.argument, ALL)
     const blueprint = await namedBlueprint({ ...input, argument: input.value })
     return hold(drill, blueprint, input)
   },
@@ -101,14 +99,4 @@ function restoring(input: CommandInput, blueprint: ResolvedBlueprint): RestoreBe
 /** Of a time as PostgreSQL writes it: `2026-11-22 23:19:00.1+00`. */
 function epochMsOf(text: string): number {
   return Date.parse(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'))
-}
-
-function namedDrill(name: string): Drill | RestoreDrill {
-  const found = ALL.find((each) => each.name === name)
-  if (found !== undefined) return found
-  const known = ALL.map((each) => each.name)
-  const meant = didYouMean(name, known)
-  throw new TenfoldError('TF_USAGE', `expected a drill (${known.join(', ')}), got ${JSON.stringify(name)}`, {
-    hint: meant === undefined ? 'run "tenfold drill --help"' : `did you mean ${meant}?`,
-  })
 }
