@@ -2,6 +2,8 @@ import { defineSystem, shape } from 'tenfold'
 import type { CatalogTables, OrderTables } from './data/tables.ts'
 import { dinnerRush } from './load.ts'
 
+const ZONES = ['a', 'b']
+
 /**
  * ByteBites after the first step: several instances behind the gateway, recommendations in a service of their own. The
  * limits make small machines of the instances, so that a fleet of them fits on two cores: 1.55 in all.
@@ -13,12 +15,18 @@ const system = defineSystem({
       tables: shape<CatalogTables>(),
       migrations: './migrations/catalog',
       seed: './data/catalog-seed.ts',
+      replicas: 2,
+      zones: ZONES,
       resources: { cpu: 0.2 },
     },
     orders: {
       tables: shape<OrderTables>(),
       migrations: './migrations/orders',
       seed: './data/orders-seed.ts',
+      standby: 'synchronous',
+      zones: ZONES,
+      backup: { to: './backups' },
+      recovery: { time: '15m', loss: '0s' },
       resources: { cpu: 0.35 },
     },
   },
@@ -28,14 +36,14 @@ const system = defineSystem({
       routes: ['/'],
       databases: ['catalog', 'orders'],
       calls: ['recommender'],
-      instances: { min: 3 },
+      instances: { min: 3, zones: ZONES },
       resources: { cpu: 0.2, memory: '384MiB' },
       health: '/health',
     },
     recommender: {
       entry: './services/recommender.ts',
       databases: ['catalog', 'orders'],
-      instances: { min: 2 },
+      instances: { min: 2, zones: ZONES },
       resources: { cpu: 0.2, memory: '384MiB' },
       health: '/health',
     },
