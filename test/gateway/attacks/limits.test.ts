@@ -34,8 +34,12 @@ afterAll(async () => {
 function dribble(first: string, each: string): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
   let answer = ''
-  const socket = connect(impatient.port, '127.0.0.1', () => socket.write(first))
-  const cancel = systemClock.every(20, () => void socket.write(each))
+  let cancel = (): void => undefined
+  // What is written before it is connected would come before the first part.
+  const socket = connect(impatient.port, '127.0.0.1', () => {
+    socket.write(first)
+    cancel = systemClock.every(20, () => void socket.write(each))
+  })
   socket.setEncoding('latin1')
   socket.on('data', (chunk: string) => (answer += chunk))
   socket.on('error', () => socket.destroy())
