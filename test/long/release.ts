@@ -9,17 +9,10 @@ import type { Ended, Stage } from '../e2e/open-stage.ts'
 import { eventually, openStage, snapshotOf } from '../e2e/open-stage.ts'
 import { blueprint, shop, WEB } from '../e2e/shop.ts'
 import type { Hunt, HuntContext, HuntOutcome } from './hunt.ts'
+import type { Sources } from './release-sources.ts'
+import { releaseArguments, textOf } from './release-sources.ts'
 import type { ReleaseTraffic } from './release-traffic.ts'
 import { startReleaseTraffic } from './release-traffic.ts'
-
-/** What a release is like: the second and the third must never take the place of what runs. */
-type Nature = 'good' | 'crashes' | 'hangs'
-
-interface Sources {
-  /** Unique; the answers say it. */
-  readonly name: string
-  readonly nature: Nature
-}
 
 const INSTANCES = 2
 const OPERATIONS_PER_LIFE = 12
@@ -292,22 +285,6 @@ class Releases implements AsyncDisposable {
   async #service(): Promise<ServiceStatus | undefined> {
     return (await snapshotOf(this.#on))?.services['web']
   }
-}
-
-function releaseArguments(random: Random, isEndless: boolean): readonly string[] {
-  const how = random.pick(['at once', 'canary', 'match', 'watch'] as const)
-  const holdOrWatch = isEndless ? '10m' : `${1 + random.integer(3)}s`
-  if (how === 'at once' && !isEndless) return ['release', 'web']
-  if (how === 'canary') return ['release', '--canary', '20%', '--hold', holdOrWatch]
-  if (how === 'match') return ['release', '--canary', '1%', '--match', 'x-canary: 1', '--hold', holdOrWatch]
-  return ['release', '--watch', holdOrWatch]
-}
-
-/** The server of the shop, which says what it is, or does not get so far. */
-function textOf({ name, nature }: Sources): string {
-  const server = shop()['server.js']!.replace('JSON.stringify({', `JSON.stringify({ release: '${name}',`)
-  if (nature === 'good') return server
-  return nature === 'crashes' ? `throw new Error('${name}')\n` : `setInterval(() => {}, 1_000) // ${name}\n`
 }
 
 function kill(pid: number): void {
