@@ -32,10 +32,11 @@ export function createClusterHost(options: HostOptions, onStatus: (status: HostS
   let status: HostStatus | undefined
   let hasSpoken = false
   let troubles = ''
-  let switched = Promise.withResolvers<string | undefined>()
+  /** Who waits for an answer, in the order of their questions. */
+  let switching: ((refused: string | undefined) => void)[] = []
 
   function hear(line: HostLine): void {
-    if (line.kind === 'switched') return switched.resolve(line.refused)
+    if (line.kind === 'switched') return switching.shift()?.(line.refused)
     hasSpoken = true
     status = line.status
     onStatus(status)
@@ -56,14 +57,16 @@ export function createClusterHost(options: HostOptions, onStatus: (status: HostS
     start() {
       if (isRunning()) return
       hasSpoken = false
-      switched = Promise.withResolvers()
       const started = spawn(process.execPath, ['--conditions=tenfold-source', PROGRAM, JSON.stringify(options)], {
         stdio: ['pipe', 'pipe', 'pipe'],
       })
       createInterface({ input: started.stdout }).on('line', (line) => hear(JSON.parse(line) as HostLine))
       started.stderr.on('data', (chunk) => (troubles += String(chunk)))
       started.stdin.on('error', () => undefined)
-      started.once('exit', () => switched.resolve('the control plane is gone'))
+      started.once('exit', () => {
+        for (const answer of switching) answer('the control plane is gone')
+        switching = []
+      })
       child = started
     },
     async kill() {
@@ -73,9 +76,10 @@ export function createClusterHost(options: HostOptions, onStatus: (status: HostS
     },
     switchOver() {
       if (!isRunning()) return Promise.resolve('the control plane is gone')
-      switched = Promise.withResolvers()
+      const { promise, resolve } = Promise.withResolvers<string | undefined>()
+      switching.push(resolve)
       child!.stdin!.write('switchover\n')
-      return switched.promise
+      return promise
     },
     async stop() {
       if (isRunning()) {

@@ -59,9 +59,12 @@ const cluster = createCluster({
   logFile: join(directory, `${name}.log`),
   onState: () => queueMicrotask(sayStatus),
 })
+// Whoever listened may be gone; the cluster is ended all the same.
+process.stdout.on('error', () => undefined)
+let switching = Promise.resolve()
 const input = createInterface({ input: process.stdin })
 input.on('line', (line) => {
-  if (line === 'switchover') void switchOver()
+  if (line === 'switchover') switching = switching.then(switchOver)
 })
 input.on('close', () => void end())
 try {
