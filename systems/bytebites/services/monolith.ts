@@ -10,7 +10,7 @@ import { subscriberStore } from './stores/subscriber-store.ts'
 import { storefrontRoutes } from './storefront.ts'
 
 const { main } = (await bind<System, 'monolith'>()).databases
-const catalog = catalogStore({ db: main.db.$pickTables<keyof CatalogTables>() })
+const catalog = catalogStore({ read: () => ({ db: main.db.$pickTables<keyof CatalogTables>() }) })
 const orderTables: SqlDatabase<OrderTables> = {
   db: main.db.$pickTables<keyof OrderTables>(),
   transaction: (work) => main.transaction(({ db }) => work({ db: db.$pickTables<keyof OrderTables>() })),

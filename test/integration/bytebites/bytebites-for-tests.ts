@@ -66,7 +66,7 @@ async function filled(bed: TestBed): Promise<ByteBites> {
     logFile: join(bed.directory, 'seed.log'),
   })
   const typed = connection as DatabaseConnection<CatalogTables & OrderTables>
-  const catalog = catalogStore({ db: typed.db.$pickTables<keyof CatalogTables>() })
+  const catalog = catalogStore({ read: () => ({ db: typed.db.$pickTables<keyof CatalogTables>() }) })
   const orderTables = connection as unknown as DatabaseConnection<OrderTables>
   const stores = { catalog, orders: orderStore(orderTables), subscribers: subscriberStore(orderTables) }
   const app = createServer()

@@ -1,12 +1,17 @@
+import type { Kysely } from 'kysely'
 import type { CatalogTables } from '../../data/tables.ts'
 import type { Recipe, TasteRecipe } from '../../domain/recipe.ts'
 import type { Taste } from '../../domain/taste.ts'
-import type { SqlDatabase } from './sql-database.ts'
 
 /** A recipe with what is in it. */
 export interface RecipeDetails extends Recipe {
   readonly proteinGrams: number
   readonly ingredients: readonly { readonly name: string; readonly grams: number }[]
+}
+
+/** A database that can be read, whichever of its nodes answers; a second behind is early enough for a menu. */
+export interface ReadableDatabase<Tables> {
+  read(): { readonly db: Pick<Kysely<Tables>, 'selectFrom'> }
 }
 
 /** Reads of the catalogue. Each call asks the database: what to keep, and for how long, is decided elsewhere. */
@@ -34,10 +39,11 @@ const RECIPE_COLUMNS = [
 ] as const
 
 /** The catalogue in PostgreSQL. */
-export function catalogStore({ db }: Pick<SqlDatabase<CatalogTables>, 'db'>): CatalogStore {
+export function catalogStore(database: ReadableDatabase<CatalogTables>): CatalogStore {
   const menuQuery = (menuNumber: number) =>
-    db
-      .selectFrom('menu')
+    database
+      .read()
+      .db.selectFrom('menu')
       .innerJoin('recipe', 'recipe.recipe_id', 'menu.recipe_id')
       .where('menu.menu_number', '=', menuNumber)
       .orderBy('menu.position')
@@ -48,14 +54,16 @@ export function catalogStore({ db }: Pick<SqlDatabase<CatalogTables>, 'db'>): Ca
     tasteMenu: (menuNumber) => menuQuery(menuNumber).select('recipe.taste').execute(),
     async tastes(recipeIds) {
       if (recipeIds.length === 0) return new Map()
-      const rows = await db
-        .selectFrom('recipe')
+      const rows = await database
+        .read()
+        .db.selectFrom('recipe')
         .where('recipe_id', 'in', recipeIds)
         .select(['recipe_id', 'taste'])
         .execute()
       return new Map(rows.map((row) => [row.recipe_id, row.taste]))
     },
     async recipe(id) {
+      const { db } = database.read()
       const recipe = await db
         .selectFrom('recipe')
         .where('recipe_id', '=', id)
