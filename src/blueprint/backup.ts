@@ -28,7 +28,10 @@ export interface Backup {
   walEvery?: Duration
 }
 
-/** Not in this version: a bucket of Amazon S3, or of a store that speaks its protocol. Keys are read from `AWS_ACCESS_KEY_ID` and its kin. */
+/**
+ * A bucket of Amazon S3, or of a store that speaks its protocol and knows conditional writes. The keys are read from
+ * `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, if need be, `AWS_SESSION_TOKEN`: of the environment, or of `secrets`.
+ */
 export interface BackupBucket {
   /**
    * The bucket, and the beginning of all keys in it.
@@ -42,7 +45,7 @@ export interface BackupBucket {
    */
   region?: string
   /**
-   * Base URL of the store.
+   * Base URL of the store; `https`, but on this machine.
    * @default Amazon's, for the region
    * @example endpoint: 'https://s3.example.com'
    */

@@ -26,7 +26,8 @@ export function resolveRecovery({ time, loss, region }: ReadRecovery): ResolvedR
   }
 }
 
-function resolvePlace(read: ReadBackupPlace, directory: string): ResolvedBackupPlace {
+/** A folder is looked for beside the blueprint. */
+export function resolvePlace(read: ReadBackupPlace, directory: string): ResolvedBackupPlace {
   if ('folder' in read) return { kind: 'folder', path: resolve(directory, read.folder) }
   const { bucket, region = REGION, endpoint, lock } = read
   return { kind: 'bucket', ...bucket!, region, endpoint, lockMs: lock }

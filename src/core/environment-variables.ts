@@ -58,6 +58,25 @@ export const READ_VARIABLES: readonly EnvironmentVariable[] = [
     example: 'OTEL_TRACES_EXPORTER=none',
   },
   {
+    name: 'AWS_ACCESS_KEY_ID',
+    byDefault: 'what `secrets` of the blueprint says',
+    meaning:
+      'With `AWS_SECRET_ACCESS_KEY`, and `AWS_SESSION_TOKEN` where keys are lent: the keys of a bucket of backups.',
+    example: 'AWS_ACCESS_KEY_ID=AKIA…',
+  },
+  {
+    name: 'AWS_REGION',
+    byDefault: '`us-east-1`',
+    meaning: 'Region of a bucket that is named on the command line; `AWS_DEFAULT_REGION` is read as well.',
+    example: 'AWS_REGION=eu-central-1',
+  },
+  {
+    name: 'AWS_ENDPOINT_URL',
+    byDefault: "Amazon's, for the region",
+    meaning: 'Base URL of the store of such a bucket; `AWS_ENDPOINT_URL_S3` comes before it.',
+    example: 'AWS_ENDPOINT_URL=https://s3.example.com',
+  },
+  {
     name: 'XDG_RUNTIME_DIR',
     byDefault: 'a directory of our own in the directory for temporary files',
     meaning: 'Where sockets are, if only you can enter it.',

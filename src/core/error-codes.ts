@@ -279,6 +279,10 @@ export const ERROR_CODES = {
     remedy:
       'Mount it, correct where the blueprint says it is, or its rights; the log waits beside the database meanwhile.',
   },
+  TF_REPOSITORY_UNSUITABLE: {
+    meaning: 'A bucket can not promise that what was written once stays: it does not know conditional writes.',
+    remedy: 'Use a store that knows them (`If-None-Match: *`), or a folder.',
+  },
   TF_RESTORE_TARGET_UNREACHABLE: {
     meaning: 'No backup and no part of the archived log leads to the state that was asked for.',
     remedy: 'Look at `tenfold backup list`, and ask for a moment, position or name within it.',
@@ -300,7 +304,8 @@ export const ERROR_CODES = {
     remedy: 'Do what the message says; `chmod 600` closes the file.',
   },
   TF_SECRET_MISSING: {
-    meaning: 'A service needs a secret that is neither in the environment of tenfold nor in the file of secrets.',
+    meaning:
+      'A service or a bucket of backups needs a secret that is neither in the environment of tenfold nor in the file of secrets.',
     remedy: 'Set the variable named in the message where you start tenfold, or add it to the file.',
   },
   TF_SEED_FAILED: {

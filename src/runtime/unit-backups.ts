@@ -22,7 +22,7 @@ export function backupsOf(
   return (cluster, onStatus) =>
     createDatabaseBackups({
       settings: backup,
-      repository: openRepository(backup.to),
+      repository: openRepository(backup.to, { clock, secrets: context.secrets.read }),
       async lineage() {
         const control = await readControlFile(clusterPathsOf(paths.directory, primaryOf(cluster)).data)
         if (control === undefined) throw new Error(`expected ${paths.data} to have a control file`)

@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises'
 import { createHash } from 'node:crypto'
-import type { BackupRepository, MovedFile } from '../../src/backups/repository.ts'
+import { readFile, writeFile } from 'node:fs/promises'
+import type { BackupRepository, MovedFile, MoveOptions } from '../../src/backups/repository.ts'
+import { TenfoldError } from '../../src/core/errors.ts'
 
 /** A repository in memory; `failure`, while it is set, is what every write rejects with. */
 export interface MemoryRepository extends BackupRepository {
@@ -10,10 +11,10 @@ export interface MemoryRepository extends BackupRepository {
 
 export function memoryRepository(): MemoryRepository {
   const objects = new Map<string, Buffer>()
-  const moved = (content: Buffer): MovedFile => ({
-    sizeBytes: content.length,
-    sha256: createHash('sha256').update(content).digest('hex'),
-  })
+  const moved = (content: Buffer, { onBytes }: MoveOptions): MovedFile => {
+    onBytes?.(content.length)
+    return { sizeBytes: content.length, sha256: createHash('sha256').update(content).digest('hex') }
+  }
   const repository: MemoryRepository = {
     where: 'memory',
     objects,
@@ -24,19 +25,23 @@ export function memoryRepository(): MemoryRepository {
       objects.set(key, Buffer.from(content))
       return 'written'
     },
-    async writeFile(key, file) {
+    async writeFile(key, file, options = {}) {
+      options.signal?.throwIfAborted()
       if (repository.failure !== undefined) throw repository.failure
-      const content = await readFile(file)
+      const content = await unlessAbsent(readFile(file))
+      if (content === undefined) return undefined
+      if (objects.has(key)) throw new TenfoldError('TF_REPOSITORY_UNREACHABLE', `expected no ${key}`)
       objects.set(key, content)
-      return moved(content)
+      return moved(content, options)
     },
     settle: async () => undefined,
     read: async (key) => objects.get(key),
-    async readFile(key, file) {
+    async readFile(key, file, options = {}) {
+      options.signal?.throwIfAborted()
       const content = objects.get(key)
       if (content === undefined) return undefined
-      await writeFile(file, content)
-      return moved(content)
+      await writeFile(file, content, { flag: 'wx' })
+      return moved(content, options)
     },
     async list(prefix) {
       const found = [...objects].filter(([key]) => key.startsWith(prefix))
@@ -51,4 +56,11 @@ export function memoryRepository(): MemoryRepository {
     },
   }
   return repository
+}
+
+async function unlessAbsent(reading: Promise<Buffer>): Promise<Buffer | undefined> {
+  return reading.catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error
+    return undefined
+  })
 }

@@ -54,7 +54,7 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
 }
 
 /** Refused as a whole. */
-const LATER = new Set(['BackupBucket', 'Cache', 'Topic', 'Alerts'])
+const LATER = new Set(['Cache', 'Topic', 'Alerts'])
 
 function withProgram(options: object): object {
   if ('entry' in options || 'command' in options) return options

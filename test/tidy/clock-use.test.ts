@@ -10,6 +10,7 @@ const MAY_RECKON: Readonly<Record<string, string>> = {
   'src/service/request-tracing.ts': 'likewise, of a statement',
   'src/backups/database-backups.ts':
     'when the next backup is due, after one of another process; a jump makes it early or late by a day, and removes two at most',
+  'src/backups/bucket/bucket-writer.ts': 'until when a store locks an object, by its own wall clock',
   'src/cli/commands/logs.ts': '--since: a time for people',
   'src/load/worker.ts': 'threads begin together: their monotonic clocks have different origins',
   'src/load/run-load.ts': 'likewise',

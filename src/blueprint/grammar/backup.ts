@@ -2,7 +2,7 @@ import { isDuration, parseDuration } from '../../core/duration.ts'
 import { describeValue } from '../describe-value.ts'
 import type { Place } from '../place.ts'
 import type { Read, Reader } from './reader.ts'
-import { later, object } from './reader.ts'
+import { object } from './reader.ts'
 import { durationMs, longDurationMs, number, text } from './value.ts'
 
 const HOUR_MS = 3_600_000
@@ -18,20 +18,23 @@ const bucket: Reader<{ readonly name: string; readonly prefix: string }> = (give
     : { name, prefix }
 }
 
+/** Backups never go over a network that can be listened to. */
+const ENDPOINT = /^(?:https:\/\/[^/@?#]+|http:\/\/(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?)$/
+
 const endpoint: Reader<string> = (given, place) =>
-  typeof given === 'string' && /^https?:\/\/[^/]+$/.test(given)
+  typeof given === 'string' && ENDPOINT.test(given)
     ? given
     : place.invalid(
         `expected the base URL of a store, got ${describeValue(given)}`,
-        "write 'https://s3.example.com', without a path",
+        "write 'https://s3.example.com', without a path; http only for this machine",
       )
 
-const bucketOptions: Reader<ReadBucket> = object({
+/** A bucket, as an object. */
+export const readBucket: Reader<ReadBucket> = object({
   what: 'a bucket',
   options: { bucket, region: text('a region'), endpoint, lock: longDurationMs },
   required: ['bucket'],
 })
-const readBucket = later(bucketOptions, 'backups in a bucket')
 
 /** What is read of `to`. */
 export type ReadBackupPlace = { readonly folder: string } | ReadBucket

@@ -19,7 +19,7 @@ export async function listBackups(
 ): Promise<ExitCode> {
   const catalogs: Catalog[] = []
   for (const name of names.length > 0 ? names : databasesWithBackups(blueprint)) {
-    const repository = repositoryOf(requireDatabase(blueprint, name), options['from'])
+    const repository = repositoryOf(blueprint, requireDatabase(blueprint, name), options['from'])
     for (const lineage of await listLineages(repository, name)) catalogs.push(await readCatalog(repository, lineage))
   }
   if (options['json'] === true) terminal.out(JSON.stringify(catalogs.map(plain)))

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import type { PullReport } from '../../backups/pull.ts'
 import { pull } from '../../backups/pull.ts'
-import { folderRepository } from '../../backups/repositories/folder.ts'
 import type { Keep } from '../../backups/retention.ts'
 import { describeProgress, progressOf } from '../../backups/work-progress.ts'
 import { systemClock } from '../../core/clock.ts'
@@ -10,15 +9,21 @@ import { TenfoldError } from '../../core/errors.ts'
 import { formatSize } from '../../core/size.ts'
 import type { CommandInput, ExitCode } from '../command.ts'
 import { EXIT } from '../command.ts'
+import { repositoryAt } from './repository-of.ts'
 
-/** Pulls a folder of backups into another. Needs no blueprint and no running system; exit status 1 with any alarm. */
+/** Pulls a folder or a bucket of backups into another folder. Needs no blueprint and no running system; exit status 1 with any alarm. */
 export async function pullBackups({ terminal, options, signal }: CommandInput): Promise<ExitCode> {
-  const [from, to] = [folderOf(options, 'from'), folderOf(options, 'to')]
+  const [from, to] = [placeOf(options, 'from'), placeOf(options, 'to')]
+  if (isBucket(to)) {
+    throw new TenfoldError('TF_USAGE', `expected --to to be a folder, got ${to}`, {
+      hint: 'pull into a folder; a bucket in another region is best copied by its store, under keys of its own',
+    })
+  }
   if (from === to) {
     throw new TenfoldError('TF_USAGE', `expected two folders, got ${from} twice`, { hint: 'give --to another one' })
   }
   const report = await pull({
-    from: folderRepository(from),
+    from: repositoryAt(from),
     to,
     keep: keepOf(options['keep']),
     clock: systemClock,
@@ -43,12 +48,16 @@ function pulledView({ copiedObjects, copiedBytes, removed, alarms }: PullReport,
   ].join('\n')
 }
 
-function folderOf(options: CommandInput['options'], name: 'from' | 'to'): string {
-  const folder = options[name]
-  if (typeof folder === 'string' && folder !== '') return resolve(folder)
-  throw new TenfoldError('TF_USAGE', `expected backup pull --from FOLDER --to FOLDER, got no --${name}`, {
+function placeOf(options: CommandInput['options'], name: 'from' | 'to'): string {
+  const place = options[name]
+  if (typeof place === 'string' && place !== '') return isBucket(place) ? place : resolve(place)
+  throw new TenfoldError('TF_USAGE', `expected backup pull --from PLACE --to FOLDER, got no --${name}`, {
     hint: `add --${name} FOLDER`,
   })
+}
+
+function isBucket(place: string): boolean {
+  return place.startsWith('s3://')
 }
 
 function keepOf(text: string | boolean | undefined): Keep | undefined {

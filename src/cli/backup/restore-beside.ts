@@ -21,7 +21,7 @@ export async function restoreBeside(
   target: string,
   inspect?: (url: string) => Promise<void>,
 ): Promise<RestoredData> {
-  const repository = repositoryOf(database, options['from'])
+  const repository = repositoryOf(blueprint, database, options['from'])
   const place = await openRestorePlace(blueprint, database.name, systemClock)
   try {
     const record = await readClusterRecord(clusterPathsOf(place.clusterDirectory))

@@ -33,7 +33,11 @@ export const backup: Command = {
   },
   options: {
     ...SYSTEM_OPTION,
-    from: { type: 'string', value: 'FOLDER', description: 'a folder with backups (default: what the blueprint says)' },
+    from: {
+      type: 'string',
+      value: 'PLACE',
+      description: 'a folder with backups, or s3://bucket/prefix (default: what the blueprint says)',
+    },
     to: { type: 'string', value: 'FOLDER', description: 'of pull: the folder that gets the copy' },
     keep: {
       type: 'string',

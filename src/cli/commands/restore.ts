@@ -34,7 +34,11 @@ export const restore: Command = {
       value: 'TARGET',
       description: 'a time with its zone, a position of the log, a point or backup by name, or latest',
     },
-    from: { type: 'string', value: 'FOLDER', description: 'a folder with backups (default: what the blueprint says)' },
+    from: {
+      type: 'string',
+      value: 'PLACE',
+      description: 'a folder with backups, or s3://bucket/prefix (default: what the blueprint says)',
+    },
     timeline: { type: 'string', value: 'NUMBER', description: 'follow this history of the log (default: the latest)' },
     'dry-run': { type: 'boolean', description: 'only say which backup would be used' },
   },
@@ -50,7 +54,7 @@ export const restore: Command = {
     const isJson = options['json'] === true
     const blueprint = await namedBlueprint({ ...input, argument: String(options['system'] ?? '.') })
     const database = requireDatabase(blueprint, name)
-    const repository = repositoryOf(database, options['from'])
+    const repository = repositoryOf(blueprint, database, options['from'])
     const place = await openRestorePlace(blueprint, name, systemClock)
     try {
       const paths = clusterPathsOf(place.clusterDirectory)

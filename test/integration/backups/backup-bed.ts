@@ -14,7 +14,7 @@ import { takeBackup } from '../../../src/backups/take-backup.ts'
 import { systemClock } from '../../../src/core/clock.ts'
 import type { TestBed } from '../clusters/test-bed.ts'
 
-/** A cluster with an archive in a folder beside it. */
+/** A cluster with an archive, in a folder beside it unless told otherwise. */
 export interface BackupBed {
   readonly cluster: Cluster
   readonly folder: string
@@ -29,14 +29,15 @@ export interface BackupBed {
   stop(): Promise<void>
 }
 
-export async function startBackupBed(bed: TestBed, name: string): Promise<BackupBed> {
+/** @param given another repository than a folder beside the cluster */
+export async function startBackupBed(bed: TestBed, name: string, given?: BackupRepository): Promise<BackupBed> {
   const cluster = bed.cluster(name, { archiveEvery: '60s' })
   await cluster.start()
   const paths = clusterPathsOf(join(bed.directory, name))
   const control = await readControlFile(paths.data)
   const lineage = { database: name, systemIdentifier: control!.systemIdentifier }
   const folder = join(bed.directory, `backups of ${name}`)
-  const repository = folderRepository(folder)
+  const repository = given ?? folderRepository(folder)
   const archiver = createArchiver({ spool: paths.spool, repository, keys: keysOf(lineage), clock: systemClock })
   await archiver.start()
   const untilArchived = (segment: string): Promise<void> => archiver.untilArchived(segment, AbortSignal.timeout(30_000))
