@@ -231,12 +231,14 @@ class Operator implements ClusterOperator {
       case 'wait-for':
       case 'wait-for-nobody': {
         const whom = decision.step === 'wait-for' ? decision.node : 'nobody'
-        this.#barrier = undefined
         const names = whom === 'any' ? [...nodes.keys()].filter((id) => id !== this.primary.id) : numberOrNone(whom)
-        const barrier = await waitForOn(this.primary, names, this.#clock)
+        const attached = this.#attached
+        // Should it fail, nobody knows whom the primary waits for: it is told again, what the record says.
+        this.#attached = undefined
+        this.#barrier = await waitForOn(this.primary, names, this.#clock)
         this.#waitsFor = whom
-        this.#barrier = barrier
         this.#answersBefore = this.watch.answers
+        this.#attached = attached
         return
       }
       case 'record-synchronous':
@@ -366,8 +368,9 @@ class Operator implements ClusterOperator {
 
   #sayAlarm(decision: Decision): void {
     const answers = this.#isAttached && this.watch.silentMs() < LOOK_MS
-    const isWell = answers && decision.step === 'none' && decision.isWell === true
-    if (!isWell) this.#raise(answers ? `no standby has all writes: ${decision.reason}` : decision.reason)
+    const isWell = decision.step === 'none' && decision.isWell === true
+    if (!answers) this.#raise(isWell ? 'the primary does not answer' : decision.reason)
+    else if (!isWell) this.#raise(`no standby has all writes: ${decision.reason}`)
     else if (this.alarm !== undefined) {
       this.alarm = undefined
       this.#options.onChange()

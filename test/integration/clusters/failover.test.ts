@@ -116,6 +116,8 @@ describe('a cluster with a synchronous standby', { timeout: 240_000 }, () => {
     const { data } = clusterPathsOf(join(bed.directory, 'hanging'))
     await signalServers('hanging', 1, 'SIGSTOP')
     const stopped = await serversIn(data)
+    await until('an alarm', () => cluster.alarm !== undefined)
+    expect(cluster.alarm?.reason).toBe('the primary does not answer')
     await until('another term', () => cluster.term === 2)
     const left = new Set((await serversIn(data)).map(({ pid }) => pid))
     expect(stopped.filter(({ pid }) => left.has(pid))).toEqual([])

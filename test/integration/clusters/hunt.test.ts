@@ -17,6 +17,8 @@ describe('a cluster under load, in trouble', { timeout: 300_000 }, () => {
       plan: [
         [fault('stop', 'standby', { forMs: 1_500 }), fault('kill', 'primary', { afterMs: 700 })],
         [fault('switchover'), fault('kill-control', 'primary', { afterMs: 40 })],
+        // What COMMIT waits for can't be changed while the primary starts over.
+        [fault('kill-back-end'), fault('kill', 'standby', { afterMs: 10 })],
         [fault('kill-sender'), fault('kill', 'primary', { afterMs: 5 })],
       ],
       log: (text) => lines.push(text),

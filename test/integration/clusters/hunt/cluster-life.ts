@@ -47,6 +47,7 @@ const NAME = 'orders'
 /** From the end of the last fault until everything is as before: a node may have to be copied anew, after it was waited for. */
 const WHOLE_MS_MAX = 120_000
 const NOTICED_MS = 300
+const NO_SPACE = /ENOSPC|No space left|TF_DISK_FULL/i
 const DEFECTS_MAX = 20
 
 /**
@@ -247,7 +248,8 @@ class Life {
 
   async #stop(): Promise<void> {
     const said = await this.#host.stop()
-    if (said !== '') this.#defects.push(`the control plane said: ${said}`)
+    // A start on a full disk is refused, with the reason; the next one came.
+    if (said !== '' && !NO_SPACE.test(said)) this.#defects.push(`the control plane said: ${said}`)
     for (const [node, directory] of this.#directories) {
       const left = await serversIn(directory)
       if (left.length > 0) this.#defects.push(`node ${node} left processes ${left.map(({ pid }) => pid).join(', ')}`)

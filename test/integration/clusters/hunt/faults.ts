@@ -91,8 +91,14 @@ export function createFaults({ host, directories, disk, random }: FaultsOptions)
     const ids = [...directories.keys()].filter((id) => id !== primary)
     const find = async (): Promise<readonly ServerProcess[]> =>
       (await Promise.all(ids.map((id) => processesIn(directories.get(id)!)))).flat()
+    // Again, for those that were started meanwhile, until there is nobody who was not stopped.
+    const halted = new Map<number, ProcessIdentity>()
+    for (let hasNew = true; hasNew;) {
+      const fresh = (await find()).filter(({ identity }) => !halted.has(identity.pid) && halt(identity))
+      for (const { identity } of fresh) halted.set(identity.pid, identity)
+      hasNew = fresh.length > 0
+    }
     const before = await find()
-    for (const { identity } of before) halt(identity)
     // What they had sent before may still be on its way.
     await sleep(systemClock, 20)
     const fromMs = systemClock.nowMs()
@@ -103,7 +109,7 @@ export function createFaults({ host, directories, disk, random }: FaultsOptions)
       before.every(({ identity }) => isRunning(identity)) &&
       nodeOf('primary') === primary
     if (areSame && before.length > 0) alone.push({ fromMs, toMs: systemClock.nowMs() })
-    for (const { identity } of before) resume(identity)
+    for (const identity of halted.values()) resume(identity)
     return `${before.length} processes`
   }
 
