@@ -35,6 +35,8 @@ export interface StatePaths {
   readonly processesFile: string
   /** The releases that services ran. */
   readonly releasesFile: string
+  /** The ports of doors to databases, by name. */
+  readonly doorsFile: string
   readonly auditFile: string
   readonly logsDirectory: string
 }
@@ -49,6 +51,7 @@ export function statePathsOf(directory: string): StatePaths {
     runFile: join(directory, 'run.json'),
     processesFile: join(directory, 'processes.json'),
     releasesFile: join(directory, 'releases.json'),
+    doorsFile: join(directory, 'doors.json'),
     auditFile: join(directory, 'audit.log'),
     logsDirectory: join(directory, 'logs'),
   }

@@ -117,6 +117,13 @@ export const INSTANCE_VARIABLES: readonly EnvironmentVariable[] = [
     example: 'TENFOLD_URL_PRICE_LIST=http://127.0.0.1:36111/price-list',
   },
   {
+    name: 'TENFOLD_DATABASE_<NAME>',
+    meaning:
+      'URL of the primary of each database that the service lists; the name in upper case, `-` as `_`. It stays the same ' +
+      'when another node takes over.',
+    example: 'TENFOLD_DATABASE_ORDERS=postgres://service.api:…@127.0.0.1:40123/orders',
+  },
+  {
     name: 'TENFOLD_BINDINGS',
     meaning:
       'File with the addresses of what the service lists, for `bind()`; only the account of the instance reads it.',

@@ -12,6 +12,8 @@ export interface InstanceEnvironmentParts {
   readonly port: number
   /** Base URL on the gateway's internal listener, by service. */
   readonly urls: Readonly<Record<string, string>>
+  /** URL of the primary, by database. @default none */
+  readonly databaseUrls?: Readonly<Record<string, string>>
   readonly bindingsFile: string
   /** Node executable; its directory comes first on the PATH. */
   readonly node: string
@@ -71,6 +73,7 @@ export function instanceEnvironment(parts: InstanceEnvironmentParts): Record<str
     const url = parts.urls[name]
     if (url !== undefined) env[urlVariable(name)] = url
   }
+  for (const [name, url] of Object.entries(parts.databaseUrls ?? {})) env[databaseVariable(name)] = url
   if (parts.telemetry !== undefined) {
     env.TENFOLD_TELEMETRY = parts.telemetry.socket
     env.TENFOLD_TELEMETRY_TOKEN = parts.telemetry.token
@@ -85,6 +88,15 @@ export function instanceEnvironment(parts: InstanceEnvironmentParts): Record<str
  */
 export function urlVariable(service: string): string {
   return `TENFOLD_URL_${service.toUpperCase().replaceAll('-', '_')}`
+}
+
+/**
+ * The variable that holds the URL of a database.
+ *
+ * @example databaseVariable('orders') // 'TENFOLD_DATABASE_ORDERS'
+ */
+export function databaseVariable(database: string): string {
+  return `TENFOLD_DATABASE_${database.toUpperCase().replaceAll('-', '_')}`
 }
 
 function nodeOptions({ isCheckout, preload }: InstanceEnvironmentParts): string {

@@ -9,10 +9,15 @@ import type { CertificatePair } from './tls/certificates.ts'
 export interface GatewayClient {
   /**
    * Hands over the whole configuration. `isApplied` is false when the gateway holds a newer one, whose version is given.
+   * `shut` says what keeps doors shut, by database.
    *
    * @throws TF_INPUT_INVALID
    */
-  configure(config: GatewayConfig): Promise<{ isApplied: boolean; version: number }>
+  configure(
+    config: GatewayConfig,
+  ): Promise<{ isApplied: boolean; version: number; shut: Readonly<Record<string, string>> }>
+  /** Takes no more requests, waits for the last answers, and cuts what is left at the deadline. Doors stay open. */
+  closeEntrances(deadlineMs: number): Promise<void>
   /** Hands over what the public listener shows from now on; the keys are kept in its memory alone. */
   certify(certificates: readonly CertificatePair[]): Promise<void>
   /** Metric frames from now on, one a second; ends with the signal. */
@@ -28,6 +33,8 @@ export interface GatewayClient {
 
 /** Longer than a busy event loop of the gateway; one that takes longer is not well. */
 const ANSWER_TIMEOUT_MS = 5_000
+/** For the cut of what has not ended by a deadline. */
+const CUT_TIMEOUT_MS = 1_000
 
 /** A client of the gateway process that listens on an admin socket. Holds nothing open between calls. */
 export function createGatewayClient(socketPath: string): GatewayClient {
@@ -37,6 +44,10 @@ export function createGatewayClient(socketPath: string): GatewayClient {
     async certify(certificates) {
       const pairs = certificates.map(({ certificate, key }) => ({ certificate, key }))
       await jsonSocketRequest(socketPath, 'PUT', '/v1/certificates', { certificates: pairs }, options)
+    },
+    async closeEntrances(deadlineMs) {
+      const timeoutMs = deadlineMs + CUT_TIMEOUT_MS
+      await jsonSocketRequest(socketPath, 'POST', '/v1/close-entrances', { deadlineMs }, { timeoutMs })
     },
     frames: (signal) => jsonSocketStream<MetricFrame>(socketPath, '/v1/frames', { ...options, signal }),
     spans: (signal) => jsonSocketStream<readonly Span[]>(socketPath, '/v1/spans', { ...options, signal }),

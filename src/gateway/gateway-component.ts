@@ -11,7 +11,7 @@ import type { Span } from '../control/span.ts'
 import type { GatewayStatus, Notice, UnwellInstance } from '../control/snapshot.ts'
 import type { GatewayClient } from './gateway-client.ts'
 import { createGatewayClient } from './gateway-client.ts'
-import type { Endpoint, GatewayConfig } from './gateway-config.ts'
+import type { Endpoint, GatewayConfig, GatewayDoor } from './gateway-config.ts'
 import type { GatewayState } from './gateway-state.ts'
 import type { GatewaySubprocessOptions, GatewayUrls } from './gateway-subprocess.ts'
 import {
@@ -52,6 +52,20 @@ export interface Gateway extends Component {
    * @throws TF_CONTROL_UNREACHABLE when the process does not answer; call again
    */
   reconfigure(table: RoutesAndServices): Promise<void>
+  /** Doors to databases, by name, that are there now. */
+  doors(): Readonly<Record<string, GatewayDoor>>
+  /**
+   * Replaces all doors. Otherwise as `publish`.
+   *
+   * @returns what keeps doors shut, by database; they are tried again
+   * @throws TF_CONTROL_UNREACHABLE when the process does not answer; call again
+   */
+  lead(doors: Readonly<Record<string, GatewayDoor>>): Promise<Readonly<Record<string, string>>>
+  /**
+   * The first half of `stop`: takes no more requests and waits for the last answers. Doors stay open until `stop`, for
+   * instances that finish what they have.
+   */
+  closeEntrances(deadlineMs?: number): Promise<void>
   /** True once nothing is in flight to what has left the list under this id, false if something still is when `deadlineMs` has passed. */
   drained(service: string, id: string, deadlineMs: number): Promise<boolean>
   /** Base URL of the public listener; undefined before the first start. */
@@ -71,6 +85,8 @@ const RESTART_MS_MAX = 5_000
 /** A process that has lived this long is well: the next crash is a first one again. */
 const WELL_AFTER_MS = 30_000
 const RESUBSCRIBE_MS = 250
+/** For the cut of what has not ended by itself. */
+const CUT_MS = 1_000
 
 /**
  * Runs the gateway as a process of its own, restarts it when it crashes, and tells it where the instances are. It
@@ -166,6 +182,21 @@ class SupervisedGateway implements Gateway {
     await this.#configure()
   }
 
+  doors(): Readonly<Record<string, GatewayDoor>> {
+    return this.#table.config().doors ?? {}
+  }
+
+  async lead(doors: Readonly<Record<string, GatewayDoor>>): Promise<Readonly<Record<string, string>>> {
+    this.#table.lead(doors)
+    return this.#configure()
+  }
+
+  async closeEntrances(deadlineMs = STOP_DEADLINE_MS_DEFAULT): Promise<void> {
+    if (this.#child === undefined || this.#options.subprocesses.isLettingGo) return
+    // One that does not answer is of no use to instances either.
+    await this.#client.closeEntrances(Math.max(0, deadlineMs - CUT_MS)).catch(() => this.stop(0))
+  }
+
   async drained(service: string, id: string, deadlineMs: number): Promise<boolean> {
     return this.#child === undefined || (await this.#client.drained(service, id, deadlineMs))
   }
@@ -219,8 +250,9 @@ class SupervisedGateway implements Gateway {
   /** One that is let go serves as it did before it was adopted: what has been started since is stopped. */
   async #giveBack(): Promise<void> {
     if (this.#child?.isAdopted !== true || this.#adopted === undefined) return
-    const { version } = this.#table.config()
-    await this.#client.configure({ ...this.#adopted, version: version + 1 }).catch((error: unknown) => {
+    const { version, doors } = this.#table.config()
+    const before = { ...this.#adopted, doors: { ...this.#adopted.doors, ...doors }, version: version + 1 }
+    await this.#client.configure(before).catch((error: unknown) => {
       this.#notify('warning', `the gateway did not take back what it served before: ${messageOf(error)}`)
     })
   }
@@ -247,6 +279,7 @@ class SupervisedGateway implements Gateway {
     const { clock } = this.#options
     try {
       const state = await withTimeout(clock, READY_TIMEOUT_MS, 'the gateway to listen', this.#ready(child, signal))
+      if (state.isLeaving === true) throw new Error('expected a gateway that takes requests, got one that is leaving')
       await this.#certificates.enter(state.certificateEndsEpochMs !== undefined)
       this.#table.passVersion(state.configVersion)
       this.#remember(state)
@@ -302,8 +335,10 @@ class SupervisedGateway implements Gateway {
   }
 
   /** A process that is not there yet begins with what the table says then. */
-  async #configure(): Promise<void> {
-    if (this.#child !== undefined) await this.#client.configure(this.#table.config())
+  async #configure(): Promise<Readonly<Record<string, string>>> {
+    if (this.#child === undefined) return {}
+    const { shut } = await this.#client.configure(this.#table.config())
+    return shut
   }
 
   #remember(state: GatewayState): void {

@@ -10,6 +10,15 @@ export interface GatewayConfig {
   /** Public path prefixes, longest match first wins. */
   readonly routes: readonly GatewayRoute[]
   readonly services: Readonly<Record<string, GatewayService>>
+  /** By database. @default none */
+  readonly doors?: Readonly<Record<string, GatewayDoor>>
+}
+
+/** A port on loopback that leads to the primary of a database, whichever node that is. */
+export interface GatewayDoor {
+  readonly port: number
+  /** Where that listens, and which primary it is; undefined: there is none for now. */
+  readonly primary?: { readonly port: number; readonly term: number } | undefined
 }
 
 export interface GatewayRoute {

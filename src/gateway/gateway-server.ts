@@ -4,13 +4,15 @@ import { openFilesMax as systemOpenFilesMax } from '../core/open-files.ts'
 import { freshSeed, seededRandom } from '../core/random.ts'
 import type { JsonSocket } from '../control/json-socket.ts'
 import { createJsonSocket, jsonRoute, jsonStream } from '../control/json-socket.ts'
+import type { Doors } from './doors/doors.ts'
+import { createDoors } from './doors/doors.ts'
 import { createFrameFeed } from './measurements/frame-feed.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import type { GatewayState } from './gateway-state.ts'
 import { gatewayState } from './gateway-state.ts'
 import type { Listener } from './listener.ts'
 import { openListener } from './listener.ts'
-import { parseDrainRequest, parseGatewayConfig } from './parse-gateway-config.ts'
+import { parseDeadline, parseDrainRequest, parseGatewayConfig } from './parse-gateway-config.ts'
 import { portForbidden, portTaken } from './port-errors.ts'
 import type { Entrance, Proxy } from './proxy.ts'
 import { createProxy } from './proxy.ts'
@@ -21,6 +23,7 @@ import { createCertificates, parseCertificates } from './tls/certificates.ts'
 const PORTS_TRIED = 100
 /** Open client connections where there are descriptors for more. */
 const CLIENT_CONNECTIONS_MAX = 10_000
+const DOOR_CONNECTIONS_MAX = 128
 /** What the process needs for itself: Node, the log, listeners, the admin socket. */
 const OWN_FILES = 64
 const REFUSED_PAUSE_MS = 60_000
@@ -53,8 +56,10 @@ interface Run {
   readonly proxy: Proxy
   readonly certificates: Certificates | undefined
   readonly listeners: Listener[]
+  readonly doors: Doors
   readonly endFrames: () => void
   admin: JsonSocket | undefined
+  closing: Promise<void> | undefined
 }
 
 class HttpGatewayServer implements GatewayServer {
@@ -69,7 +74,9 @@ class HttpGatewayServer implements GatewayServer {
   }
 
   async start(signal?: AbortSignal): Promise<void> {
-    const { clock, host, port, isPortGiven, internalPort, headers, isSecure, adminSocketPath, log } = this.#options
+    const { clock, host, port, isPortGiven, internalPort, headers, isSecure, adminSocketPath, log, onProblem } =
+      this.#options
+    const { openFilesMax = systemOpenFilesMax() } = this.#options
     const random = seededRandom(freshSeed())
     const proxy = createProxy({ clock, random, headersMax: headers.countMax, isSecure, log })
     const certificates = isSecure ? createCertificates() : undefined
@@ -78,6 +85,8 @@ class HttpGatewayServer implements GatewayServer {
       proxy,
       certificates,
       listeners: [],
+      doors: createDoors({ clock, connectionsMax: doorConnectionsMax(openFilesMax), log: (text) => onProblem?.(text) }),
+      closing: undefined,
       endFrames: () => [feed, proxy.spans].forEach((each) => each.end()),
       admin: undefined,
     }
@@ -95,9 +104,10 @@ class HttpGatewayServer implements GatewayServer {
           'GET /v1/spans': jsonRoute({ handle: () => jsonStream(proxy.spans.batches()) }),
           'GET /v1/config': jsonRoute({ handle: () => proxy.config }),
           'PUT /v1/config': jsonRoute({
-            handle: ({ input }) => {
+            handle: async ({ input }) => {
               const isApplied = proxy.apply(parseGatewayConfig(input))
-              return { isApplied, version: proxy.config.version }
+              const shut = isApplied ? await run.doors.configure(proxy.config.doors ?? {}) : {}
+              return { isApplied, version: proxy.config.version, shut }
             },
           }),
           'PUT /v1/certificates': jsonRoute({
@@ -105,6 +115,12 @@ class HttpGatewayServer implements GatewayServer {
               certificates?.use(parseCertificates(input))
               for (const text of certificates?.describe() ?? []) log?.(`shows the certificate of ${text}`)
               return { endsEpochMs: certificates?.endsEpochMs }
+            },
+          }),
+          'POST /v1/close-entrances': jsonRoute({
+            handle: async ({ input }) => {
+              await this.#closeEntrances(run, parseDeadline(input))
+              return {}
             },
           }),
           'POST /v1/drained': jsonRoute({
@@ -130,15 +146,26 @@ class HttpGatewayServer implements GatewayServer {
   async #stop(deadlineMs: number): Promise<void> {
     const run = this.#run
     if (run === undefined) return
-    run.proxy.announceStop()
-    const { clock } = this.#options
-    const endMs = clock.nowMs() + deadlineMs
-    // First the public side: services may still call each other to finish what they have.
-    for (const listener of run.listeners) await listener.close(Math.max(0, endMs - clock.nowMs()))
+    await this.#closeEntrances(run, deadlineMs)
+    // Last: whoever finishes a request may need a database for it.
+    await run.doors.close()
     run.endFrames()
     await run.admin?.stop(0)
     await run.proxy.destroy()
     this.#run = undefined
+  }
+
+  #closeEntrances(run: Run, deadlineMs: number): Promise<void> {
+    run.closing ??= this.#finish(run, deadlineMs)
+    return run.closing
+  }
+
+  async #finish({ proxy, listeners }: Run, deadlineMs: number): Promise<void> {
+    proxy.announceStop()
+    const { clock } = this.#options
+    const endMs = clock.nowMs() + deadlineMs
+    // First the public side: services may still call each other to finish what they have.
+    for (const listener of listeners) await listener.close(Math.max(0, endMs - clock.nowMs()))
   }
 
   state(): GatewayState {
@@ -148,6 +175,8 @@ class HttpGatewayServer implements GatewayServer {
       ports: run?.listeners.map(({ port }) => port) ?? [],
       nowMs: this.#options.clock.nowMs(),
       certificates: run?.certificates,
+      isLeaving: run?.closing !== undefined,
+      doors: run?.doors.state() ?? {},
     })
   }
 
@@ -187,6 +216,11 @@ class HttpGatewayServer implements GatewayServer {
 export function clientConnectionsMax(entrance: Entrance, openFilesMax: number | undefined): number {
   const share = (openFilesMax ?? Number.POSITIVE_INFINITY) - OWN_FILES
   return Math.min(CLIENT_CONNECTIONS_MAX, Math.max(16, Math.floor(share * (entrance === 'public' ? 0.5 : 0.2))))
+}
+
+/** Clients of one door: more than a server takes, so that it is the server who says no, in its own words. */
+function doorConnectionsMax(openFilesMax = Number.POSITIVE_INFINITY): number {
+  return Math.min(DOOR_CONNECTIONS_MAX, Math.max(16, Math.floor((openFilesMax - OWN_FILES) * 0.05)))
 }
 
 function listenFailed(error: unknown, host: string, port: number): unknown {

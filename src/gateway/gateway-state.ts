@@ -1,3 +1,4 @@
+import type { DoorState } from './doors/doors.ts'
 import type { Proxy } from './proxy.ts'
 import type { Certificates } from './tls/certificates.ts'
 
@@ -14,7 +15,11 @@ export interface GatewayState {
   readonly internalUrl: string
   /** When the first of its certificates ends; undefined: it has none. */
   readonly certificateEndsEpochMs?: number | undefined
+  /** It takes no requests any more. */
+  readonly isLeaving?: boolean
   readonly services: Readonly<Record<string, GatewayServiceState>>
+  /** By database. */
+  readonly doors: Readonly<Record<string, DoorState>>
 }
 
 export interface GatewayServiceState {
@@ -32,9 +37,16 @@ export interface GatewayServiceState {
 /** The state of a running data plane. */
 export function gatewayState(
   proxy: Proxy | undefined,
-  options: { host: string; ports: readonly number[]; nowMs: number; certificates: Certificates | undefined },
+  options: {
+    host: string
+    ports: readonly number[]
+    nowMs: number
+    certificates: Certificates | undefined
+    isLeaving: boolean
+    doors: GatewayState['doors']
+  },
 ): GatewayState {
-  const { host, ports, nowMs, certificates } = options
+  const { host, ports, nowMs, certificates, isLeaving, doors } = options
   const [publicPort, internalPort] = ports
   return {
     pid: process.pid,
@@ -46,6 +58,8 @@ export function gatewayState(
         : `${certificates === undefined ? 'http' : 'https'}://${reachableHost(host)}:${publicPort}`,
     internalUrl: internalPort === undefined ? '' : `http://127.0.0.1:${internalPort}`,
     certificateEndsEpochMs: certificates?.endsEpochMs,
+    ...(isLeaving ? { isLeaving } : {}),
+    doors,
     services: Object.fromEntries(
       [...(proxy?.services ?? [])].map(([name, { metrics, endpoints, health }]) => [
         name,

@@ -40,6 +40,8 @@ export interface GatewayUrls {
 }
 
 export const GATEWAY_PROCESS_NAME = 'gateway'
+/** What a process must know how to do, so that one of an earlier version is not adopted. */
+const KNOWS = 'doors'
 
 /** What is spawned or adopted, given the options of the process as text. */
 export function gatewaySubprocess(options: GatewaySubprocessOptions, processOptions: string): SubprocessOptions {
@@ -71,7 +73,7 @@ export function gatewaySubprocess(options: GatewaySubprocessOptions, processOpti
 
 /** What a listener is opened with, whatever its certificates are. */
 function listensAs({ headers = DEFAULT_HEADERS, certificates = [] }: GatewaySubprocessOptions): readonly unknown[] {
-  return [headers, certificates.length > 0]
+  return [headers, certificates.length > 0, KNOWS]
 }
 
 /** After a restart the ports stay: instances hold the internal URL in their environment. */

@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert'
-import type { Endpoint, GatewayConfig, GatewayRoute, GatewayService } from './gateway-config.ts'
+import type { Endpoint, GatewayConfig, GatewayDoor, GatewayRoute, GatewayService } from './gateway-config.ts'
 
 /** What the gateway is told but for endpoints: they come and go by themselves. */
 export interface RoutesAndServices {
@@ -16,7 +16,9 @@ export interface GatewayTable {
   replace(next: RoutesAndServices): void
   /** Replaces the endpoints of a service, which must be known. */
   publish(service: string, endpoints: readonly Endpoint[]): void
-  /** Takes over the endpoints that a process of an earlier run has, of services that are still there. */
+  /** Replaces all doors. */
+  lead(doors: Readonly<Record<string, GatewayDoor>>): void
+  /** Takes over the doors that a process of an earlier run has, and the endpoints, of services that are still there. */
   adopt(config: GatewayConfig): void
   /** From now on newer than what a process has. */
   passVersion(version: number): void
@@ -25,6 +27,7 @@ export interface GatewayTable {
 export function createGatewayTable(initial: RoutesAndServices): GatewayTable {
   const endpointsOf = new Map<string, readonly Endpoint[]>()
   let { routes, services } = initial
+  let doors: Readonly<Record<string, GatewayDoor>> = {}
   let version = 0
   return {
     config: () => ({
@@ -36,6 +39,7 @@ export function createGatewayTable(initial: RoutesAndServices): GatewayTable {
           { ...service, endpoints: endpointsOf.get(name) ?? [] },
         ]),
       ),
+      doors,
     }),
     replace(next) {
       ;({ routes, services } = next)
@@ -47,7 +51,12 @@ export function createGatewayTable(initial: RoutesAndServices): GatewayTable {
       endpointsOf.set(service, endpoints)
       version += 1
     },
+    lead(next) {
+      doors = next
+      version += 1
+    },
     adopt(config) {
+      doors = config.doors ?? {}
       for (const [name, { endpoints }] of Object.entries(config.services)) {
         if (Object.hasOwn(services, name)) endpointsOf.set(name, endpoints)
       }

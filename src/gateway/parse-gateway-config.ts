@@ -1,4 +1,11 @@
-import type { Endpoint, GatewayConfig, GatewayFiles, GatewayRoute, GatewayService } from './gateway-config.ts'
+import type {
+  Endpoint,
+  GatewayConfig,
+  GatewayDoor,
+  GatewayFiles,
+  GatewayRoute,
+  GatewayService,
+} from './gateway-config.ts'
 import { array, invalid, number, record, text } from './json-checks.ts'
 import { parseMatch, parseTraffic } from './parse-traffic.ts'
 import { normalisePath } from './exchange/request-path.ts'
@@ -18,6 +25,12 @@ export function parseGatewayConfig(value: unknown): GatewayConfig {
     services: Object.fromEntries(
       Object.entries(services).map(([name, service]) => [name, parseService(service, `services.${name}`)]),
     ),
+    doors: Object.fromEntries(
+      Object.entries(record(config['doors'] ?? {}, 'doors')).map(([name, door]) => [
+        name,
+        parseDoor(door, `doors.${name}`),
+      ]),
+    ),
   }
 }
 
@@ -30,12 +43,13 @@ export interface DrainRequest {
 
 /** @throws TF_INPUT_INVALID */
 export function parseDrainRequest(value: unknown): DrainRequest {
-  const { service, id, deadlineMs } = record(value, 'input')
-  return {
-    service: text(service, 'service'),
-    id: text(id, 'id'),
-    deadlineMs: number(deadlineMs, 'deadlineMs', 0, 86_400_000),
-  }
+  const { service, id } = record(value, 'input')
+  return { service: text(service, 'service'), id: text(id, 'id'), deadlineMs: parseDeadline(value) }
+}
+
+/** How long to wait. @throws TF_INPUT_INVALID */
+export function parseDeadline(value: unknown): number {
+  return number(record(value, 'input')['deadlineMs'], 'deadlineMs', 0, 86_400_000)
 }
 
 function parseRoute(value: unknown, path: string, services: Readonly<Record<string, unknown>>): GatewayRoute {
@@ -79,12 +93,25 @@ function parseFiles(value: unknown, path: string): GatewayFiles {
   }
 }
 
+function parseDoor(value: unknown, path: string): GatewayDoor {
+  const door = record(value, path)
+  const port = portNumber(door['port'], `${path}.port`)
+  if (door['primary'] === undefined) return { port }
+  const primary = record(door['primary'], `${path}.primary`)
+  const term = number(primary['term'], `${path}.primary.term`, 1, Number.MAX_SAFE_INTEGER)
+  return { port, primary: { port: portNumber(primary['port'], `${path}.primary.port`), term } }
+}
+
+function portNumber(value: unknown, path: string): number {
+  return number(value, path, 1, 65_535)
+}
+
 function parseEndpoint(value: unknown, path: string): Endpoint {
   const { id, host, port, weight, isCanary, match } = record(value, path)
   return {
     id: text(id, `${path}.id`),
     host: text(host, `${path}.host`),
-    port: number(port, `${path}.port`, 1, 65_535),
+    port: portNumber(port, `${path}.port`),
     ...(weight === undefined ? {} : { weight: number(weight, `${path}.weight`, 0.001, 1_000) }),
     ...(isCanary === true ? { isCanary } : {}),
     ...(match === undefined ? {} : { match: parseMatch(match, `${path}.match`) }),

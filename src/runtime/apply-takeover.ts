@@ -17,6 +17,7 @@ import { startTogether } from './start-together.ts'
 import type { FilesByService, SystemCode } from './system-code.ts'
 import { pruneReleases } from './system-code.ts'
 import type { SystemDatabases } from './system-databases.ts'
+import type { SystemDoors } from './system-doors.ts'
 import { gatewayTable } from './system-gateway.ts'
 import type { SystemJobs } from './system-jobs.ts'
 import type { SystemServices } from './system-services.ts'
@@ -40,6 +41,7 @@ export interface ApplyOptions {
 export interface ApplierParts {
   readonly gateway: Gateway
   readonly databases: SystemDatabases
+  readonly doors: SystemDoors
   readonly services: SystemServices
   readonly jobs: SystemJobs
   readonly code: SystemCode
@@ -118,6 +120,7 @@ export class Takeover {
       if (isNew) this.#undo.push(() => this.#dropDatabase(database.name))
       await databases.bring(database, code, this.#options.signal)
     }
+    await this.#parts.doors.update()
     await databases.admit()
   }
 
@@ -201,6 +204,7 @@ export class Takeover {
 
   async #dropDatabase(name: string): Promise<void> {
     await this.#parts.databases.drop(name)
+    await this.#parts.doors.update()
     this.#context.change((snapshot) => ({ ...snapshot, databases: without(name, snapshot.databases) }))
   }
 

@@ -24,6 +24,10 @@ export interface DatabaseUnit extends Component {
   adminUrl(): string
   /** Its nodes, for the role of a service. Throws as `Cluster.serviceUrl`. */
   binding(service: string): ShardBinding
+  /** Whether other nodes may become primary. */
+  readonly hasFollowers: boolean
+  /** The primary, if it takes writes now. */
+  primary(): { readonly port: number; readonly term: number } | undefined
   /** Hands its writes over. Throws as `Cluster.switchover`. */
   switchover(): Promise<void>
   /** Lets exactly these services in; see `Cluster.admit`. */
@@ -58,6 +62,8 @@ export interface DatabaseUnitOptions {
   readonly onStatus: (status: DatabaseStatus) => void
   /** Services have to be told other addresses. */
   readonly onAddress: () => void
+  /** There is another primary, or none, or one again. */
+  readonly onPrimary?: () => void
   /** Made here, so that its status reaches us. @default no backups */
   readonly backups?: ((cluster: Cluster, onStatus: (status: BackupStatus) => void) => DatabaseBackups) | undefined
   /** Called when the start has failed, before anything is stopped for it. */
@@ -72,6 +78,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
   const { onStatus } = options
   const { name } = options.database
   let lastPlaces: string | undefined
+  let lastPrimary: string | undefined
   /** What is being prepared on a cluster that is ready; undefined when nothing is. */
   let preparation: Pick<DatabaseStatus, 'state' | 'reason'> | undefined
   const cluster = options.cluster(() => report())
@@ -89,7 +96,15 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
       if (lastPlaces !== undefined) options.onAddress()
       lastPlaces = places
     }
+    const leader = JSON.stringify(primary())
+    if (leader !== lastPrimary) options.onPrimary?.()
+    lastPrimary = leader
     onStatus(backup === undefined ? status : { ...status, backup })
+  }
+
+  function primary(): { readonly port: number; readonly term: number } | undefined {
+    const { state, port, term } = cluster
+    return state.kind !== 'ready' || port === undefined || term === undefined ? undefined : { port, term }
   }
 
   function prepare(state: DatabaseStatus['state'], reason?: string): void {
@@ -140,6 +155,8 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     url: () => cluster.url(),
     adminUrl: () => cluster.adminUrl(),
     binding: (service) => shardBinding(cluster, service),
+    hasFollowers: (options.database.followers?.count ?? 0) > 0,
+    primary,
     switchover: () => cluster.switchover(),
     admit: (connections) => cluster.admit(connections),
     async start(signal) {

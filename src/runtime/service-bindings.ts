@@ -10,6 +10,8 @@ export function bindingsOf(
   places: {
     readonly database: (database: string, service: string) => ShardBinding
     readonly internalUrl: string | undefined
+    /** Port of the door of a database that has one. */
+    readonly doorPort?: (database: string) => number | undefined
   },
 ): BindingsDocument {
   const service = blueprint.services[serviceName]
@@ -25,14 +27,26 @@ export function bindingsOf(
     databases: Object.fromEntries(
       service.databases.map((name) => [
         name,
-        {
-          shards: [places.database(name, serviceName)],
-          connectionsMax: connectionsOf(blueprint, name),
-        },
+        databaseBinding(places.database(name, serviceName), places.doorPort?.(name), connectionsOf(blueprint, name)),
       ]),
     ),
     services: Object.fromEntries(service.calls.map((name) => [name, { url: `${places.internalUrl}/${name}` }])),
   }
+}
+
+function databaseBinding(
+  shard: ShardBinding,
+  doorPort: number | undefined,
+  connectionsMax: number,
+): BindingsDocument['databases'][string] {
+  const door = doorPort === undefined ? shard.url : withPort(shard.url, doorPort)
+  return { shards: [shard], url: door, connectionsMax }
+}
+
+function withPort(text: string, port: number): string {
+  const url = new URL(text)
+  url.port = String(port)
+  return url.href
 }
 
 /** How many connections one instance of any service may hold to each node of a database. */

@@ -13,7 +13,7 @@ import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { ensureOwnedDirectory } from '../core/owned-directory.ts'
 import { outputFileOf } from '../fleet/instance-hosts/local.ts'
-import type { DatabaseUnit } from './database-unit.ts'
+import type { DatabaseUnit, DatabaseUnitOptions } from './database-unit.ts'
 import { createDatabaseUnit } from './database-unit.ts'
 import type { PartsContext } from './parts-context.ts'
 import { connectionsPerService } from './service-bindings.ts'
@@ -47,6 +47,8 @@ export interface SystemDatabases extends Component {
   putRestored(name: string, restored: string, signal: AbortSignal): Promise<readonly string[]>
   /** Where a service finds the nodes of a database. @throws TF_NOT_RUNNING before it was admitted */
   binding(name: string, service: string): ShardBinding
+  /** Primaries of the databases with followers, by name; undefined for one that has none now. */
+  primaries(): ReadonlyMap<string, ReturnType<DatabaseUnit['primary']>>
   /** Lets the cluster of a database hand its writes over. Throws as `Cluster.switchover`. */
   switchover(name: string): Promise<void>
   /** The same for the control plane, which sees more. @throws TF_NOT_RUNNING before its start */
@@ -57,12 +59,12 @@ export interface SystemDatabases extends Component {
  * The databases of a blueprint, started side by side.
  *
  * @param code awaited where it is needed, so that a server starts while sources are still being copied
- * @param onAddress called when services have to be told other addresses
+ * @param changed of which the units tell
  */
 export function createSystemDatabases(
   context: PartsContext,
   code: Promise<SystemCode>,
-  onAddress: () => void = () => {},
+  changed: Pick<DatabaseUnitOptions, 'onAddress' | 'onPrimary'>,
 ): SystemDatabases {
   const { blueprint } = context
   const databases = Object.values(blueprint.databases)
@@ -91,7 +93,7 @@ export function createSystemDatabases(
       const isEmbedded = databases.some(({ engine }) => engine.kind === 'embedded')
       const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
       for (const { name } of databases) await ensureOwnedDirectory(join(context.state.logsDirectory, logsOf(name)))
-      for (const database of databases) units.set(database.name, unitOf(context, database, binaries, code, onAddress))
+      for (const database of databases) units.set(database.name, unitOf(context, database, binaries, code, changed))
       await startTogether(
         signal,
         [...units.values()].map((unit) => (together: AbortSignal) => unit.start(together)),
@@ -107,7 +109,7 @@ export function createSystemDatabases(
       await ensureOwnedDirectory(join(context.state.logsDirectory, logsOf(database.name)))
       const isEmbedded = database.engine.kind === 'embedded'
       const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
-      const unit = unitOf(context, database, binaries, Promise.resolve(code), onAddress)
+      const unit = unitOf(context, database, binaries, Promise.resolve(code), changed)
       await unit.start(signal)
       units.set(database.name, unit)
     },
@@ -120,6 +122,8 @@ export function createSystemDatabases(
       await unit?.stop()
     },
     url: (name) => unitNamed(name).url(),
+    primaries: () =>
+      new Map([...units].flatMap(([name, unit]) => (unit.hasFollowers ? [[name, unit.primary()] as const] : []))),
     binding: (name, service) => unitNamed(name).binding(service),
     switchover: (name) => unitNamed(name).switchover(),
     backups: (name) => requireBackups(name, unitNamed(name)),
@@ -174,7 +178,7 @@ function unitOf(
   database: ResolvedDatabase,
   binaries: PostgresBinaries | undefined,
   code: Promise<SystemCode>,
-  onAddress: () => void,
+  changed: Pick<DatabaseUnitOptions, 'onAddress' | 'onPrimary'>,
 ): DatabaseUnit {
   const { blueprint, state, user, subprocesses, clock } = context
   return createDatabaseUnit({
@@ -190,7 +194,7 @@ function unitOf(
       clock,
     },
     onStartFailed: () => context.startFailed(),
-    onAddress,
+    ...changed,
     onStatus: (status) =>
       context.change((snapshot) => ({ ...snapshot, databases: { ...snapshot.databases, [status.name]: status } })),
   })

@@ -35,6 +35,8 @@ import type { SystemCode } from './system-code.ts'
 import { prepareCode, pruneReleases } from './system-code.ts'
 import type { SystemDatabases } from './system-databases.ts'
 import { createSystemDatabases } from './system-databases.ts'
+import type { SystemDoors } from './system-doors.ts'
+import { createSystemDoors } from './system-doors.ts'
 import { createSystemGateway, keepGatewayFrames, keepGatewaySpans } from './system-gateway.ts'
 import type { SystemJobs } from './system-jobs.ts'
 import { createSystemJobs } from './system-jobs.ts'
@@ -70,6 +72,7 @@ class WiredParts implements SystemParts {
   readonly #logs: InstanceLogs
   readonly #code = Promise.withResolvers<SystemCode>()
   readonly #databases: SystemDatabases
+  readonly #doors: SystemDoors
   #telling: Promise<void> = Promise.resolve()
   #gateway: Gateway | undefined
   #services: SystemServices | undefined
@@ -128,7 +131,17 @@ class WiredParts implements SystemParts {
     ]
     // Whoever waits for the code is told by its own start; nobody may be waiting.
     this.#code.promise.catch(() => undefined)
-    this.#databases = createSystemDatabases(context, this.#code.promise, () => void this.#tellAddresses())
+    this.#databases = createSystemDatabases(context, this.#code.promise, {
+      onAddress: () => void this.#tellAddresses(),
+      onPrimary: () => void this.#doors.follow(),
+    })
+    this.#doors = createSystemDoors({
+      file: state.doorsFile,
+      gateway: () => this.#gateway!,
+      primaries: () => this.#databases.primaries(),
+      clock,
+      onProblem: (message) => context.notice({ level: 'error', message }),
+    })
   }
 
   /** What can't be told now is told by the next change, or by the start of an instance. */
@@ -160,10 +173,12 @@ class WiredParts implements SystemParts {
       ],
       () => this.#context.startFailed(),
     )
+    await this.#doors.update()
     this.#services = createSystemServices(this.#context, {
       code: await this.#code.promise,
       gateway: this.#gateway!,
       database: (name, service) => this.#databases.binding(name, service),
+      doorPort: (name) => this.#doors.portOf(name),
       telemetry: this.#telemetry,
     })
     const [services, code] = [this.#services, await this.#code.promise]
@@ -173,7 +188,15 @@ class WiredParts implements SystemParts {
     const jobs = createSystemJobs(this.#context, services)
     this.#jobs = jobs
     await jobs.follow()
-    const parts = { gateway: this.#gateway!, databases: this.#databases, services, jobs, code, book }
+    const parts = {
+      gateway: this.#gateway!,
+      databases: this.#databases,
+      doors: this.#doors,
+      services,
+      jobs,
+      code,
+      book,
+    }
     this.#applier = createApplier(this.#context, parts)
     this.#releaser = createReleaser(this.#context, parts, this.#applier)
     this.#scaler = createSystemScaler(this.#context, services, this.#control.audit)
@@ -187,9 +210,10 @@ class WiredParts implements SystemParts {
   async stop(deadlineMs: number): Promise<void> {
     await this.#scaler?.stop(deadlineMs)
     // In the order in which a request would meet them, so that none meets a part that has left.
-    await this.#gateway?.stop(deadlineMs)
+    await this.#gateway?.closeEntrances(deadlineMs)
     await this.#jobs?.stop(deadlineMs)
     await this.#services?.stop(deadlineMs)
+    await this.#gateway?.stop(deadlineMs)
     await this.#databases.stop(deadlineMs)
     for (const component of [this.#telemetry, ...this.#metrics, this.#history]) await component.stop(deadlineMs)
     const { subprocesses } = this.#context

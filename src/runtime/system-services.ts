@@ -60,6 +60,7 @@ export interface ServicesOptions {
   readonly code: SystemCode
   readonly gateway: Gateway
   readonly database: (database: string, service: string) => ShardBinding
+  readonly doorPort: (database: string) => number | undefined
   readonly telemetry: InstanceTelemetry
 }
 
@@ -72,7 +73,7 @@ function desiredOf({ scale, instances }: ResolvedService, earlier: number): numb
 /** The services of a blueprint, each with a supervisor, started side by side. */
 export function createSystemServices(context: PartsContext, options: ServicesOptions): SystemServices {
   const { state, user, subprocesses, clock, environment, inspected } = context
-  const { code, gateway, database, telemetry } = options
+  const { code, gateway, database, doorPort, telemetry } = options
   const supervisors = new Map<string, ServiceSupervisor>()
   let host: LocalInstanceHost | undefined
 
@@ -147,7 +148,8 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
         logsDirectory: state.logsDirectory,
         bindingsDirectory: state.runtimeDirectory,
         blueprintDirectory: blueprint.directory,
-        bindings: (service) => bindingsOf(service, context.blueprint, { database, internalUrl: gateway.internalUrl() }),
+        bindings: (service) =>
+          bindingsOf(service, context.blueprint, { database, doorPort, internalUrl: gateway.internalUrl() }),
         telemetry,
         inspect: inspected === undefined ? undefined : { service: inspected, onPort: sayInspected },
         compileCache: await compileCacheDirectory(dirname(state.releasesDirectory), user),

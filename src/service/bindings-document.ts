@@ -14,6 +14,11 @@ export interface DatabaseBinding {
   readonly key?: string
   /** One per shard, in shard order; an unsharded database has exactly one. */
   readonly shards: readonly ShardBinding[]
+  /**
+   * The primary, whichever node that is: the same for the life of the system, also in `TENFOLD_DATABASE_<NAME>`. Absent
+   * where there is more than one shard.
+   */
+  readonly url?: string
   /** Connections one instance may hold to each node of a shard. */
   readonly connectionsMax: number
 }

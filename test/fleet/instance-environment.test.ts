@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { InstanceEnvironmentParts } from '../../src/fleet/instance-environment.ts'
-import { instanceEnvironment, urlVariable } from '../../src/fleet/instance-environment.ts'
+import { databaseVariable, instanceEnvironment, urlVariable } from '../../src/fleet/instance-environment.ts'
 import { testService } from './test-service.ts'
 
 const parts: InstanceEnvironmentParts = {
@@ -9,6 +9,7 @@ const parts: InstanceEnvironmentParts = {
   host: '127.0.0.1',
   port: 4_711,
   urls: { 'price-list': 'http://127.0.0.1:9/price-list', other: 'http://127.0.0.1:9/other' },
+  databaseUrls: { 'price-history': 'postgres://service.api:secret@127.0.0.1:4000/price-history' },
   bindingsFile: '/run/api.json',
   node: '/opt/node/bin/node',
   preload: '/a path/src/service/preload.ts',
@@ -56,6 +57,11 @@ describe('the environment of an instance', () => {
     expect(env.TENFOLD_URL_PRICE_LIST).toBe('http://127.0.0.1:9/price-list')
     expect(Object.keys(env).filter((name) => name.startsWith('TENFOLD_URL'))).toHaveLength(1)
     expect(urlVariable('a-b-c')).toBe('TENFOLD_URL_A_B_C')
+  })
+
+  test('has the URLs of its databases', () => {
+    expect(instanceEnvironment(parts).TENFOLD_DATABASE_PRICE_HISTORY).toContain(':4000/price-history')
+    expect(databaseVariable('orders')).toBe('TENFOLD_DATABASE_ORDERS')
   })
 
   test('gets nothing of ours that it was not given', () => {

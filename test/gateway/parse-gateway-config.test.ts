@@ -8,6 +8,7 @@ const good = {
     { prefix: '/slow', service: 'api', requestTimeoutMs: 120_000 },
   ],
   services: { api: { requestTimeoutMs: 100, endpoints: [{ id: 'api-1', host: '127.0.0.1', port: 8000, weight: 2 }] } },
+  doors: { orders: { port: 9000, primary: { port: 9001, term: 2 } }, catalog: { port: 9002 } },
 }
 
 describe('parseGatewayConfig', () => {
@@ -42,6 +43,10 @@ describe('parseGatewayConfig', () => {
       'services.api.endpoints[0].weight',
       { ...good, services: { api: { requestTimeoutMs: 1, endpoints: [{ id: 'a', host: 'h', port: 7, weight: 0 }] } } },
     ],
+    ['doors', { ...good, doors: [] }],
+    ['doors.orders.port', { ...good, doors: { orders: { port: 0 } } }],
+    ['doors.orders.primary.port', { ...good, doors: { orders: { port: 1, primary: { port: 0, term: 1 } } } }],
+    ['doors.orders.primary.term', { ...good, doors: { orders: { port: 1, primary: { port: 1, term: 0 } } } }],
   ])('says that %s is wrong', (path, value) => {
     expect(() => parseGatewayConfig(value)).toThrow(
       expect.objectContaining({ code: 'TF_INPUT_INVALID', details: { path } }),

@@ -28,10 +28,26 @@ test('gives a service the databases and services that it lists, and nothing else
   expect(bindingsOf('api', shop, places)).toEqual({
     layout: 1,
     service: 'api',
-    databases: { orders: { shards: [{ url: 'postgres://api@h/orders' }], connectionsMax: 10 } },
+    databases: {
+      orders: { shards: [{ url: 'postgres://api@h/orders' }], url: 'postgres://api@h/orders', connectionsMax: 10 },
+    },
     services: { prices: { url: 'http://127.0.0.1:9000/prices' } },
   })
   expect(bindingsOf('mail', shop, places)).toMatchObject({ databases: {}, services: {} })
+})
+
+test('names the door of a database that has one, for programs that take no other address', () => {
+  const shop = blueprint({ api: service(1, { databases: ['orders', 'catalog'] }) })
+  const url = 'postgres://service.api:secret@127.0.0.1:4000/orders'
+  const { databases } = bindingsOf('api', shop, {
+    ...places,
+    database: () => ({ url, term: 2, replicas: [] }),
+    doorPort: (name) => (name === 'orders' ? 4711 : undefined),
+  })
+  expect(databases).toMatchObject({
+    orders: { url: 'postgres://service.api:secret@127.0.0.1:4711/orders', shards: [{ url }] },
+    catalog: { url, shards: [{ url }] },
+  })
 })
 
 test('refuses what is not known yet', () => {

@@ -253,6 +253,9 @@ class LocalHost implements LocalInstanceHost {
       host: LOOPBACK,
       port,
       urls: Object.fromEntries(Object.entries(document.services).map(([name, { url }]) => [name, url])),
+      databaseUrls: Object.fromEntries(
+        Object.entries(document.databases).flatMap(([name, { url }]) => (url === undefined ? [] : [[name, url]])),
+      ),
       bindingsFile: this.#bindingsFile(service.name),
       node,
       ...this.#code,

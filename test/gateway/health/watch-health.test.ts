@@ -6,7 +6,7 @@ import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 
 function stateWith(out: GatewayState['services'][string]['out'], isPanic = false): GatewayState {
   const api = { inFlight: 0, queued: 0, endpoints: [], out, isPanic }
-  return { pid: 1, run: undefined, configVersion: 1, url: '', internalUrl: '', services: { api } }
+  return { pid: 1, run: undefined, configVersion: 1, url: '', internalUrl: '', services: { api }, doors: {} }
 }
 
 it('tells of each change once, goes on when nobody answers, and ends with the signal', async () => {

@@ -6,8 +6,10 @@ import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
+import { findFreePort, isPortFree } from '../../../src/core/free-port.ts'
 import { createGatewayClient } from '../../../src/gateway/gateway-client.ts'
 import { send, startBackend } from '../../gateway/data-plane-for-tests.ts'
+import { fakeClient, fakePrimary } from '../../gateway/doors/fake-primary.ts'
 import { until, workbench } from './gateway-for-tests.ts'
 
 const MIB = 1024 ** 2
@@ -113,7 +115,7 @@ describe('the gateway process', () => {
     const nobody = { api: { requestTimeoutMs: 1_000, endpoints: [] } }
     const routes = [{ prefix: '/', service: 'api' }]
     const older = await client.configure({ version: configVersion - 1, routes, services: nobody })
-    expect(older).toEqual({ isApplied: false, version: configVersion })
+    expect(older).toEqual({ isApplied: false, version: configVersion, shut: {} })
     await expect(client.configure({ version: -1, routes, services: nobody })).rejects.toMatchObject({
       code: 'TF_INPUT_INVALID',
     })
@@ -140,6 +142,29 @@ describe('the gateway process', () => {
     expect(bench.notices).toEqual(['the gateway ended with signal SIGKILL and is started again'])
     expect((await frames.next()).done).toBe(false)
     await frames.return()
+  })
+
+  it('opens doors again on the same ports when it is killed, and closes them last', async () => {
+    await using bench = await workbench()
+    await using primary = await fakePrimary('first')
+    const gateway = bench.gateway()
+    await gateway.start()
+    const port = await findFreePort()
+    expect(await gateway.lead({ orders: { port, primary: { port: primary.port, term: 1 } } })).toEqual({})
+    const before = fakeClient(port)
+    await before.hears('first')
+    bench.process().signal('SIGKILL')
+    await before.closed
+    await until(() => isPortFree(port).then((isFree) => !isFree), 'the door is open again')
+    const after = fakeClient(port)
+    await after.hears('first')
+    await gateway.closeEntrances()
+    await expect(send(portOf(gateway.url()), '/')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+    after.socket.write('still here')
+    await after.hears('still here')
+    await gateway.stop()
+    await after.closed
+    expect(await isPortFree(port)).toBe(true)
   })
 
   it('waits for the last request of an instance that leaves, and sends it nothing more', async () => {
