@@ -72,7 +72,7 @@ export interface System extends Component {
  * nothing of each other, are put together (`system-parts.ts`).
  *
  * Order of the start: state and its lock, what an earlier run left is ended, control socket; then databases, gateway
- * and release side by side; then services. The end is the other way round, gateway first, so that no request meets a
+ * and release side by side; then services. The end is the other way round, requests first, so that none meets a
  * part that has left.
  */
 export function createSystem(options: SystemOptions): System {
