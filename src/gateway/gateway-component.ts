@@ -192,7 +192,9 @@ class SupervisedGateway implements Gateway {
   }
 
   async closeEntrances(deadlineMs = STOP_DEADLINE_MS_DEFAULT): Promise<void> {
-    if (this.#child === undefined || this.#options.subprocesses.isLettingGo) return
+    // What is let go gets its instances back before those that were started since are stopped.
+    if (this.#options.subprocesses.isLettingGo) return this.stop(deadlineMs)
+    if (this.#child === undefined) return
     // One that does not answer is of no use to instances either.
     await this.#client.closeEntrances(Math.max(0, deadlineMs - CUT_MS)).catch(() => this.stop(0))
   }
