@@ -1,15 +1,14 @@
-import { readdir, rename } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { ClusterPaths, ClusterRecord } from '../clusters/cluster-record.ts'
-import { clusterPathsOf, newClusterRecord, readClusterRecord, writeClusterRecord } from '../clusters/cluster-record.ts'
+import { clusterPathsOf, newClusterRecord, readClusterRecord } from '../clusters/cluster-record.ts'
 import { readControlFile } from '../clusters/control-file.ts'
+import { decideSwap, finishSwap } from '../clusters/pending-swap.ts'
 import type { Clock } from '../core/clock.ts'
-import { syncDirectory } from '../core/durable-file.ts'
 import { backupName } from './manifest.ts'
 
 /**
  * Puts restored data in the place of a cluster's data, which stays beside it under a name that says when. No server
- * may run on either. A crash in between leaves both: the same restore once more ends it.
+ * may run on either. It is done whole or not at all: what a crash interrupts, the next start of the cluster or the next
+ * restore ends.
  *
  * @param passwords what the restored data was given: `passwordsFor`
  * @returns the directories that the former data is in now; none where there was none
@@ -23,19 +22,10 @@ export async function swapData(
   const paths = clusterPathsOf(clusterDirectory)
   const control = await readControlFile(restored)
   if (control === undefined) throw new Error(`expected ${restored} to be the data of a cluster`)
-  const record = await readClusterRecord(paths)
-  const former: string[] = []
-  for (const name of await readdir(clusterDirectory)) {
-    // Of every node: those that follow are made again from the restored one.
-    if (!/^data(-\d+)?$/.test(name)) continue
-    const aside = join(clusterDirectory, `${name}.before-${backupName(clock.epochMs())}`)
-    await rename(join(clusterDirectory, name), aside)
-    former.push(aside)
-  }
-  await writeClusterRecord(paths, recordAfter(record, passwords, control.systemIdentifier))
-  await rename(restored, paths.data)
-  await syncDirectory(clusterDirectory)
-  return former
+  await finishSwap(paths)
+  const record = recordAfter(await readClusterRecord(paths), passwords, control.systemIdentifier)
+  await decideSwap(paths, restored, { layout: 1, suffix: `before-${backupName(clock.epochMs())}`, record })
+  return (await finishSwap(paths)) ?? []
 }
 
 /** Of the roles that restored data must know. */

@@ -29,7 +29,8 @@ export interface ClusterRecord {
   readonly systemIdentifier?: string | undefined
 }
 
-const recordSchema: z.ZodType<ClusterRecord> = z.object({
+/** For files that a record is a part of. */
+export const clusterRecordSchema: z.ZodType<ClusterRecord> = z.object({
   layout: z.literal(1),
   superuserPassword: z.string().min(1),
   servicePassword: z.string().min(1),
@@ -73,7 +74,7 @@ export async function readClusterRecord(paths: ClusterPaths): Promise<ClusterRec
     throw error
   }
   try {
-    return recordSchema.parse(JSON.parse(text))
+    return clusterRecordSchema.parse(JSON.parse(text))
   } catch (cause) {
     throw new TenfoldError(
       'TF_CLUSTER_DATA_INVALID',

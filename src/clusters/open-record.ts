@@ -2,6 +2,7 @@ import type { ClusterOptions } from './cluster-options.ts'
 import { clusterPathsOf, newClusterRecord, readClusterRecord, writeClusterRecord } from './cluster-record.ts'
 import { readControlFile } from './control-file.ts'
 import { initialiseData, inspectData } from './initialise-data.ts'
+import { finishSwap } from './pending-swap.ts'
 import type { RecordKeeper } from './record-keeper.ts'
 import { createRecordKeeper } from './record-keeper.ts'
 
@@ -16,6 +17,8 @@ export async function openRecord(
 ): Promise<RecordKeeper> {
   const { user, binaries, template } = options
   const paths = clusterPathsOf(options.dataDirectory)
+  // A restore that was interrupted in the middle of its last step.
+  await finishSwap(paths)
   let record = await readClusterRecord(paths)
   if (record?.systemIdentifier !== undefined) return createRecordKeeper(paths, record)
   if ((await inspectData(paths, record, binaries)) === 'absent') {

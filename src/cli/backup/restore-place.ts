@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import type { ResolvedBlueprint, ResolvedDatabase } from '../../blueprint/resolved-blueprint.ts'
+import { clusterPathsOf } from '../../clusters/cluster-record.ts'
+import { finishSwap } from '../../clusters/pending-swap.ts'
 import type { ControlClient } from '../../control/control-client.ts'
 import { connectControl } from '../../control/control-client.ts'
 import { findRunning } from '../../control/running-system.ts'
@@ -37,8 +39,15 @@ export async function openRestorePlace(
     return { clusterDirectory, socketDirectory, user, control, close: async () => undefined }
   }
   const state = await openStateDirectory({ blueprint, user, clock })
+  const clusterDirectory = join(state.dataDirectory, database)
+  try {
+    await finishSwap(clusterPathsOf(clusterDirectory))
+  } catch (error) {
+    await state.close()
+    throw error
+  }
   return {
-    clusterDirectory: join(state.dataDirectory, database),
+    clusterDirectory,
     socketDirectory: state.childRuntimeDirectory,
     user,
     control: undefined,
