@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import type { Database } from '../../src/blueprint/database.ts'
 import { blueprint, shop, WEB } from './shop.ts'
 import type { Stage } from './stage.ts'
 import { eventually, snapshotOf, stage, TEST_TIMEOUT_MS } from './stage.ts'
@@ -8,11 +9,11 @@ import { eventually, snapshotOf, stage, TEST_TIMEOUT_MS } from './stage.ts'
 vi.setConfig({ testTimeout: 2 * TEST_TIMEOUT_MS })
 
 /** A shop whose database is archived every second or two. */
-async function shopWithBackups(): Promise<Stage> {
+async function shopWithBackups(more: Partial<Database> = {}): Promise<Stage> {
   const on = stage({
     ...shop(),
     ...blueprint({
-      databases: { orders: { migrations: './migrations', backup: { to: './backups', walEvery: '2s' } } },
+      databases: { orders: { migrations: './migrations', backup: { to: './backups', walEvery: '2s' }, ...more } },
       services: { web: { ...WEB, databases: ['orders'] } },
     }),
     'migrations/001.sql': 'create table entry (id int primary key)',
@@ -61,6 +62,35 @@ test('a running system goes back to a point, says where the former data is, and 
   expect(cold).toMatchObject({ code: 0 })
   expect(JSON.parse(cold.out)).toMatchObject({ database: 'orders', isEndOfLog: true, former: [] })
   await up(on)
+  expect(await rows(on)).toBe(2)
+})
+
+test('a database with a standby and a replica goes back under a term of its own, and both are made again from it', async () => {
+  const on = await shopWithBackups({ standby: 'synchronous', replicas: 1 })
+  const protectedTerm = async (): Promise<number | undefined> => {
+    const { nodes = [], term, state } = (await snapshotOf(on))!.databases['orders']!
+    const isWhole = nodes.length === 3 && nodes.every((node) => node.state === 'ready')
+    return state === 'ready' && isWhole ? (term ?? 1) : undefined
+  }
+  await eventually('a standby and a replica', async () => (await protectedTerm()) !== undefined)
+  await firstBackup(on)
+  await sql(on, 'insert into entry values (1)')
+  expect(await on.end(['backup', 'mark', 'orders', 'before-menu'])).toMatchObject({ code: 0 })
+  await sql(on, 'insert into entry values (2), (3)')
+  const before = (await protectedTerm())!
+  const { code, out } = await on.end(['restore', 'orders', '--to', 'before-menu', '--json'])
+  expect(code).toBe(0)
+  const { former } = JSON.parse(out) as { former: readonly string[] }
+  expect(former.map((path) => basename(path).replace(/\.before-.*/, '')).toSorted()).toEqual([
+    'data',
+    'data-2',
+    'data-3',
+  ])
+  await eventually('a standby and a replica of what was restored', async () => (await protectedTerm()) === before + 1)
+  expect(await rows(on)).toBe(1)
+  // The standby has what was restored, and what was written since: it takes over with it.
+  await sql(on, 'insert into entry values (4)')
+  expect(await on.end(['drill', 'switchover', '--database', 'orders'])).toMatchObject({ code: 0 })
   expect(await rows(on)).toBe(2)
 })
 

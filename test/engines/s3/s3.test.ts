@@ -81,7 +81,9 @@ describe('a repository in a bucket of a real store', () => {
       const bed = await createTestBed()
       try {
         const means = { clock: systemClock, secrets: store.secrets }
-        const orders = await startBackupBed(bed, 'orders', bucketRepository(store.bucket('orders'), means))
+        const orders = await startBackupBed(bed, 'orders', {
+          repository: bucketRepository(store.bucket('orders'), means),
+        })
         const owner = bed.connect(orders.cluster.url())
         await owner.query('create table entry (id int primary key)')
         await owner.query('insert into entry select generate_series(1, 100000)')

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { clusterPathsOf, readClusterRecord } from '../../../src/clusters/cluster-record.ts'
+import type { ClusterOptions } from '../../../src/clusters/cluster-options.ts'
 import type { Cluster } from '../../../src/clusters/cluster-state.ts'
 import { readControlFile } from '../../../src/clusters/control-file.ts'
 import type { Archiver } from '../../../src/backups/archiver.ts'
@@ -29,15 +30,19 @@ export interface BackupBed {
   stop(): Promise<void>
 }
 
-/** @param given another repository than a folder beside the cluster */
-export async function startBackupBed(bed: TestBed, name: string, given?: BackupRepository): Promise<BackupBed> {
-  const cluster = bed.cluster(name, { archiveEvery: '60s' })
+/** @param options.repository another one than a folder beside the cluster */
+export async function startBackupBed(
+  bed: TestBed,
+  name: string,
+  options: { readonly repository?: BackupRepository; readonly cluster?: Partial<ClusterOptions> } = {},
+): Promise<BackupBed> {
+  const cluster = bed.cluster(name, { archiveEvery: '60s', ...options.cluster })
   await cluster.start()
   const paths = clusterPathsOf(join(bed.directory, name))
   const control = await readControlFile(paths.data)
   const lineage = { database: name, systemIdentifier: control!.systemIdentifier }
   const folder = join(bed.directory, `backups of ${name}`)
-  const repository = given ?? folderRepository(folder)
+  const repository = options.repository ?? folderRepository(folder)
   const archiver = createArchiver({ spool: paths.spool, repository, keys: keysOf(lineage), clock: systemClock })
   await archiver.start()
   const untilArchived = (segment: string): Promise<void> => archiver.untilArchived(segment, AbortSignal.timeout(30_000))
