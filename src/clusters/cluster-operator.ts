@@ -2,26 +2,31 @@ import type { ChildUser } from '../core/child-user.ts'
 import type { Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
+import type { AlarmKeeper } from './alarm-keeper.ts'
+import { createAlarmKeeper } from './alarm-keeper.ts'
 import type { Decision, Observation } from './arbiter.ts'
 import { decide } from './arbiter.ts'
 import { FENCE_MS_MAX, bringUpPrimary, stubborn } from './bring-up.ts'
 import { catchUp } from './catch-up.ts'
 import type { FollowerOptions } from './cluster-options.ts'
-import type { ClusterState } from './cluster-state.ts'
+import type { CommitWait } from './commit-wait.ts'
+import { createCommitWait } from './commit-wait.ts'
+import type { ClusterAlarm, ClusterState } from './cluster-state.ts'
 import type { Followers } from './followers.ts'
 import { createFollowers } from './followers.ts'
 import { restartDelayMs } from './keep-running.ts'
 import type { Subprocess } from '../core/subprocess.ts'
+import type { Lookout } from './lookout.ts'
+import { createLookout, LOOK_MS } from './lookout.ts'
 import type { ClusterNode } from './node.ts'
 import type { NodeRole } from './node-role.ts'
 import type { PrimaryWatch } from './primary-watch.ts'
-import { createPrimaryWatch, statusOf } from './primary-watch.ts'
+import { createPrimaryWatch } from './primary-watch.ts'
 import { observeNodes } from './observe-nodes.ts'
-import { promote, waitForOn } from './promotion.ts'
+import { promote } from './promotion.ts'
 import type { RecordKeeper } from './record-keeper.ts'
 import { primaryOf, termOf } from './record-keeper.ts'
-import type { LogPosition } from './replication-status.ts'
-import { keepSlots, keepSlotsOnFollowers } from './slots.ts'
+import { keepSlots } from './slots.ts'
 import { withSession } from './set-up-session.ts'
 import { recordTerm } from './term-table.ts'
 
@@ -29,7 +34,7 @@ import { recordTerm } from './term-table.ts'
 export interface ClusterOperator {
   readonly primary: ClusterNode
   /** What is wrong with the protection of writes, and since when (epoch ms). */
-  readonly alarm: { readonly reason: string; readonly sinceEpochMs: number } | undefined
+  readonly alarm: ClusterAlarm | undefined
   readonly failovers: number
   readonly followers: Followers
   readonly watch: PrimaryWatch
@@ -61,11 +66,6 @@ export interface ClusterOperatorOptions {
   readonly onPromoted: () => Promise<void>
 }
 
-const LOOK_MS = 1_000
-/** While something is under way. */
-const LOOK_OFTEN_MS = 200
-/** How often slots on followers are moved along. */
-const LOOKS_PER_CARE = 10
 const PAUSE_AFTER_FAILURE_MS = 1_000
 
 /** An operator for these nodes, of which the recorded primary runs. */
@@ -76,23 +76,17 @@ export function createClusterOperator(options: ClusterOperatorOptions): ClusterO
 class Operator implements ClusterOperator {
   readonly watch: PrimaryWatch
   readonly followers: Followers
-  alarm: ClusterOperator['alarm']
   failovers = 0
   readonly #options: ClusterOperatorOptions
   readonly #clock: Clock
-  #waitsFor: Observation['waitsFor'] = 'nobody'
-  /** What did not wait for the follower that is waited for is before this. */
-  #barrier: LogPosition | undefined
-  /** Answers of the primary until then; the next one may have been asked for before. */
-  #answersBefore = 0
+  readonly #commitWait: CommitWait
+  readonly #lookout: Lookout
+  readonly #alarms: AlarmKeeper
   /** The server that has been told whom it waits for, and keeps the log for its followers. */
   #attached: Subprocess | undefined
   /** Whoever wants to know of a promotion has not been told yet. */
   #isPromoted = false
-  #successorSilentMs = 0
   #restarts = 0
-  #looks = 0
-  #isCaring = false
   #woken = Promise.withResolvers<void>()
   #busy: Promise<unknown> = Promise.resolve()
 
@@ -100,6 +94,9 @@ class Operator implements ClusterOperator {
     this.#options = options
     this.#clock = options.clock
     this.watch = createPrimaryWatch(options.clock)
+    this.#commitWait = createCommitWait(this.watch, options.clock)
+    this.#lookout = createLookout(this.watch, options.clock)
+    this.#alarms = createAlarmKeeper(options.clock, options.onChange)
     const { record, user, clock } = options
     this.followers = createFollowers({
       user,
@@ -118,8 +115,17 @@ class Operator implements ClusterOperator {
     })
   }
 
+  get alarm(): ClusterAlarm | undefined {
+    return this.#alarms.alarm
+  }
+
   get primary(): ClusterNode {
     return this.#node(primaryOf(this.#options.record.current))
+  }
+
+  /** Ids of the other nodes. */
+  get #others(): readonly number[] {
+    return [...this.#options.nodes.keys()].filter((id) => id !== this.primary.id)
   }
 
   /** Whether the recorded primary takes writes, and knows its followers. */
@@ -150,7 +156,7 @@ class Operator implements ClusterOperator {
       while (!signal.aborted) {
         const decision = await this.exclusively(() => this.#step(signal))
         if (signal.aborted) return
-        this.#sayAlarm(decision)
+        this.#alarms.judge(decision, this.#isAttached && this.watch.silentMs() < LOOK_MS)
         if (decision.step !== 'none') continue
         next ??= this.#look(signal).finally(() => (next = undefined))
         await Promise.race([next, this.#woken.promise])
@@ -182,7 +188,7 @@ class Operator implements ClusterOperator {
     } catch (error) {
       if (signal.aborted) return { step: 'none', reason: 'it is being stopped' }
       const reason = messageOf(error)
-      this.#raise(reason)
+      this.#alarms.raise(reason)
       await sleep(this.#clock, PAUSE_AFTER_FAILURE_MS, signal).catch(() => undefined)
       return { step: 'none', reason }
     }
@@ -201,7 +207,7 @@ class Operator implements ClusterOperator {
   }
 
   async #act(decision: Exclude<Decision, { step: 'restart' }>): Promise<void> {
-    const { record, nodes, onState } = this.#options
+    const { record, onState } = this.#options
     switch (decision.step) {
       case 'none':
         return
@@ -231,13 +237,10 @@ class Operator implements ClusterOperator {
       case 'wait-for':
       case 'wait-for-nobody': {
         const whom = decision.step === 'wait-for' ? decision.node : 'nobody'
-        const names = whom === 'any' ? [...nodes.keys()].filter((id) => id !== this.primary.id) : numberOrNone(whom)
         const attached = this.#attached
         // Should it fail, nobody knows whom the primary waits for: it is told again, what the record says.
         this.#attached = undefined
-        this.#barrier = await waitForOn(this.primary, names, this.#clock)
-        this.#waitsFor = whom
-        this.#answersBefore = this.watch.answers
+        await this.#commitWait.change(this.primary, whom, this.#others)
         this.#attached = attached
         return
       }
@@ -267,14 +270,10 @@ class Operator implements ClusterOperator {
 
   /** The primary takes writes: it is told whom it waits for, keeps the log for the others, and they follow it. */
   async #attach(): Promise<void> {
-    const { record, name, nodes, onState } = this.#options
+    const { record, name, onState } = this.#options
     const { primary } = this
-    const others = [...nodes.keys()].filter((id) => id !== primary.id)
-    const whom = record.current.synchronous ?? (this.#isRequired ? 'any' : 'nobody')
-    this.#barrier = await waitForOn(primary, whom === 'any' ? others : numberOrNone(whom), this.#clock, {
-      isKnown: true,
-    })
-    this.#waitsFor = whom
+    const others = this.#others
+    await this.#commitWait.confirm(primary, record.current.synchronous ?? (this.#isRequired ? 'any' : 'nobody'), others)
     // After a crash between the promotion and this; else it is there.
     await recordTerm(primary.adminUrl(name), { term: termOf(record.current), node: primary.id })
     await withSession(primary.adminUrl('postgres'), (session) => keepSlots(session, others))
@@ -326,13 +325,13 @@ class Operator implements ClusterOperator {
       primary,
       synchronous: record.current.synchronous,
       wants: { isSynchronous: followers.isSynchronous, isRequired: this.#isRequired },
-      waitsFor: this.#waitsFor,
+      waitsFor: this.#commitWait.whom,
       nodes: observeNodes({
         nodes: nodes.values(),
         primary,
         watch: this.watch,
-        barrier: this.watch.answers > this.#answersBefore + 1 ? this.#barrier : undefined,
-        successorSilentMs: this.#successorSilentMs,
+        barrier: this.#commitWait.barrier,
+        successorSilentMs: this.#lookout.successorSilentMs,
       }),
     }
   }
@@ -342,45 +341,11 @@ class Operator implements ClusterOperator {
     const isSettled =
       [...this.followers.keepers.values()].every(({ state }) => state.kind === 'following') &&
       (this.isProtected || !this.#options.followers.isSynchronous)
-    await sleep(this.#clock, isSettled ? LOOK_MS : LOOK_OFTEN_MS, signal).catch(() => undefined)
-    const { primary } = this
-    if (signal.aborted || primary.condition !== 'primary') return
-    await this.watch.ask(primary)
-    const { synchronous } = this.#options.record.current
-    // Whoever can't answer either says that the machine is busy.
-    const successor = synchronous === undefined ? undefined : this.#node(synchronous)
-    const isSilent = this.watch.silentMs() > 0 && successor?.condition === 'follower'
-    const answers = isSilent ? await statusOf(successor, this.#clock).then(yes, no) : true
-    this.#successorSilentMs = answers ? 0 : this.#successorSilentMs + LOOK_MS
-    if (isSettled && ++this.#looks % LOOKS_PER_CARE === 1) void this.#careForSlots()
-    this.#options.onChange()
-  }
-
-  async #careForSlots(): Promise<void> {
-    const followers = [...this.followers.keepers.values()].map(({ node }) => node)
-    const all = [...this.#options.nodes.keys()]
-    if (this.#isCaring) return
-    this.#isCaring = true
-    // A node that has just gone is seen by others; without slots, a follower may have to be copied anew.
-    await keepSlotsOnFollowers(this.primary, followers, all).catch(() => undefined)
-    this.#isCaring = false
-  }
-
-  #sayAlarm(decision: Decision): void {
-    const answers = this.#isAttached && this.watch.silentMs() < LOOK_MS
-    const isWell = decision.step === 'none' && decision.isWell === true
-    if (!answers) this.#raise(isWell ? 'the primary does not answer' : decision.reason)
-    else if (!isWell) this.#raise(`no standby has all writes: ${decision.reason}`)
-    else if (this.alarm !== undefined) {
-      this.alarm = undefined
-      this.#options.onChange()
-    }
-  }
-
-  #raise(reason: string): void {
-    if (this.alarm?.reason === reason) return
-    this.alarm = { reason, sinceEpochMs: this.alarm?.sinceEpochMs ?? this.#clock.epochMs() }
-    this.#options.onChange()
+    const { record, nodes, onChange } = this.#options
+    const successor = (): ClusterNode | undefined => nodes.get(record.current.synchronous ?? 0)
+    const followers = (): readonly ClusterNode[] => [...this.followers.keepers.values()].map(({ node }) => node)
+    const scene = { isSettled, primary: () => this.primary, successor, followers, all: [...nodes.keys()] }
+    if (await this.#lookout.look(scene, signal)) onChange()
   }
 
   #node(id: number): ClusterNode {
@@ -388,11 +353,4 @@ class Operator implements ClusterOperator {
     if (node === undefined) throw new Error(`expected node ${id} to be one of ${this.#options.name}`)
     return node
   }
-}
-
-const yes = (): boolean => true
-const no = (): boolean => false
-
-function numberOrNone(whom: 'nobody' | 'any' | number): readonly number[] {
-  return typeof whom === 'number' ? [whom] : []
 }

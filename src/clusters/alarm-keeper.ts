@@ -1,0 +1,38 @@
+import type { Clock } from '../core/clock.ts'
+import type { Decision } from './arbiter.ts'
+import type { ClusterAlarm } from './cluster-state.ts'
+
+/** Keeps the alarm of a cluster, with the time at which the trouble began. */
+export interface AlarmKeeper {
+  readonly alarm: ClusterAlarm | undefined
+  /** What has been decided on a primary that answers, or does not. */
+  judge(decision: Decision, answers: boolean): void
+  raise(reason: string): void
+}
+
+/** @param onChange called when there is another alarm, or none any more */
+export function createAlarmKeeper(clock: Clock, onChange: () => void): AlarmKeeper {
+  let alarm: ClusterAlarm | undefined
+
+  function raise(reason: string): void {
+    if (alarm?.reason === reason) return
+    alarm = { reason, sinceEpochMs: alarm?.sinceEpochMs ?? clock.epochMs() }
+    onChange()
+  }
+
+  return {
+    get alarm() {
+      return alarm
+    },
+    raise,
+    judge(decision, answers) {
+      const isWell = decision.step === 'none' && decision.isWell === true
+      if (!answers) raise(isWell ? 'the primary does not answer' : decision.reason)
+      else if (!isWell) raise(`no standby has all writes: ${decision.reason}`)
+      else if (alarm !== undefined) {
+        alarm = undefined
+        onChange()
+      }
+    },
+  }
+}
