@@ -3,7 +3,8 @@ import type { Component } from '../core/component.ts'
 import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
 import type { LineageKeys } from './lineage.ts'
 import type { BackupRepository } from './repository.ts'
-import { archiveFile, listSpool } from './spool.ts'
+import type { SpoolSize } from './spool.ts'
+import { archiveFile, listSpool, measureSpool } from './spool.ts'
 import { parseSegmentName } from './wal-names.ts'
 
 /** Empties the spool of a cluster into a repository. */
@@ -12,8 +13,8 @@ export interface Archiver extends Component {
   readonly last: { readonly name: string; readonly epochMs: number } | undefined
   /** Why nothing is taken now; undefined when all is well. */
   readonly problem: string | undefined
-  /** Files that wait. */
-  readonly waiting: number
+  /** What waits, at the last look: undefined when nothing did, or it was taken. */
+  readonly spool: SpoolSize | undefined
   /**
    * Resolves when a segment, or a later one of its timeline, has been taken.
    *
@@ -56,7 +57,7 @@ class SpoolArchiver implements Archiver {
   readonly #waiters = new Set<Waiter>()
   #last: Archiver['last']
   #problem: string | undefined
-  #waiting = 0
+  #spool: SpoolSize | undefined
   #failures = 0
   #cancel: Cancel | undefined
   #round: Promise<void> | undefined
@@ -74,8 +75,8 @@ class SpoolArchiver implements Archiver {
     return this.#problem
   }
 
-  get waiting(): number {
-    return this.#waiting
+  get spool(): SpoolSize | undefined {
+    return this.#spool
   }
 
   async start(signal?: AbortSignal): Promise<void> {
@@ -119,7 +120,7 @@ class SpoolArchiver implements Archiver {
     const { spool, repository, keys } = this.#options
     try {
       const names = await listSpool(spool)
-      this.#waiting = names.length
+      if (names.length > 0) this.#spool = await measureSpool(spool, names)
       let conflict: string | undefined
       for (const name of names) {
         if (!this.#isRunning) return 0
@@ -131,10 +132,10 @@ class SpoolArchiver implements Archiver {
           conflict = messageOf(error)
           continue
         }
-        this.#waiting--
         this.#archived(name)
       }
       this.#failures = 0
+      if (conflict === undefined) this.#spool = undefined
       this.#say(conflict)
       return POLL_MS
     } catch (error) {

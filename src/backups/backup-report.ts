@@ -1,5 +1,7 @@
 import type { BackupStatus } from '../control/backup-status.ts'
 import { formatDuration } from '../core/duration.ts'
+import { formatSize } from '../core/size.ts'
+import type { SpoolSize } from './spool.ts'
 
 /** What is known of the backups of a database. */
 export interface BackupFacts {
@@ -12,17 +14,28 @@ export interface BackupFacts {
   readonly walEveryMs: number
   /** Of the archive, or of the last backup. */
   readonly problem: string | undefined
+  /** What waits for the archive. */
+  readonly spool?: SpoolSize | undefined
 }
 
 /** The archive may be so many times `walEvery` behind, and a moment, before that is a problem. */
 const LATE_FACTOR = 3
 const MOMENT_MS = 5_000
 
+/** Less that waits is no news. */
+const SPOOL_BYTES_MIN = 256 * 1024 ** 2
+/** What waits is told in such steps, so that it is news now and then. */
+const SPOOL_STEP_BYTES = 64 * 1024 ** 2
+/** More than this part of the room that it and what is free have together is a danger. */
+const SPOOL_PART_MAX = 0.25
+
 /** What an operator is told. Times are whole seconds, so that a look that finds nothing new says nothing new. Pure. */
 export function reportBackups(facts: BackupFacts): BackupStatus {
   const { last, behindMs, problem } = facts
   const isLate = behindMs > LATE_FACTOR * facts.walEveryMs + MOMENT_MS
-  const said = problem ?? (isLate ? `the archive is ${formatDuration(behindMs)} behind` : undefined)
+  const late = isLate ? `the archive is ${formatDuration(behindMs)} behind` : undefined
+  const spool = facts.spool !== undefined && facts.spool.waitingBytes >= SPOOL_BYTES_MIN ? facts.spool : undefined
+  const said = [problem ?? late, spool === undefined ? undefined : aboutSpool(spool)].filter(Boolean).join('; ')
   return {
     where: facts.where,
     ...(last === undefined
@@ -31,6 +44,20 @@ export function reportBackups(facts: BackupFacts): BackupStatus {
     ...(facts.nextEpochMs === undefined ? {} : { nextEpochMs: facts.nextEpochMs }),
     ...(facts.taking === undefined ? {} : { taking: facts.taking }),
     ...(isLate ? { behindMs: Math.round(behindMs / 1_000) * 1_000 } : {}),
-    ...(said === undefined ? {} : { problem: said }),
+    ...(spool === undefined ? {} : { spool: stepped(spool) }),
+    ...(said === '' ? {} : { problem: said }),
   }
+}
+
+/** At the end its disk would be full, and the database would stop: somebody has to look well before. */
+function aboutSpool(spool: SpoolSize): string {
+  const { waitingBytes, freeBytes } = stepped(spool)
+  const waits = `${formatSize(waitingBytes)} of the log wait in the spool`
+  if (waitingBytes < SPOOL_PART_MAX * (waitingBytes + freeBytes)) return waits
+  return `${waits} and only ${formatSize(freeBytes)} are free on the disk of the data: the database stops when it is full`
+}
+
+function stepped({ waitingBytes, freeBytes }: SpoolSize): SpoolSize {
+  const step = (bytes: number): number => Math.floor(bytes / SPOOL_STEP_BYTES) * SPOOL_STEP_BYTES
+  return { waitingBytes: step(waitingBytes), freeBytes: step(freeBytes) }
 }

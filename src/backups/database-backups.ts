@@ -120,9 +120,12 @@ class RunningBackups implements DatabaseBackups {
     // So that nothing is missing in the archive while the system is down; if it can't be, the spool keeps it.
     if (deadlineMs > 0) await this.#flush(life, Math.min(FLUSH_AT_END_MS, deadlineMs / 2)).catch(() => undefined)
     life.abort.abort()
+    const archiver = life.archiver.stop()
+    // A store that does not answer would hold us up for minutes.
+    this.#options.repository.interrupt?.()
     await this.#taking?.catch(() => undefined)
     await this.#look
-    await life.archiver.stop()
+    await archiver
     await this.#session?.close()
     this.#session = undefined
   }
@@ -297,6 +300,7 @@ class RunningBackups implements DatabaseBackups {
       behindMs: lagMs(this.#lag, this.#clock.nowMs()),
       walEveryMs: settings.walEveryMs,
       problem: this.#life?.archiver.problem ?? this.#failure?.reason,
+      spool: this.#life?.archiver.spool,
     })
     const { problem } = status
     const text = JSON.stringify(status)

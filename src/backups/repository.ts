@@ -64,4 +64,6 @@ export interface BackupRepository {
   names(prefix: string): Promise<readonly string[]>
   /** Removes objects; one that is gone already is none too few. */
   remove(keys: readonly string[]): Promise<void>
+  /** Ends what goes on now: it is rejected, and may be done or not. For those that can take minutes. */
+  interrupt?(): void
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncDirectory } from '../core/durable-file.ts'
 import { TenfoldError } from '../core/errors.ts'
@@ -16,6 +16,23 @@ export async function listSpool(directory: string): Promise<readonly string[]> {
   // Histories first: who has a segment of a timeline can tell how it came to be.
   const rank = (name: string): string => `${name.endsWith('.history') ? 0 : 1}${name.slice(8)}${name}`
   return names.filter(isArchivedName).sort((a, b) => (rank(a) < rank(b) ? -1 : 1))
+}
+
+/** What waits in a spool, and what room there is. */
+export interface SpoolSize {
+  readonly waitingBytes: number
+  /** For us on its disk, which is that of the data. */
+  readonly freeBytes: number
+}
+
+/** The size of these files of a spool; those that are gone take no room. */
+export async function measureSpool(directory: string, names: readonly string[]): Promise<SpoolSize> {
+  let waitingBytes = 0
+  for (const name of names) {
+    waitingBytes += (await stat(join(directory, name)).catch(() => undefined))?.size ?? 0
+  }
+  const { bavail, bsize } = await statfs(directory)
+  return { waitingBytes, freeBytes: bavail * bsize }
 }
 
 /**

@@ -10,6 +10,8 @@ export interface BackupStatus {
   readonly taking?: { readonly doneBytes: number; readonly totalBytes: number }
   /** Age of the oldest change that is not archived, where that is longer than it should be. */
   readonly behindMs?: number
+  /** Log that waits for the archive beside the data, where that is much, and the room that is left there. */
+  readonly spool?: { readonly waitingBytes: number; readonly freeBytes: number }
   /** Why not all is well. */
   readonly problem?: string
 }

@@ -58,7 +58,8 @@ describe('the archiver', () => {
     await writeFile(join(spool, FIRST), 'one')
     await archiver.start()
     await until(() => archiver.problem !== undefined)
-    expect(archiver).toMatchObject({ problem: 'expected room, but the disk is full', waiting: 1 })
+    expect(archiver.problem).toBe('expected room, but the disk is full')
+    expect(archiver.spool).toEqual({ waitingBytes: 3, freeBytes: expect.any(Number) })
     await writeFile(join(spool, SECOND), 'two')
     repository.failure = undefined
     await vi.waitFor(async () => {
@@ -66,6 +67,7 @@ describe('the archiver', () => {
       expect(repository.objects.size).toBe(2)
     })
     await until(() => archiver.problem === undefined)
+    expect(archiver.spool).toBeUndefined()
   })
 
   test('finds its own file again after a crash between the two steps', async () => {

@@ -25,3 +25,30 @@ test('an archive that is behind is a problem only when it is late', () => {
     problem: 'the archive is 1.01m behind',
   })
 })
+
+test('what waits in the spool is shown when it is much, and a problem well before the disk is full', () => {
+  const facts = {
+    where: '/b',
+    last: undefined,
+    nextEpochMs: undefined,
+    taking: undefined,
+    behindMs: 0,
+    walEveryMs: 10_000,
+  }
+  const reported = (waitingMiB: number, freeMiB: number, problem?: string): ReturnType<typeof reportBackups> =>
+    reportBackups({
+      ...facts,
+      problem,
+      spool: { waitingBytes: waitingMiB * 1024 ** 2, freeBytes: freeMiB * 1024 ** 2 },
+    })
+  expect(reported(255, 100)).toEqual({ where: '/b' })
+  expect(reported(300, 10_000, 'no network')).toMatchObject({
+    spool: { waitingBytes: 256 * 1024 ** 2 },
+    problem: 'no network; 256MiB of the log wait in the spool',
+  })
+  expect(reported(1024, 2048, 'no network').problem).toBe(
+    'no network; 1GiB of the log wait in the spool and only 2GiB are free on the disk of the data: the database stops when it is full',
+  )
+  // A little more is no news.
+  expect(reported(1030, 2050, 'no network')).toEqual(reported(1024, 2048, 'no network'))
+})

@@ -4,7 +4,7 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { bucketRepository } from '../../src/backups/repositories/bucket.ts'
 import type { BackupRepository } from '../../src/backups/repository.ts'
 import type { Clock } from '../../src/core/clock.ts'
@@ -180,6 +180,21 @@ test('says that nobody listens, after some attempts', async () => {
   })
   expect(pausesMs).toHaveLength(4)
   store = await startStore()
+})
+
+test('can be interrupted while a store does not answer, and used again', async () => {
+  const repository = open()
+  let isAsked = false
+  store.fault = () => {
+    isAsked = true
+    return 'never answers'
+  }
+  const reading = expect(repository.read('a')).rejects.toThrow(/abort/i)
+  await vi.waitFor(() => expect(isAsked).toBe(true))
+  repository.interrupt?.()
+  await reading
+  store.fault = () => undefined
+  expect(await repository.read('a')).toBeUndefined()
 })
 
 test('talks to nobody whose certificate it does not know', async () => {

@@ -13,6 +13,7 @@ export type StoreFault =
   | 'loses the answer'
   /** Sends half of the body and breaks the connection. */
   | 'half an answer'
+  | 'never answers'
 
 /** A store in memory that speaks as much of the protocol of S3 as a repository uses. */
 export interface StoreForTests {
@@ -85,6 +86,7 @@ export async function startStore(): Promise<StoreForTests> {
     if (!request.headers.authorization?.startsWith('AWS4-HMAC-SHA256 Credential=KEY/')) {
       return fail(response, 403, 'SignatureDoesNotMatch')
     }
+    if (fault === 'never answers') return
     if (fault === 'loses the answer') {
       act(request, url, key, body, detached())
       response.destroy()

@@ -47,6 +47,8 @@ export interface BucketClient {
    * @returns false when there is no such object
    */
   receive(key: string, onChunk: (chunk: Buffer) => Promise<void>, signal?: AbortSignal): Promise<boolean>
+  /** Everything that goes on now is rejected. */
+  interrupt(): void
 }
 
 /** @see createBucketClient */
@@ -76,6 +78,7 @@ export function createBucketClient(options: BucketClientOptions): BucketClient {
 class SigningClient implements BucketClient {
   readonly #options: BucketClientOptions
   readonly #base: URL
+  #life = new AbortController()
   readonly #random = seededRandom(freshSeed())
   readonly #agent = new Agent({
     connections: CONNECTIONS,
@@ -90,8 +93,8 @@ class SigningClient implements BucketClient {
   }
 
   send(wanted: BucketRequest): Promise<BucketAnswer> {
-    return this.#repeating(wanted.signal, async (isRepeated) => {
-      const { statusCode: status, headers, body } = await this.#dispatch(wanted)
+    return this.#repeating(wanted.signal, async (signal, isRepeated) => {
+      const { statusCode: status, headers, body } = await this.#dispatch({ ...wanted, signal })
       const content = await whole(body)
       // A store may say 200 first, and then that it failed.
       const failed = status < 300 && wanted.method === 'POST' ? textIn(content.toString('utf8'), 'Code') : undefined
@@ -103,12 +106,13 @@ class SigningClient implements BucketClient {
     })
   }
 
-  async receive(key: string, onChunk: (chunk: Buffer) => Promise<void>, signal?: AbortSignal): Promise<boolean> {
+  async receive(key: string, onChunk: (chunk: Buffer) => Promise<void>, given?: AbortSignal): Promise<boolean> {
     let position = 0
     let etag: string | undefined
-    return this.#repeating(signal, async () => {
+    return this.#repeating(given, async (signal) => {
       // The rest of the same object, not of another one.
-      const rest = position === 0 ? {} : { range: `bytes=${position}-`, 'if-match': etag! }
+      const same: Record<string, string> = etag === undefined ? {} : { 'if-match': etag }
+      const rest = position === 0 ? {} : { range: `bytes=${position}-`, ...same }
       const answer = await this.#dispatch({ method: 'GET', key, headers: rest, signal })
       const { statusCode: status, body } = answer
       if (status !== (position === 0 ? 200 : 206)) {
@@ -129,16 +133,22 @@ class SigningClient implements BucketClient {
     })
   }
 
+  interrupt(): void {
+    this.#life.abort()
+    this.#life = new AbortController()
+  }
+
   async #repeating<Result>(
-    signal: AbortSignal | undefined,
-    attempt: (isRepeated: boolean) => Promise<Result>,
+    given: AbortSignal | undefined,
+    attempt: (signal: AbortSignal, isRepeated: boolean) => Promise<Result>,
   ): Promise<Result> {
+    const signal = AbortSignal.any([this.#life.signal, ...(given === undefined ? [] : [given])])
     const { bucket, clock, keys } = this.#options
     for (let attempts = 1; ; attempts++) {
       try {
-        return await attempt(attempts > 1)
+        return await attempt(signal, attempts > 1)
       } catch (error) {
-        signal?.throwIfAborted()
+        signal.throwIfAborted()
         const { isPassing, isOfKeys, explained } = explainFailure(bucket, error)
         if (isOfKeys) keys.forget()
         if (!isPassing || attempts === ATTEMPTS_MAX) throw explained

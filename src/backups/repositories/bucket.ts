@@ -138,6 +138,10 @@ class BucketRepository implements BackupRepository {
     })
   }
 
+  interrupt(): void {
+    this.#client.interrupt()
+  }
+
   async *#pages(prefix: string, more: Readonly<Record<string, string>>): AsyncGenerator<ListPage> {
     let next: string | undefined
     for (let page = 0; page < PAGES_MAX; page++) {
