@@ -59,6 +59,8 @@ export interface ConnectionPool {
   /** Gives a connection back; one that is lost, or in an unknown state (`discard`), is closed. */
   release(session: Session, options?: { discard?: boolean }): void
   stats(): PoolStats
+  /** Whether `acquire` would not have to queue now. */
+  readonly isFree: boolean
   /**
    * From now on `open` leads elsewhere, or so many connections are allowed. Idle connections are closed at once; busy
    * ones when they come back, or at once where a reason to cut them is given. Whoever waits goes on waiting, for the new.
@@ -144,6 +146,10 @@ class Pool implements ConnectionPool {
       this.#size++
       this.#waiters.shift()?.give('place')
     }
+  }
+
+  get isFree(): boolean {
+    return this.#idle.length > 0 || this.#size < this.#connectionsMax
   }
 
   stats(): PoolStats {

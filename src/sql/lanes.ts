@@ -24,6 +24,8 @@ export interface LanesOptions {
   readonly database: string
   readonly count: number
   readonly clock: Clock
+  /** Whether a statement that goes elsewhere would run at once. */
+  isElsewhereFree(): boolean
   /** A session that takes only reads, one statement a text, and ends each after `LANE_LIMIT_MS`. */
   open(): Promise<Session>
 }
@@ -48,7 +50,7 @@ export interface Lanes {
 
 /** A statement that takes longer is ended by the server and run on the pool, so that it does not hold up others. */
 export const LANE_LIMIT_MS = 200
-/** A lane that has not answered for this long gets nothing more. */
+/** A lane that has not answered for this long gets nothing more, unless all would only wait elsewhere. */
 const STALL_MS = 25
 /** Statements under way on a lane. */
 const IN_FLIGHT_MAX = 256
@@ -128,16 +130,20 @@ class SharedLanes implements Lanes {
     const nowMs = this.#options.clock.nowMs()
     let best: Lane | undefined
     let bestLoad = Infinity
+    let isBestStalled = false
     for (const lane of this.#lanes) {
       const isOpen = lane.session !== undefined
       if (!isOpen && nowMs < this.#openAfterMs) continue
       const isStalled = lane.inFlight > 0 && nowMs - lane.headSinceMs > STALL_MS
-      const load = isOpen ? lane.inFlight : 0.5
-      if (isStalled || lane.inFlight >= IN_FLIGHT_MAX || load >= bestLoad) continue
+      // One that has stalled is worse than any other.
+      const load = (isOpen ? lane.inFlight : 0.5) + (isStalled ? IN_FLIGHT_MAX : 0)
+      if (lane.inFlight >= IN_FLIGHT_MAX || load >= bestLoad) continue
       best = lane
       bestLoad = load
+      isBestStalled = isStalled
     }
-    return best
+    // The statement at its head has LANE_LIMIT_MS at most; who holds a connection of the pool, no limit.
+    return isBestStalled && this.#options.isElsewhereFree() ? undefined : best
   }
 
   async #open(lane: Lane): Promise<void> {

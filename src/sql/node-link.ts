@@ -90,6 +90,7 @@ class Link implements NodeLink {
       database,
       count: lanes,
       clock,
+      isElsewhereFree: () => this.pool.isFree,
       open: () => open({ isReadOnly: true, isSingleStatement: true, statementTimeoutMs: laneLimitMs }),
     })
   }

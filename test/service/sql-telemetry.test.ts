@@ -24,7 +24,13 @@ test('what an instance does with its databases is measured, each second by itsel
   await clock.advance(30)
   pool.release(session)
   pool.release(await waiting)
-  const lanes = createLanes({ database: 'measured', count: 2, clock, open: async () => fakeSession() })
+  const lanes = createLanes({
+    database: 'measured',
+    count: 2,
+    clock,
+    isElsewhereFree: () => true,
+    open: async () => fakeSession(),
+  })
   await lanes.query('select 1')
   diagnostics
     .channel('tenfold:sql:lane')

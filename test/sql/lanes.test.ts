@@ -39,8 +39,8 @@ function gatedSession(): GatedSession {
   return session
 }
 
-function lanesOf(open: () => Promise<Session> = openGated): Lanes {
-  return createLanes({ database: 'orders', count: 2, clock, open })
+function lanesOf(open: () => Promise<Session> = openGated, isElsewhereFree = true): Lanes {
+  return createLanes({ database: 'orders', count: 2, clock, isElsewhereFree: () => isElsewhereFree, open })
 }
 
 async function openGated(): Promise<Session> {
@@ -139,6 +139,18 @@ describe('lanes', () => {
     await clock.advance(0)
     await send(lanes, 'select 5')
     expect(opened[1]?.waiting).toHaveLength(2)
+  })
+
+  test('go on with a lane that does not answer where all would only wait elsewhere', async () => {
+    const lanes = lanesOf(openGated, false)
+    await send(lanes, 'select 1')
+    await send(lanes, 'select 2')
+    await send(lanes, 'select 3')
+    expect(opened.map(({ waiting }) => waiting.length)).toEqual([2, 1])
+    await clock.advance(30)
+    await send(lanes, 'select 4')
+    // The one with less before it.
+    expect(opened.map(({ waiting }) => waiting.length)).toEqual([2, 2])
   })
 
   test('hold so many statements and no more', async () => {
