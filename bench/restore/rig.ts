@@ -1,20 +1,15 @@
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { DatabaseBackups } from '../../src/backups/database-backups.ts'
 import { createDatabaseBackups } from '../../src/backups/database-backups.ts'
 import type { Lineage } from '../../src/backups/lineage.ts'
 import { folderRepository } from '../../src/backups/repositories/folder.ts'
 import type { RestoreOptions } from '../../src/backups/restore.ts'
-import { createCluster } from '../../src/clusters/cluster.ts'
 import { clusterPathsOf } from '../../src/clusters/cluster-record.ts'
 import type { Cluster } from '../../src/clusters/cluster-state.ts'
 import { readControlFile } from '../../src/clusters/control-file.ts'
-import { findPostgresBinaries } from '../../src/clusters/postgres-binaries.ts'
-import { findChildUser } from '../../src/core/child-user.ts'
 import { systemClock } from '../../src/core/clock.ts'
-import { uniqueId } from '../../src/core/random.ts'
-import { createSubprocesses } from '../../src/core/subprocesses.ts'
+import type { TestBed } from '../../test/integration/clusters/test-bed.ts'
+import { createTestBed } from '../../test/integration/clusters/test-bed.ts'
 
 /** A cluster that is archived and backed up as one of a system is, all gone after `end`. */
 export interface RestoreRig {
@@ -32,24 +27,18 @@ const NAME = 'orders'
 const WAL_EVERY_MS = 10_000
 
 export async function startRig(): Promise<RestoreRig> {
-  const directory = await mkdtemp(join(tmpdir(), 'tenfold-bench-'))
-  await chmod(directory, 0o711)
-  const socketDirectory = await mkdtemp('/tmp/tenfold-bench-')
-  const user = findChildUser()
-  if (user !== undefined) await chown(socketDirectory, user.uid, user.gid)
-  const binaries = await findPostgresBinaries({ user, cacheDirectory: join(directory, 'binaries') })
-  const recordFile = join(directory, 'children.json')
-  const subprocesses = await createSubprocesses({ recordFile, runToken: uniqueId(), isEphemeral: true })
-  const cluster = createCluster({
-    name: NAME,
-    dataDirectory: join(directory, NAME),
-    binaries,
-    subprocesses,
-    socketDirectory,
-    logFile: join(directory, 'postgres.log'),
-    user,
-    archiveEvery: `${WAL_EVERY_MS}ms`,
-  })
+  const bed = await createTestBed({ hasTemplate: false })
+  try {
+    return await rigIn(bed)
+  } catch (error) {
+    await bed.end()
+    throw error
+  }
+}
+
+async function rigIn(bed: TestBed): Promise<RestoreRig> {
+  const { directory, binaries, subprocesses, user, socketDirectory } = bed
+  const cluster = bed.cluster(NAME, { archiveEvery: `${WAL_EVERY_MS}ms` })
   await cluster.start()
   const paths = clusterPathsOf(join(directory, NAME))
   const repository = folderRepository(join(directory, 'backups'))
@@ -99,10 +88,7 @@ export async function startRig(): Promise<RestoreRig> {
     }),
     async end() {
       await backups.stop(0)
-      await cluster.stop(5_000)
-      await subprocesses.stopAll()
-      await rm(socketDirectory, { recursive: true, force: true })
-      await rm(directory, { recursive: true, force: true })
+      await bed.end()
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { LogPosition } from './wal-names.ts'
+import type { LogPosition } from '../sql/log-position.ts'
 
 /** What a look at the primary says. */
 export interface LogReading {

@@ -20,7 +20,8 @@ import type { BackupManifest } from './manifest.ts'
 import type { BackupRepository } from './repository.ts'
 import { isPointName } from './restore-target.ts'
 import { takeBackup } from './take-backup.ts'
-import { parsePosition, parseSegmentName, SEGMENT_BYTES } from './wal-names.ts'
+import { parsePosition } from '../sql/log-position.ts'
+import { parseSegmentName, SEGMENT_BYTES } from './wal-names.ts'
 
 /** The backups of one database that runs: its archive, and base backups when they are due or asked for. */
 export interface DatabaseBackups extends Component {

@@ -9,7 +9,7 @@ import { writeFileDurably } from '../core/durable-file.ts'
 import { messageOf } from '../core/errors.ts'
 import { findFreePort } from '../core/free-port.ts'
 import type { Subprocesses } from '../core/subprocess.ts'
-import { parsePosition } from './wal-names.ts'
+import { parsePosition } from '../sql/log-position.ts'
 
 /** The means to run a server on restored data. */
 export interface RecoveryMeans {

@@ -3,7 +3,8 @@ import type { Catalog } from './catalog.ts'
 import type { BackupManifest } from './manifest.ts'
 import type { RestoreTarget } from './restore-target.ts'
 import type { Fork, Segment } from './wal-names.ts'
-import { parsePosition, parseSegmentName, segmentBefore, segmentName, segmentOf } from './wal-names.ts'
+import { parsePosition } from '../sql/log-position.ts'
+import { parseSegmentName, segmentBefore, segmentName, segmentOf } from './wal-names.ts'
 
 /** How a state of the data is got. */
 export interface RestorePlan {

@@ -1,4 +1,5 @@
-import { parsePosition, parseSegmentName, segmentOf } from './wal-names.ts'
+import { parsePosition } from '../sql/log-position.ts'
+import { parseSegmentName, segmentOf } from './wal-names.ts'
 
 /** Which backups are kept. The newest one always is. */
 export type Keep =

@@ -10,7 +10,8 @@ import { keysOf, MARK, MARK_KEY } from './lineage.ts'
 import type { BackupManifest, ManifestFile } from './manifest.ts'
 import { backupName, writeManifest } from './manifest.ts'
 import type { BackupRepository } from './repository.ts'
-import { parsePosition, segmentBefore, segmentName } from './wal-names.ts'
+import { parsePosition } from '../sql/log-position.ts'
+import { segmentBefore, segmentName } from './wal-names.ts'
 
 /** @see takeBackup */
 export interface TakeBackupOptions {

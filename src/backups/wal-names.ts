@@ -1,5 +1,5 @@
-/** A position in the write-ahead log, as a number of bytes from its beginning. */
-export type LogPosition = bigint
+import type { LogPosition } from '../sql/log-position.ts'
+import { parsePosition } from '../sql/log-position.ts'
 
 /** As initdb makes them. */
 export const SEGMENT_BYTES: bigint = 16n * 1024n * 1024n
@@ -19,18 +19,6 @@ export interface Fork {
   /** The history that was left. */
   readonly timeline: number
   readonly at: LogPosition
-}
-
-/** `'0/16B3748'` as a number. @throws for what is no position */
-export function parsePosition(text: string): LogPosition {
-  const [, high, low] = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/.exec(text) ?? []
-  if (high === undefined) throw new Error(`expected a position such as 0/16B3748, got ${JSON.stringify(text)}`)
-  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)
-}
-
-/** @example formatPosition(0x16B3748n) // '0/16B3748' */
-export function formatPosition(position: LogPosition): string {
-  return `${(position >> 32n).toString(16)}/${(position & 0xffff_ffffn).toString(16)}`.toUpperCase()
 }
 
 /** The name of a segment's file: timeline, unit and number within it, eight hexadecimal digits each. */

@@ -3,7 +3,7 @@ import { sleep, withTimeout } from '../core/clock.ts'
 import type { ClusterNode } from './node.ts'
 import type { NodeRole } from './node-role.ts'
 import { statusOf } from './primary-watch.ts'
-import type { LogPosition } from './replication-status.ts'
+import type { LogPosition } from '../sql/log-position.ts'
 
 /** @see catchUp */
 export interface CatchUpOptions {

@@ -3,7 +3,7 @@ import type { Observation } from './arbiter.ts'
 import type { ClusterNode } from './node.ts'
 import type { PrimaryWatch } from './primary-watch.ts'
 import { waitForOn } from './promotion.ts'
-import type { LogPosition } from './replication-status.ts'
+import type { LogPosition } from '../sql/log-position.ts'
 
 type Awaited = Observation['waitsFor']
 

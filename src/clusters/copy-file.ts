@@ -1,6 +1,7 @@
 import type { Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
+import { openIfThere } from '../core/open-if-there.ts'
 
 /** How to copy. */
 export interface CopyFileOptions {
@@ -64,14 +65,5 @@ async function pump(source: FileHandle, target: FileHandle, options: CopyFileOpt
     }
     copied += bytesRead
     options.onBytes?.(bytesRead)
-  }
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
   }
 }

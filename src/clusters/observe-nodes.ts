@@ -1,7 +1,7 @@
 import type { ObservedNode } from './arbiter.ts'
 import type { ClusterNode } from './node.ts'
 import type { PrimaryWatch } from './primary-watch.ts'
-import type { LogPosition } from './replication-status.ts'
+import type { LogPosition } from '../sql/log-position.ts'
 
 /** What is missing that holds up nobody who waits for it. */
 const CLOSE_BYTES = 1n << 20n

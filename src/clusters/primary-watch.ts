@@ -3,7 +3,8 @@ import { withTimeout } from '../core/clock.ts'
 import { isServerError } from '../sql/sql-failure.ts'
 import { openSession } from '../sql/session.ts'
 import type { ClusterNode } from './node.ts'
-import type { LogPosition, ReplicationStatus } from './replication-status.ts'
+import type { LogPosition } from '../sql/log-position.ts'
+import type { ReplicationStatus } from './replication-status.ts'
 import { replicationStatus } from './replication-status.ts'
 
 /** What is known of the followers of a primary, from its last answers. */

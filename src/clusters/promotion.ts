@@ -4,8 +4,8 @@ import { TenfoldError } from '../core/errors.ts'
 import type { Session } from '../sql/session.ts'
 import type { ClusterNode } from './node.ts'
 import { standbyNames } from './node-role.ts'
-import type { LogPosition } from './replication-status.ts'
-import { parsePosition } from './replication-status.ts'
+import type { LogPosition } from '../sql/log-position.ts'
+import { parsePosition } from '../sql/log-position.ts'
 import { withSession } from './set-up-session.ts'
 
 const POLL_MS = 10

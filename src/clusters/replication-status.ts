@@ -1,8 +1,7 @@
+import type { LogPosition } from '../sql/log-position.ts'
+import { parsePosition } from '../sql/log-position.ts'
 import type { Session } from '../sql/session.ts'
 import { followerName } from './node-role.ts'
-
-/** A position in the log, as a number of bytes: `'0/3000060'` is 50331744. */
-export type LogPosition = bigint
 
 /** What a node says of itself and of those that follow it. */
 export interface ReplicationStatus {
@@ -52,10 +51,4 @@ export async function replicationStatus(session: Session): Promise<ReplicationSt
       ]),
     ),
   }
-}
-
-/** @example parsePosition('0/3000060') // 50331744n */
-export function parsePosition(text: string): LogPosition {
-  const [high = '0', low = '0'] = text.split('/')
-  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`)
 }

@@ -18,7 +18,7 @@ export interface DrillReport {
 }
 
 export interface DrillEvent {
-  /** Since the strike; negative before it. */
+  /** Since the strike. */
   readonly afterMs: number
   readonly text: string
 }

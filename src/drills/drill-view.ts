@@ -23,8 +23,7 @@ export function drillView(report: DrillReport, style: Style): string {
 }
 
 function eventRow({ afterMs, text }: DrillEvent): readonly string[] {
-  const sign = afterMs < 0 ? '−' : '+'
-  return [`${sign}${formatDuration(Math.abs(Math.round(afterMs)))}`, text]
+  return [`+${formatDuration(Math.round(afterMs))}`, text]
 }
 
 function usersText({ requests, failed, latencyMsP95 }: NonNullable<DrillReport['users']>): string {

@@ -33,8 +33,8 @@ export type RestoreBeside = (
 ) => Promise<{
   /** What was done, a line each. */
   readonly said: readonly string[]
-  /** When the last transaction in it was committed; undefined: none after the backup. */
-  readonly lastCommitEpochMs: number | undefined
+  /** How new it is: when its last transaction was committed, or its backup ended. */
+  readonly asOfEpochMs: number
 }>
 
 /**
@@ -73,7 +73,7 @@ export async function runRestoreDrill(
       })
       const timeMs = clock.nowMs() - strikeMs
       for (const text of restored.said) witnesses.tell(text)
-      return { rows, timeMs, ageMs: strikeEpochMs - (restored.lastCommitEpochMs ?? strikeEpochMs) }
+      return { rows, timeMs, ageMs: strikeEpochMs - restored.asOfEpochMs }
     },
     (witnesses, { rows, timeMs, ageMs }) => {
       const { strikeMs } = witnesses

@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
-import { hasCode, messageOf } from '../core/errors.ts'
+import { messageOf } from '../core/errors.ts'
 import type { Session } from '../sql/session.ts'
 import { openSession } from '../sql/session.ts'
+import { isServerError } from '../sql/sql-failure.ts'
 import type { WriteLedger } from './write-ledger.ts'
 import { createWriteLedger } from './write-ledger.ts'
 
@@ -141,7 +142,7 @@ function tableOf(id: string): string {
 
 /** Whether the server itself said no, so that the row certainly is not there. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof Error && 'severity' in error && !hasCode(error, 'TF_COMMIT_INDETERMINATE')
+  return isServerError(error)
 }
 
 async function answered<Result>(work: Promise<Result>, clock: Clock): Promise<Result> {

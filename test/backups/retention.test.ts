@@ -2,14 +2,8 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Keep, RetentionView } from '../../src/backups/retention.ts'
 import { planRetention } from '../../src/backups/retention.ts'
-import {
-  formatPosition,
-  parsePosition,
-  parseSegmentName,
-  SEGMENT_BYTES,
-  segmentName,
-  segmentOf,
-} from '../../src/backups/wal-names.ts'
+import { formatPosition, parsePosition } from '../../src/sql/log-position.ts'
+import { parseSegmentName, SEGMENT_BYTES, segmentName, segmentOf } from '../../src/backups/wal-names.ts'
 
 const DAY_MS = 86_400_000
 

@@ -1,12 +1,11 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { formatPosition, parsePosition } from '../../src/sql/log-position.ts'
 import {
-  formatPosition,
   historyName,
   isArchivedName,
   parseHistory,
   parseHistoryName,
-  parsePosition,
   parseSegmentName,
   segmentBefore,
   segmentName,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseControlFile } from '../../src/clusters/control-file.ts'
 import { parsePostmasterFile } from '../../src/clusters/postmaster-file.ts'
-import { parsePosition } from '../../src/clusters/replication-status.ts'
+import { parsePosition } from '../../src/sql/log-position.ts'
 import { scramVerifier } from '../../src/clusters/scram-verifier.ts'
 
 /** The first fields of a control file in the byte order of this machine. */

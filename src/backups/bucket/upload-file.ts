@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
-import { open } from 'node:fs/promises'
+import { openIfThere } from '../../core/open-if-there.ts'
 import type { MovedFile, MoveOptions } from '../repository.ts'
 import type { BucketClient } from './bucket-client.ts'
 import type { UploadedPart } from './bucket-xml.ts'
@@ -118,13 +118,4 @@ async function fill(source: FileHandle, buffer: Buffer, filled: number, position
     length += bytesRead
   }
   return length
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await open(path, 'r')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
 }

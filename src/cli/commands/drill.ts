@@ -91,7 +91,7 @@ function restoring(input: CommandInput, blueprint: ResolvedBlueprint): RestoreBe
       said: reportView(reportOf(name, restored))
         .split('\n')
         .map((line) => line.trim()),
-      lastCommitEpochMs: lastCommit === undefined ? undefined : epochMsOf(lastCommit),
+      asOfEpochMs: lastCommit === undefined ? restored.backup.endedEpochMs : epochMsOf(lastCommit),
     }
   }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Cluster } from '../../../src/clusters/cluster-state.ts'
 import { clusterPathsOf, readClusterRecord, writeClusterRecord } from '../../../src/clusters/cluster-record.ts'
-import type { FollowerOptions } from '../../../src/clusters/cluster-options.ts'
+import type { ClusterOptions, FollowerOptions } from '../../../src/clusters/cluster-options.ts'
 import { writeFileDurably } from '../../../src/core/durable-file.ts'
 import { findFreePort } from '../../../src/core/free-port.ts'
 import { readPostmasterFile } from '../../../src/clusters/postmaster-file.ts'
@@ -47,6 +47,14 @@ async function signalServers(cluster: string, node: number, signal: 'SIGSTOP' | 
   for (const { pid } of await serversIn(data)) process.kill(pid, signal)
 }
 
+/** A cluster of this bed whose standby is ready. */
+async function protectedCluster(name: string, options: Partial<ClusterOptions> = {}): Promise<Cluster> {
+  const cluster = bed.cluster(name, { followers: SYNCHRONOUS, ...options })
+  await cluster.start()
+  await until('a standby', () => isProtected(cluster))
+  return cluster
+}
+
 /** Promotes a node behind the back of its cluster, and stops it. */
 async function promoteAlone(data: string): Promise<void> {
   const port = await findFreePort()
@@ -71,9 +79,7 @@ async function promoteAlone(data: string): Promise<void> {
 
 describe('a cluster with a synchronous standby', { timeout: 240_000 }, () => {
   test('hands over when its primary is killed, loses nothing, and gets the old primary back as its standby', async () => {
-    const cluster = bed.cluster('killed', { followers: SYNCHRONOUS, zones: ['a', 'b'] })
-    await cluster.start()
-    await until('a standby', () => isProtected(cluster))
+    const cluster = await protectedCluster('killed', { zones: ['a', 'b'] })
     expect(cluster.nodes).toMatchObject([
       { id: 1, role: 'primary', state: 'ready', zone: 'a' },
       { id: 2, role: 'standby', state: 'ready', zone: 'b' },
@@ -108,9 +114,7 @@ describe('a cluster with a synchronous standby', { timeout: 240_000 }, () => {
   })
 
   test('kills a primary that hangs, back ends and all, before another one takes over', async () => {
-    const cluster = bed.cluster('hanging', { followers: SYNCHRONOUS })
-    await cluster.start()
-    await until('a standby', () => isProtected(cluster))
+    const cluster = await protectedCluster('hanging')
     const writers = await writeUniqueRows(bed, cluster)
     await until('some writes', () => writers.acknowledged() > 50)
     const { data } = clusterPathsOf(join(bed.directory, 'hanging'))
@@ -127,9 +131,7 @@ describe('a cluster with a synchronous standby', { timeout: 240_000 }, () => {
   })
 
   test('goes on without its standby, says so, and waits for it again when it is back', async () => {
-    const cluster = bed.cluster('relaxed', { followers: SYNCHRONOUS })
-    await cluster.start()
-    await until('a standby', () => isProtected(cluster))
+    const cluster = await protectedCluster('relaxed')
     const writers = await writeUniqueRows(bed, cluster)
     await signalServers('relaxed', 2, 'SIGSTOP')
     await until('an alarm', () => cluster.alarm !== undefined)
@@ -149,9 +151,7 @@ describe('a cluster with a synchronous standby', { timeout: 240_000 }, () => {
   })
 
   test('lets writes wait for a standby where that is required', async () => {
-    const cluster = bed.cluster('required', { followers: { ...SYNCHRONOUS, durability: 'required' } })
-    await cluster.start()
-    await until('a standby', () => isProtected(cluster))
+    const cluster = await protectedCluster('required', { followers: { ...SYNCHRONOUS, durability: 'required' } })
     const connection = bed.connect(cluster.url())
     await connection.query('create table note (text text)')
     await signalServers('required', 2, 'SIGSTOP')
@@ -167,9 +167,7 @@ describe('a cluster with a synchronous standby', { timeout: 240_000 }, () => {
   })
 
   test('switches over without losing anything, and back', async () => {
-    const cluster = bed.cluster('switched', { followers: SYNCHRONOUS })
-    await cluster.start()
-    await until('a standby', () => isProtected(cluster))
+    const cluster = await protectedCluster('switched')
     const writers = await writeUniqueRows(bed, cluster)
     await until('some writes', () => writers.acknowledged() > 50)
     for (const node of [2, 1]) {
@@ -187,9 +185,7 @@ describe('a cluster with a synchronous standby', { timeout: 240_000 }, () => {
     ['after', true],
   ])('finishes a failover whose control plane was killed %s the promotion', async (when, isPromoted) => {
     const name = `interrupted_${when}`
-    const cluster = bed.cluster(name, { followers: SYNCHRONOUS })
-    await cluster.start()
-    await until('a standby', () => isProtected(cluster))
+    const cluster = await protectedCluster(name)
     const writers = await writeUniqueRows(bed, cluster)
     await until('some writes', () => writers.acknowledged() > 10)
     expect(await writers.end()).toEqual({ lost: 0, duplicated: 0 })
@@ -212,9 +208,7 @@ describe('a cluster with a synchronous standby', { timeout: 240_000 }, () => {
   })
 
   test('starts from its standby when the data of its primary is gone, and copies it back', async () => {
-    const cluster = bed.cluster('gone', { followers: SYNCHRONOUS })
-    await cluster.start()
-    await until('a standby', () => isProtected(cluster))
+    const cluster = await protectedCluster('gone')
     const writers = await writeUniqueRows(bed, cluster)
     await until('some writes', () => writers.acknowledged() > 10)
     expect(await writers.end()).toEqual({ lost: 0, duplicated: 0 })
@@ -234,9 +228,7 @@ describe('a cluster with a synchronous standby', { timeout: 240_000 }, () => {
 
 describe('a cluster with replicas', { timeout: 240_000 }, () => {
   test('keeps them through a failover, and a logical slot too', async () => {
-    const cluster = bed.cluster('replicated', { followers: { ...SYNCHRONOUS, count: 2 } })
-    await cluster.start()
-    await until('a standby', () => isProtected(cluster))
+    const cluster = await protectedCluster('replicated', { followers: { ...SYNCHRONOUS, count: 2 } })
     await until('two followers', () => cluster.nodes.filter(({ state }) => state === 'ready').length === 3)
     const admin = bed.connect(cluster.adminUrl())
     await admin.query(`select pg_create_logical_replication_slot('changes', 'pgoutput', false, false, true)`)
