@@ -34,6 +34,8 @@ export function serverArguments(settings: ServerSettings): readonly string[] {
     huge_pages: 'off',
     // Moving buckets and following changes need it from day one; switching later means a restart.
     wal_level: 'logical',
+    // A reader is told what is committed and not shown yet: see sql/hidden-commits.ts.
+    track_commit_timestamp: 'on',
     max_wal_size: '1GB',
     // A forgotten slot must not fill the disk.
     max_slot_wal_keep_size: '2GB',

@@ -8,16 +8,16 @@ import type { Random } from '../core/random.ts'
 import { freshSeed, seededRandom } from '../core/random.ts'
 import type { CommitStatus, CommitToken } from './commit-status.ts'
 import { waitForCommitStatus } from './commit-status.ts'
+import { untilShown } from './hidden-commits.ts'
 import { linkKysely } from './kysely-handle.ts'
-import type { LinkStats, NodeLink, SessionUse } from './node-link.ts'
+import type { LinkStats, SessionUse } from './node-link.ts'
 import { createNodeLink } from './node-link.ts'
 import type { ReadToken } from './position.ts'
 import { askPosition, formatToken } from './position.ts'
 import type { DatabaseAddress, PrimaryAddress } from './primary-address.ts'
 import { createPrimaryAddress, databaseOf } from './primary-address.ts'
-import type { ReadOptions, ReadView } from './read-view.ts'
+import type { ReadNodes, ReadOptions, ReadView } from './read-view.ts'
 import { createReadView } from './read-view.ts'
-import type { ReplicaSet } from './replica-set.ts'
 import { createReplicaSet } from './replica-set.ts'
 import type { Session, SqlResult } from './session.ts'
 import { openSession } from './session.ts'
@@ -138,15 +138,23 @@ export function connectDatabase<Tables = unknown>(
         open: (use) => connect(url, use),
       }),
   })
-  return new PrimaryDatabase<Tables>({ place, primary, replicas, clock, random })
+  return new PrimaryDatabase<Tables>({
+    place,
+    primary,
+    replicas,
+    clock,
+    random,
+    async untilShown(seen) {
+      const { database, acquireTimeoutMs: waitMs } = limits
+      if (place.hasTerms) await untilShown({ primary, seen, database, waitMs, clock })
+    },
+  })
 }
 
 const REPLICA_ACQUIRE_MS = 250
 
-interface Parts {
+interface Parts extends ReadNodes {
   readonly place: PrimaryAddress
-  readonly primary: NodeLink
-  readonly replicas: ReplicaSet
   readonly clock: Clock
   readonly random: Random
 }

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Duration } from '../core/duration.ts'
 import { parseDuration } from '../core/duration.ts'
 import { hasCode } from '../core/errors.ts'
+import type { SeenElsewhere } from './hidden-commits.ts'
 import { queryKysely } from './kysely-handle.ts'
 import type { NodeLink } from './node-link.ts'
 import type { ReadToken } from './position.ts'
@@ -12,7 +13,10 @@ import { isServerError } from './sql-failure.ts'
 
 /** What a read has to see, and how long it may take to find a replica that shows it. */
 export interface ReadOptions {
-  /** What `token()` gave: the read sees at least that. @default anything within the lag */
+  /**
+   * What `token()` gave: the read sees at least that. What was seen on a replica may have to be waited for on the primary,
+   * up to `acquireTimeout`. @default anything within the lag
+   */
   after?: ReadToken | undefined
   /** How long to wait for a replica to get to `after`; then it is the primary. `'0ms'`: not at all. @default '100ms' */
   wait?: Duration
@@ -22,12 +26,16 @@ export interface ReadOptions {
 
 /**
  * Reads of one request. The first query chooses a node and the others stay with it, so that none sees less than the one
- * before. A replica that fails on the way hands over to the primary, which sees more.
+ * before. A replica that fails on the way hands over to the primary, once that shows what the replica may have shown.
  */
 export interface ReadView<Tables> {
   /** Query builder for reads. @throws TF_PEER_MISSING without kysely */
   readonly db: Pick<Kysely<Tables>, 'selectFrom'>
-  /** Runs one statement. The server refuses to write (25006), on the primary too. Throws as `DatabaseConnection.query`. */
+  /**
+   * Runs one statement. The server refuses to write (25006), on the primary too. Throws as `DatabaseConnection.query`.
+   *
+   * @throws TF_TIMEOUT writes wait for a standby that hangs, and the primary hides until then what a replica had shown
+   */
   query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>>
   /**
    * Stands for what has been read: a later read `after` it, wherever it goes, sees no less. Throws as `query`.
@@ -40,28 +48,62 @@ export interface ReadView<Tables> {
   token(): Promise<ReadToken>
 }
 
+/** Where a view reads. */
+export interface ReadNodes {
+  readonly primary: NodeLink
+  readonly replicas: ReplicaSet
+  readonly place: { readonly hasTerms: boolean }
+  /** Waits until the primary shows it; throws as `untilShown`. */
+  untilShown(seen: SeenElsewhere): Promise<void>
+}
+
 /** @throws TF_OPTION_INVALID a token that is none */
-export function createReadView<Tables>(
-  nodes: { readonly primary: NodeLink; readonly replicas: ReplicaSet; readonly place: { readonly hasTerms: boolean } },
-  options: ReadOptions,
-): ReadView<Tables> {
+export function createReadView<Tables>(nodes: ReadNodes, options: ReadOptions): ReadView<Tables> {
   const bounds = {
     after: options.after === undefined ? undefined : requireToken(options.after),
     waitMs: parseDuration(options.wait ?? '100ms'),
     lagMaxMs: parseDuration(options.lag ?? '1s'),
   }
   let chosen: Promise<NodeLink> | undefined
+  /** Whether a replica has answered. */
+  let hasSeenReplica = false
+  /** Whether a replica has failed. */
+  let isForPrimary = false
   let db: Kysely<Tables> | undefined
 
+  async function choose(): Promise<NodeLink> {
+    const replica = isForPrimary ? undefined : await nodes.replicas.choose(bounds)
+    if (replica !== undefined) return replica
+    const { term, seenEpochMs } = bounds.after ?? {}
+    if (hasSeenReplica) await nodes.untilShown({})
+    else if (seenEpochMs !== undefined) await nodes.untilShown({ term, epochMs: seenEpochMs })
+    return nodes.primary
+  }
+
+  function chooseOnce(): Promise<NodeLink> {
+    if (chosen !== undefined) return chosen
+    const choice = choose()
+    chosen = choice
+    // What has failed is tried again by the next query.
+    choice.catch(() => {
+      if (chosen === choice) chosen = undefined
+    })
+    return choice
+  }
+
   async function query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
-    chosen ??= nodes.replicas.choose(bounds).then((replica) => replica ?? nodes.primary)
-    const node = await chosen
+    const node = await chooseOnce()
+    if (node === nodes.primary) return node.read<Row>(text, values)
     try {
-      return await node.read<Row>(text, values)
+      const result = await node.read<Row>(text, values)
+      hasSeenReplica = true
+      return result
     } catch (error) {
-      if (node === nodes.primary || !isReplicaFailure(error)) throw error
-      chosen = Promise.resolve(nodes.primary)
-      return nodes.primary.read<Row>(text, values)
+      if (!isReplicaFailure(error)) throw error
+      // Another query may have been first.
+      if (!isForPrimary) chosen = undefined
+      isForPrimary = true
+      return (await chooseOnce()).read<Row>(text, values)
     }
   }
 

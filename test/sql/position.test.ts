@@ -2,11 +2,19 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { comparePositions, formatToken, laterToken, parseToken, requireToken } from '../../src/sql/position.ts'
 
-const position = fc.record({ term: fc.nat(1_000_000), lsn: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) })
+const position = fc.record(
+  {
+    term: fc.nat(1_000_000),
+    lsn: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+    seenEpochMs: fc.nat(2 ** 45),
+  },
+  { requiredKeys: ['term', 'lsn'] },
+)
 
 describe('a token', () => {
   test('says the term and the place in the log', () => {
     expect(formatToken({ term: 3, lsn: 0x16b3748n })).toBe('3-16B3748')
+    expect(formatToken({ term: 3, lsn: 0x16b3748n, seenEpochMs: 0xfff })).toBe('3-16B3748.FFF')
   })
 
   test('is read back as it was, and needs no escaping in a header, a cookie or a URL', () => {
@@ -15,6 +23,7 @@ describe('a token', () => {
         const token = formatToken(given)
         expect(parseToken(token)).toEqual(given)
         expect(encodeURIComponent(token)).toBe(token)
+        expect(new URLSearchParams([['at', token]]).toString()).toBe(`at=${token}`)
       }),
     )
   })
@@ -25,6 +34,9 @@ describe('a token', () => {
     '3-',
     '-3-1',
     '3-1-2',
+    '3-1.',
+    '3-1.2.3',
+    '3-1.1234567890ABC',
     '3-xyz',
     '3-16b3748',
     '3-10000000000000000',
@@ -38,6 +50,12 @@ describe('a token', () => {
   test('of a later term is later, whatever the place in the log', () => {
     expect(laterToken('1-FF', '2-1')).toBe('2-1')
     expect(laterToken('2-FF', '2-1')).toBe('2-FF')
+  })
+
+  test('for two stands for both, also for what the earlier one has seen on a replica', () => {
+    expect(laterToken('1-FF.A', '2-1')).toBe('2-1.A')
+    expect(laterToken('2-FF', '2-1.B')).toBe('2-FF.B')
+    expect(laterToken('2-FF.A', '2-1.B')).toBe('2-FF.B')
   })
 
   test('is ordered totally', () => {

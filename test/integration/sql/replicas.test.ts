@@ -6,6 +6,7 @@ import type { SentCommit } from '../../../src/sql/commit-status.ts'
 import { formatCommitToken } from '../../../src/sql/commit-status.ts'
 import type { DatabaseAddress, DatabaseConnection, DatabaseOptions } from '../../../src/sql/database.ts'
 import { connectDatabase } from '../../../src/sql/database.ts'
+import type { ReadToken } from '../../../src/sql/position.ts'
 import type { ReadView } from '../../../src/sql/read-view.ts'
 import type { TestBed } from '../clusters/test-bed.ts'
 import { createTestBed, until } from '../clusters/test-bed.ts'
@@ -130,6 +131,80 @@ describe('reads of a database with a replica', () => {
       expect(await isOnReplica(database.read())).toBe(false)
       await standby.replay(true)
       await until('the replica to take reads again', () => isOnReplica(database.read()))
+    })
+  })
+
+  describe('while writes wait for a standby, and the replica shows them', () => {
+    const onPrimary = (options?: DatabaseOptions): DatabaseConnection<Tables> => connect({ replicas: [] }, options)
+    let before: { cents: number; token: ReadToken }
+    let view: ReadView<Tables>
+    let writing: Promise<unknown>
+
+    async function waitForStandby(name: string): Promise<void> {
+      const admin = bed.connect(cluster.adminUrl(), { connectionsMax: 1 })
+      await admin.query(`alter system set synchronous_standby_names = '${name}'`)
+      await admin.query('select pg_reload_conf()')
+      await admin.end()
+    }
+
+    beforeEach(async () => {
+      await until('the replica to take reads', async () => {
+        const first = database.read()
+        before = { cents: (await centsIn(first)) ?? 0, token: await first.token() }
+        return isOnReplica(first)
+      })
+      await waitForStandby('nobody')
+      await until('sessions to be told', async () => {
+        const { rows } = await onPrimary().query(`select 1 where current_setting('synchronous_standby_names') <> ''`)
+        return rows.length === 1
+      })
+      const writer = onPrimary()
+      // The next one is told for certain: who was told first waits for the checkpointer, which tells the others.
+      await bed.connect(cluster.adminUrl(), { connectionsMax: 1 }).query('checkpoint')
+      writing = writer.query('select bump()')
+      await until('the replica to show it', async () => {
+        view = database.read({ lag: '1m' })
+        return (await centsIn(view)) === before.cents + 1 && (await isOnReplica(view))
+      })
+    })
+
+    afterEach(async () => {
+      await waitForStandby('')
+      await writing
+    })
+
+    test('a read after it waits on the primary until that shows it too', async () => {
+      const token = await view.token()
+      const reader = onPrimary()
+      let isRead = false
+      const reading = centsIn(reader.read({ after: token })).finally(() => (isRead = true))
+      expect(await centsIn(reader.read())).toBe(before.cents)
+      expect(await centsIn(reader.read({ after: await reader.token() }))).toBe(before.cents)
+      expect(isRead).toBe(false)
+      await waitForStandby('')
+      expect(await reading).toBe(before.cents + 1)
+    })
+
+    test('a read after what was seen earlier does not wait', async () => {
+      expect(before.token).toContain('.')
+      expect(await centsIn(onPrimary().read({ after: before.token }))).toBe(before.cents)
+    })
+
+    test('a read after it fails when that takes too long, and a later one of the same view does not', async () => {
+      const late = onPrimary({ acquireTimeout: '500ms' }).read({ after: await view.token() })
+      await expect(centsIn(late)).rejects.toMatchObject({ code: 'TF_TIMEOUT' })
+      await waitForStandby('')
+      await writing
+      expect(await centsIn(late)).toBe(before.cents + 1)
+    })
+
+    test('a view whose replica goes away does not go back either', async () => {
+      database.moveTo(address({ replicas: [] }))
+      const reading = centsIn(view)
+      expect(await centsIn(onPrimary().read())).toBe(before.cents)
+      await waitForStandby('')
+      expect(await reading).toBe(before.cents + 1)
+      expect(await isOnReplica(view)).toBe(false)
     })
   })
 
