@@ -1,11 +1,13 @@
 import type { Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
 import { TenfoldError } from '../core/errors.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import type { Decision } from './arbiter.ts'
 import type { ClusterState } from './cluster-state.ts'
 import type { Followers } from './followers.ts'
 import type { ClusterNode } from './node.ts'
 import type { RecordKeeper } from './record-keeper.ts'
+import { withSession } from './set-up-session.ts'
 
 /** @see bringUpPrimary */
 export interface BringUpOptions {
@@ -22,6 +24,8 @@ export interface BringUpOptions {
 
 /** How long a start waits for the standby of a primary that does not start. */
 const SUCCESSOR_MS_MAX = 60_000
+/** How long a promotion waits for followers that may have shown more than the new primary has. */
+const WITNESSES_MS_MAX = 5_000
 export const FENCE_MS_MAX = 5_000
 const LOOK_MS = 50
 
@@ -42,8 +46,13 @@ export async function bringUpPrimary(options: BringUpOptions, signal: AbortSigna
     } catch (error) {
       await awaitSuccessor(options, error, signal)
     }
+    let hasWitnesses = false
     while (primary().condition !== 'primary') {
       signal.throwIfAborted()
+      if (primary().condition === 'follower' && !hasWitnesses) {
+        await startWitnesses(options, signal)
+        hasWitnesses = true
+      }
       const decision = options.decide()
       if (decision.step === 'restart' || decision.step === 'none') throw stuck(decision.reason)
       await options.act(decision)
@@ -65,6 +74,33 @@ async function awaitSuccessor(options: BringUpOptions, error: unknown, signal: A
     if (clock.nowMs() >= deadlineMs) throw error
     await sleep(clock, LOOK_MS, signal)
   }
+}
+
+/**
+ * Followers of the primary that was lost, as they are: what they have shown to their readers, the new one gets from them
+ * before its promotion. Whoever does not answer in time is left out.
+ */
+async function startWitnesses({ nodes, primary, clock }: BringUpOptions, signal: AbortSignal): Promise<void> {
+  const tooLate = new AbortController()
+  const cancel = clock.schedule(WITNESSES_MS_MAX, () => tooLate.abort())
+  const start = async (node: ClusterNode): Promise<void> => {
+    if (node === primary() || node.server !== undefined || !(await node.isFollower())) return
+    const either = AbortSignal.any([signal, tooLate.signal])
+    await node.start(either)
+    while (!(await unlessAborted(hasReplayed(node), either, `${node.name} to replay`))) {
+      await sleep(clock, LOOK_MS, either)
+    }
+  }
+  await Promise.allSettled([...nodes.values()].map(start))
+  cancel()
+}
+
+/** Whether it has replayed what it has: then it asks for more. */
+function hasReplayed(node: ClusterNode): Promise<boolean> {
+  return withSession(node.adminUrl('postgres'), async (session) => {
+    const { rows } = await session.query<{ asks: boolean }>('select pg_last_wal_receive_lsn() is not null as asks')
+    return rows[0]?.asks === true
+  })
 }
 
 /** The error for a server that can't be seen dead. */

@@ -104,12 +104,13 @@ class Keeper implements FollowerKeeper {
     if (!(await node.hasData())) this.#mustRebuild ??= 'it has no data yet'
     if (this.#mustRebuild !== undefined) await this.#rebuild(this.#mustRebuild, signal)
     this.#become({ kind: 'starting' })
-    if (node.server !== undefined) return
+    this.#logStart = await sizeOf(node.logFile)
+    // It runs, and may follow somebody else.
+    if (node.server !== undefined) return node.tell(this.#options.role())
     // An old primary whose processes were never seen dead: it must not be taken over as a follower.
     if (!(await node.isFollower())) await this.#fenced()
     await node.becomeFollower()
     await node.tell(this.#options.role())
-    this.#logStart = await sizeOf(node.logFile)
     await node.start(signal)
     // It may have been adopted, with what it was told before.
     await node.tell(this.#options.role())

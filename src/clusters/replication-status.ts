@@ -23,7 +23,8 @@ export interface FollowerStatus {
 
 const QUERY = `
   select pg_is_in_recovery() as "isInRecovery",
-         coalesce(case when pg_is_in_recovery() then coalesce(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
+         -- A receiver that has just been started says the beginning of its file.
+         coalesce(case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
                        else pg_current_wal_flush_lsn() end, '0/0')::text as flushed,
          coalesce((select json_agg(json_build_object('name', application_name, 'state', state,
                           'flushed', coalesce(flush_lsn, '0/0'), 'replayed', coalesce(replay_lsn, '0/0')))

@@ -258,39 +258,6 @@ describe('a cluster with replicas', { timeout: 240_000 }, () => {
     await cluster.stop()
   })
 
-  test('has on the new primary what a replica had shown to its readers, though nobody had acknowledged it', async () => {
-    const cluster = bed.cluster('shown', { followers: { ...SYNCHRONOUS, count: 2 } })
-    await cluster.start()
-    await until('two followers', () => cluster.nodes.filter(({ state }) => state === 'ready').length === 3)
-    const owner = bed.connect(cluster.url())
-    await owner.query('create table note (text text)')
-    const [standby, replica] = ['standby', 'replica'].map((role) => cluster.nodes.find((node) => node.role === role)!)
-    const onReplica = bed.connect(cluster.adminUrl().replace(`:${cluster.port}/`, `:${replica!.port}/`))
-    await until('the table to be on the replica', async () => {
-      const { rows } = await onReplica.query<{ isThere: boolean }>(
-        `select to_regclass('note') is not null as "isThere"`,
-      )
-      return rows[0]?.isThere === true
-    })
-    // The standby gets nothing more, not even into the buffers of its connection.
-    const admin = bed.connect(cluster.adminUrl())
-    const { rows: senders } = await admin.query<{ pid: number }>(
-      'select pid from pg_stat_replication where application_name = $1',
-      [`tenfold_${standby!.id}`],
-    )
-    process.kill(senders[0]!.pid, 'SIGSTOP')
-    const writing = owner.query(`insert into note values ('shown')`).catch(() => undefined)
-    await until('the row to be shown', async () => (await onReplica.query('select from note')).rowCount === 1)
-    process.kill(primaryPid(cluster), 'SIGKILL')
-    await until('another term', () => cluster.term === 2 && cluster.state.kind === 'ready')
-    expect(cluster.nodes.find(({ role }) => role === 'primary')?.id).toBe(standby!.id)
-    const after = bed.connect(cluster.url())
-    expect((await after.query('select text from note')).rows).toEqual([{ text: 'shown' }])
-    await writing
-    await Promise.all([owner, onReplica, admin, after].map((connection) => connection.end()))
-    await cluster.stop()
-  })
-
   test('that are asynchronous never take over: the primary is started again', async () => {
     const followers: FollowerOptions = { count: 1, isSynchronous: false, durability: 'preferred' }
     const cluster = bed.cluster('asynchronous', { followers })
