@@ -74,8 +74,8 @@ export class InstanceSet {
   }
 
   /** When something is due although nothing changes; Infinity: nothing is. */
-  nextDueMs(policy: ReconcilePolicy): number {
-    return nextDueMs(this.all(), policy)
+  nextDueMs(policy: ReconcilePolicy, nowMs: number): number {
+    return nextDueMs(this.all(), nowMs, policy)
   }
 
   /** See `ServiceSupervisor.settled`. */

@@ -48,12 +48,17 @@ export interface ReconcilePolicy {
   readonly zones?: readonly string[]
   /** Ids that others have. @default those of the instances */
   readonly taken?: readonly string[]
+  /** So many start at once while one serves; each counts until it is ready, and for a second at most. @default any number */
+  readonly startsAtOnce?: number
 }
+
+/** A start that waits for something else than the CPU must not hold up the next. */
+const START_TURN_MS = 1_000
 
 /**
  * What to do so that `desired` instances run. Pure; called again after each change until it asks for nothing.
  *
- * Starts never make more processes run than `desired` and the surge. Outdated instances that serve stay until as many
+ * Starts never make more processes run than `desired` and the surge, and take turns while others serve. Outdated instances that serve stay until as many
  * new ones are ready; those that don't serve leave at once. Those removed first are those that serve least:
  * not running, not ready, failing, then those of the zone that has the most, then the highest number. Failing instances are restarted one at a time, since what
  * fails all of them at once is seldom cured by a restart.
@@ -106,11 +111,13 @@ export function balanced(
 }
 
 /** When the passing of time alone will call for an action next. */
-export function nextDueMs(instances: readonly ObservedInstance[], policy: ReconcilePolicy): number {
+export function nextDueMs(instances: readonly ObservedInstance[], nowMs: number, policy: ReconcilePolicy): number {
   const due = instances.map(({ phase, isLeaving }) => {
     if (isLeaving) return Infinity
     if (phase.kind === 'waiting') return phase.untilMs
-    return phase.kind === 'starting' ? dueMsOf(phase.sinceMs, policy) : Infinity
+    if (phase.kind !== 'starting') return Infinity
+    const turnEndMs = phase.sinceMs + START_TURN_MS
+    return Math.min(turnEndMs > nowMs ? turnEndMs : Infinity, dueMsOf(phase.sinceMs, policy))
   })
   return Math.min(Infinity, ...due)
 }
@@ -157,7 +164,18 @@ function starts(
     places.push(id)
     wanted.push({ kind: 'start', id, reason: `${kept.length} instances, ${desired} desired` })
   }
-  return wanted.slice(0, Math.max(0, desired + policy.surge - running))
+  return wanted.slice(0, Math.max(0, Math.min(desired + policy.surge - running, turnsLeft(instances, nowMs, policy))))
+}
+
+/** Starts that take turns are ready sooner on average than all at once, and leave more to those that serve. */
+function turnsLeft(
+  instances: readonly ObservedInstance[],
+  nowMs: number,
+  { startsAtOnce = Infinity }: ReconcilePolicy,
+): number {
+  if (!instances.some(({ phase }) => phase.kind === 'ready')) return Infinity
+  const taken = instances.filter(({ phase }) => phase.kind === 'starting' && nowMs < phase.sinceMs + START_TURN_MS)
+  return startsAtOnce - taken.length
 }
 
 function mostFailing(

@@ -29,6 +29,8 @@ export interface ServiceSupervisorOptions {
   readonly earlierIds?: readonly string[]
   /** So many failed health checks in a row restart an instance; Infinity: never. @default 10 */
   readonly restartAfterProbes?: number
+  /** So many start at once while one serves, see `ReconcilePolicy`. @default any number */
+  readonly startsAtOnce?: number
   /** Between two health checks of a ready instance. @default 1,000 */
   readonly probeIntervalMs?: number
   readonly clock?: Clock

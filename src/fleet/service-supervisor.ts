@@ -269,14 +269,14 @@ class Supervisor implements ServiceSupervisor {
 
   #policy(): ReconcilePolicy {
     const { startTimeoutMs, zones = [] } = this.revision.service
-    const { restartAfterProbes = 10, earlierIds = [] } = this.#options
+    const { restartAfterProbes = 10, earlierIds: preferredIds = [], startsAtOnce = Infinity } = this.#options
     const { surge } = this.#rollout
-    return { surge, startTimeoutMs, unhealthyAfterProbes: 3, restartAfterProbes, preferredIds: earlierIds, zones }
+    return { surge, startTimeoutMs, unhealthyAfterProbes: 3, restartAfterProbes, preferredIds, zones, startsAtOnce }
   }
 
   #wakeWhenDue(nowMs: number): void {
     this.#cancelWake()
-    const dueMs = this.#instances.nextDueMs(this.#policy())
+    const dueMs = this.#instances.nextDueMs(this.#policy(), nowMs)
     // What is due already waits for room, which comes with another change.
     if (dueMs > nowMs && dueMs < Infinity) this.#cancelWake = this.#clock.schedule(dueMs - nowMs, () => this.#tick())
   }

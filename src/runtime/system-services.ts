@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { isFiles, kindOfService } from '../blueprint/service-kind.ts'
 import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
@@ -98,6 +99,7 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
       // Time-outs of routes are edited while it runs.
       drainTimeoutMs: () => drainTimeoutMsOf(context.blueprint.services[service.name] ?? service),
       desired: desiredOf(service, earlierIds.length),
+      startsAtOnce: Math.max(1, Math.floor(availableParallelism() / 2)),
       clock,
       onStatus: (status) =>
         context.change((snapshot) => {

@@ -3,7 +3,7 @@
  * lets them keep idle connections longer than the gateway does, makes SIGTERM end it in order, and reports how it is. Must work, or do nothing, in any program.
  */
 import { subscribe } from 'node:diagnostics_channel'
-import { createServer } from 'node:http'
+import { flushCompileCache } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { installBodyContext } from './body-context.ts'
@@ -26,10 +26,12 @@ if (isMainThread) {
   if (port > 0) watchForListeningElsewhere({ port, clock: systemClock, say: (text) => process.stderr.write(text) })
   installShutdown()
   installRequestDeadlines(systemClock)
-  const keepAliveTimeoutDefault = createServer().keepAliveTimeout
+  let keepAliveTimeoutDefault: number | undefined
   let isServing = false
   subscribe('tracing:net.server.listen:asyncStart', (message) => {
     const { server } = message as { server: { keepAliveTimeout?: number } }
+    // An import would load all that `node:http` has to offer, "fetch" too: 50 ms of each start.
+    keepAliveTimeoutDefault ??= process.getBuiltinModule('node:http').createServer().keepAliveTimeout
     // Whoever chose another value than Node's default meant it.
     if (server.keepAliveTimeout === keepAliveTimeoutDefault) server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS
     if (isServing) return
@@ -37,6 +39,8 @@ if (isMainThread) {
     // Only what serves reports: not the `npm` that started it.
     report(process.env)
     installBodyContext()
+    // Node would do so when it exits; the next instance starts while this one still serves.
+    flushCompileCache()
   })
 }
 

@@ -48,21 +48,21 @@ describe('reconcile', () => {
     const waiting = instance(1, { kind: 'waiting', untilMs: 500, isCrashLoop: false })
     expect(decide([waiting], 1, 499)).toEqual([])
     expect(decide([waiting], 1, 500)).toEqual(['start api-1'])
-    expect(nextDueMs([waiting], policy)).toBe(500)
+    expect(nextDueMs([waiting], 0, policy)).toBe(500)
   })
 
   test('restarts what does not become ready in time', () => {
     const starting = instance(1, { kind: 'starting', sinceMs: 100 })
     expect(decide([starting], 1, 1_099)).toEqual([])
     expect(decide([starting], 1, 1_100)).toEqual(['restart api-1'])
-    expect(nextDueMs([starting], policy)).toBe(1_100)
+    expect(nextDueMs([starting], 1_100, policy)).toBe(1_100)
   })
 
   test.each([1_000, 94.19909956354111, 3163.295480338113])(
     'a start at %d that takes too long is over at the very moment that it is due, whatever fractions make of it',
     (sinceMs) => {
       const starting: ObservedInstance = { id: 'api-1', phase: { kind: 'starting', sinceMs }, isLeaving: false }
-      const dueMs = nextDueMs([starting], policy)
+      const dueMs = nextDueMs([starting], sinceMs + 1_000, policy)
       expect(reconcile('api', [starting], 1, dueMs, policy)).toMatchObject([{ kind: 'restart', id: 'api-1' }])
     },
   )
@@ -75,6 +75,33 @@ describe('reconcile', () => {
 
   test('gives a reason with every action', () => {
     expect(reconcile('api', [], 1, 0, policy)[0]?.reason).toBe('0 instances, 1 desired')
+  })
+
+  describe('where starts take turns', () => {
+    const turns: ReconcilePolicy = { ...policy, startTimeoutMs: 5_000, startsAtOnce: 2 }
+    const starting = (number: number, sinceMs: number): ObservedInstance =>
+      instance(number, { kind: 'starting', sinceMs })
+    const started = (instances: readonly ObservedInstance[], nowMs: number): readonly string[] =>
+      reconcile('api', instances, 6, nowMs, turns).map(({ id }) => id)
+
+    test('starts so many while one serves, and all at once while none does', () => {
+      expect(started([instance(1, ready)], 0)).toEqual(['api-2', 'api-3'])
+      expect(started([], 0)).toHaveLength(6)
+    })
+
+    test('starts the next when one is ready, or has had a second', () => {
+      const both = [instance(1, ready), starting(2, 0), starting(3, 400)]
+      expect(started(both, 999)).toEqual([])
+      expect(nextDueMs(both, 999, turns)).toBe(1_000)
+      expect(started(both, 1_000)).toEqual(['api-4'])
+      expect(nextDueMs(both, 1_000, turns)).toBe(1_400)
+      expect(started([instance(1, ready), instance(2, ready), starting(3, 400)], 999)).toEqual(['api-4'])
+    })
+
+    test('still ends a start in time', () => {
+      expect(nextDueMs([starting(1, 0)], 2_000, turns)).toBe(5_000)
+      expect(nextDueMs([starting(1, 0)], 0, { ...turns, startTimeoutMs: 300 })).toBe(300)
+    })
   })
 
   test('never asks for more processes than desired and the surge', () => {

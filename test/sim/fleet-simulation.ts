@@ -135,6 +135,7 @@ class FleetRun {
       clock: this.#clock,
       random: this.#random.fork('fleet'),
       restartAfterProbes: 5,
+      startsAtOnce: 1,
     })
   }
 

@@ -1,9 +1,11 @@
 import { createServer } from 'node:http'
-import { chmodSync, chownSync, readFileSync } from 'node:fs'
+import { chmodSync, chownSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { MetricFrame } from '../../../src/control/metric-frame.ts'
+import type { ChildUser } from '../../../src/core/child-user.ts'
 import { findChildUser } from '../../../src/core/child-user.ts'
+import { compileCacheDirectory } from '../../../src/fleet/compile-cache.ts'
 import { createInstanceTelemetry } from '../../../src/fleet/instance-telemetry.ts'
 import { temporaryDirectory } from '../../fleet/temporary-directory.ts'
 import { ask, eventually, fleetStage } from '../fleet/fleet-stage.ts'
@@ -14,12 +16,18 @@ const server = createServer((_request, response) => response.end(String(server.k
 `
 const LISTEN = `server.listen(Number(process.env.PORT), process.env.HOST)\n`
 
+/** One that the account of the children owns. */
+function ownedDirectory(user: ChildUser | undefined): string {
+  const directory = temporaryDirectory()
+  chmodSync(directory, 0o711)
+  if (user !== undefined) chownSync(directory, user.uid, user.gid)
+  return directory
+}
+
 describe('the preload', () => {
   test('reports from the process that serves, once a second', async () => {
-    const directory = temporaryDirectory()
     const user = findChildUser()
-    chmodSync(directory, 0o711)
-    if (user !== undefined) chownSync(directory, user.uid, user.gid)
+    const directory = ownedDirectory(user)
     const frames: MetricFrame[] = []
     const telemetry = createInstanceTelemetry({
       socket: join(directory, 't.sock'),
@@ -39,6 +47,21 @@ describe('the preload', () => {
     const from = (instance: string): number => frames.filter(({ source }) => source === `instance/${instance}`).length
     await eventually('frames of both instances', () => from('api-1') >= 2 && from('api-2') >= 2)
     expect(frames[0]!.samples.map(({ name }) => name)).toContain('nodejs.eventloop.utilization')
+    await supervisor.stop()
+  })
+
+  test('keeps what Node has compiled while the program still serves, and loads nothing that it did not ask for', async () => {
+    const user = findChildUser()
+    const compileCache = await compileCacheDirectory(ownedDirectory(user), user)
+    const server = `const server = require('node:http').createServer((_request, response) => {
+      response.end(JSON.stringify(process.moduleLoadList.filter((name) => name.includes('undici'))))
+    })\n`
+    const stage = await fleetStage({ 'api.cjs': `${server}${LISTEN}` }, { compileCache })
+    const { supervisor, balancer } = stage.supervise({ program: stage.entry('api.cjs') }, { desired: 1 })
+    await supervisor.start()
+    const compiled = readdirSync(compileCache, { recursive: true, withFileTypes: true })
+    expect(compiled.filter((entry) => entry.isFile()).length).toBeGreaterThan(10)
+    expect(JSON.parse(await ask(balancer.endpoints[0]!.port))).toEqual([])
     await supervisor.stop()
   })
 
