@@ -1,17 +1,14 @@
-import { copyFile, mkdir, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { tableChecksums } from '../src/backups/check-data.ts'
 import type { TableChecksum } from '../src/backups/check-data.ts'
-import { keysOf } from '../src/backups/lineage.ts'
-import type { BackupManifest } from '../src/backups/manifest.ts'
 import { restore } from '../src/backups/restore.ts'
 import { sleep, systemClock } from '../src/core/clock.ts'
-import { syncFile } from '../src/core/durable-file.ts'
-import { forEachBounded } from '../src/core/for-each-bounded.ts'
 import type { Session } from '../src/sql/session.ts'
 import { openSession } from '../src/sql/session.ts'
 import type { Benchmark, BenchmarkContext, Figures } from './benchmark.ts'
 import { median } from './benchmark.ts'
+import { compareCopies } from './restore/compare-copies.ts'
 import type { RestoreRig } from './restore/rig.ts'
 import { startRig } from './restore/rig.ts'
 
@@ -23,13 +20,14 @@ interface Size {
   /** A row now and then: they are finished because of their age, which is the worst for what would be lost. */
   readonly calmMs: number
   readonly rounds: number
+  /** The copy takes little of the time of a restore: it is compared more often. */
+  readonly copyRounds: number
 }
 
-const QUICK: Size = { rows: 200_000, busyMs: 4_000, calmMs: 9_000, rounds: 1 }
-const FULL: Size = { rows: 2_000_000, busyMs: 20_000, calmMs: 35_000, rounds: 3 }
+const QUICK: Size = { rows: 200_000, busyMs: 4_000, calmMs: 9_000, rounds: 1, copyRounds: 3 }
+const FULL: Size = { rows: 2_000_000, busyMs: 20_000, calmMs: 35_000, rounds: 3, copyRounds: 7 }
 const BATCH = 500
 const PAUSE_MS = 200
-const FILES_AT_A_TIME = 4
 
 export const benchmark: Benchmark = {
   name: 'restore',
@@ -62,16 +60,23 @@ async function measure(rig: RestoreRig, size: Size, context: BenchmarkContext): 
     const rpoMs = rig.lagMsMax()
     await rig.backups.flush(30_000)
     const truth = await tableChecksums(session)
-    const trials: Figures[] = []
-    for (let round = 0; round < size.rounds && !signal.aborted; round++) {
-      const trial = await compare(rig, manifest, truth, signal)
-      context.keep('restore', trial)
-      trials.push(trial)
+    const trialsOf = async (
+      variant: string,
+      rounds: number,
+      trial: (round: number) => Promise<Figures>,
+    ): Promise<readonly Figures[]> => {
+      const trials: Figures[] = []
+      for (let round = 0; round < rounds && !signal.aborted; round++) {
+        const figures = await trial(round)
+        context.keep(variant, figures)
+        trials.push(figures)
+      }
+      return trials
     }
-    const of = (name: string): number => median(trials.map((trial) => trial[name]!))
-    const [copyRatioToRaw, replayMBps, rtoMs] = [of('copyRatioToRaw'), of('replayMBps'), of('rtoMs')]
-    const verified = Math.min(...trials.map((trial) => trial['verified']!))
-    return { copyRatioToRaw, copyMBps: of('copyMBps'), rawMBps: of('rawMBps'), replayMBps, rpoMs, rtoMs, verified }
+    const copies = await trialsOf('copy', size.copyRounds, (round) => compareCopies(rig, manifest, round, signal))
+    const restores = await trialsOf('restore', size.rounds, () => restoreOnce(rig, truth, signal))
+    const verified = Math.min(...restores.map((trial) => trial['verified']!))
+    return { ...mediansOf(copies), ...mediansOf(restores), rpoMs, verified }
   } finally {
     await session.close()
   }
@@ -95,21 +100,20 @@ async function write(session: Session, { rows, busyMs, calmMs }: Size, signal: A
   }
 }
 
-/** One restore beside one raw copy. */
-async function compare(
+function mediansOf(trials: readonly Figures[]): Figures {
+  const names = Object.keys(trials[0] ?? {})
+  return Object.fromEntries(names.map((name) => [name, median(trials.map((trial) => trial[name]!))]))
+}
+
+async function restoreOnce(
   rig: RestoreRig,
-  manifest: BackupManifest,
   truth: Readonly<Record<string, TableChecksum>>,
   signal: AbortSignal,
 ): Promise<Figures> {
-  const raw = join(rig.directory, 'raw')
   const restored = join(rig.directory, 'restored')
-  const options = await rig.restoreOptions(restored, signal)
-  const rawMs = await rawCopy(options.repository.where, manifest, raw)
-  await rm(raw, { recursive: true })
   let isSame = false
-  const outcome = await restore({
-    ...options,
+  const { totalMs, replay } = await restore({
+    ...(await rig.restoreOptions(restored, signal)),
     async inspect(url) {
       const session = await connect(url)
       isSame = JSON.stringify(await tableChecksums(session)) === JSON.stringify(truth)
@@ -117,32 +121,8 @@ async function compare(
     },
   })
   await rm(restored, { recursive: true })
-  const { copyMs, totalMs, replay } = outcome
-  return {
-    copyRatioToRaw: rawMs / copyMs,
-    copyMBps: manifest.sizeBytes / 1_000 / copyMs,
-    rawMBps: manifest.sizeBytes / 1_000 / rawMs,
-    replayMBps: replay.elapsedMs === 0 ? 0 : replay.bytes / 1_000 / replay.elapsedMs,
-    rtoMs: totalMs,
-    verified: isSame ? 1 : 0,
-  }
-}
-
-/** As fast as Node copies files and puts each on the disk, with nothing compared. @returns milliseconds */
-async function rawCopy(
-  folder: string,
-  { database, systemIdentifier, name, files }: BackupManifest,
-  to: string,
-): Promise<number> {
-  const base = keysOf({ database, systemIdentifier }).base(name)
-  const startMs = systemClock.nowMs()
-  for (const directory of new Set(files.map(([path]) => dirname(path))))
-    await mkdir(join(to, directory), { recursive: true })
-  await forEachBounded(files, FILES_AT_A_TIME, async ([path]) => {
-    await copyFile(join(folder, base.file(path)), join(to, path))
-    await syncFile(join(to, path))
-  })
-  return systemClock.nowMs() - startMs
+  const replayMBps = replay.elapsedMs === 0 ? 0 : replay.bytes / 1_000 / replay.elapsedMs
+  return { replayMBps, rtoMs: totalMs, verified: isSame ? 1 : 0 }
 }
 
 function connect(url: string): Promise<Session> {

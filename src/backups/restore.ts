@@ -1,9 +1,8 @@
-import { chmod, chown, mkdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { scramVerifier } from '../clusters/scram-verifier.ts'
 import { withSession } from '../clusters/set-up-session.ts'
 import { writeFileDurably } from '../core/durable-file.ts'
-import { forEachBounded } from '../core/for-each-bounded.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { secretToken } from '../core/random.ts'
 import { quoteIdentifier } from '../sql/quote-identifier.ts'
@@ -11,6 +10,7 @@ import { openSession } from '../sql/session.ts'
 import { readCatalog } from './catalog.ts'
 import type { CheckedData } from './check-data.ts'
 import { checkData } from './check-data.ts'
+import { copyBase } from './copy-base.ts'
 import type { Lineage } from './lineage.ts'
 import { keysOf } from './lineage.ts'
 import type { BackupManifest } from './manifest.ts'
@@ -22,7 +22,6 @@ import { planRestore } from './restore-plan.ts'
 import type { RestoreTarget } from './restore-target.ts'
 import { historyName, SEGMENT_BYTES } from './wal-names.ts'
 import { startWalFeed } from './wal-feed.ts'
-import { damaged } from './wal-object.ts'
 import type { WorkProgress } from './work-progress.ts'
 import { progressOf } from './work-progress.ts'
 
@@ -63,8 +62,6 @@ export interface RestoredData {
   readonly totalMs: number
 }
 
-const FILES_AT_A_TIME = 4
-
 /**
  * Makes a data directory from a repository: copies the backup and compares every file with what was written, replays
  * the log up to the target, and looks at every table and index. Nothing else is touched; when it fails, what it made is
@@ -91,11 +88,9 @@ async function restoreInto(options: RestoreOptions): Promise<RestoredData> {
   const logFile = join(directory, 'recovery.log')
   await mkdir(directory)
   await chmod(directory, user === undefined ? 0o700 : 0o711)
-  await copyOut(options, plan.backup, dataDirectory)
-  await writeFileDurably(join(dataDirectory, 'backup_label'), plan.backup.backupLabel, { owner: user })
-  await writeFileDurably(join(dataDirectory, 'recovery.signal'), '', { owner: user })
-  const { server, isEndOfLog, durableAtMs } = await replay(options, plan, catalog.wal, { dataDirectory, logFile })
-  const copyMs = durableAtMs - startMs
+  await copyBase({ ...options, logFile }, plan.backup, dataDirectory)
+  const copyMs = clock.nowMs() - startMs
+  const { server, isEndOfLog } = await replay(options, plan, catalog.wal, { dataDirectory, logFile })
   let checked: CheckedData
   let timeline: number
   try {
@@ -130,48 +125,16 @@ async function restoreInto(options: RestoreOptions): Promise<RestoredData> {
   return { dataDirectory, backup, reason, timeline, isEndOfLog, replay: summary, checked, copyMs, totalMs }
 }
 
-/**
- * Copies the files of a backup, each compared with the manifest. The server that recovers puts all of them on the disk
- * at once, before it does anything else (`SyncDataDirectory`).
- */
-async function copyOut(options: RestoreOptions, backup: BackupManifest, to: string): Promise<void> {
-  const { repository, lineage, user, signal, clock } = options
-  const base = keysOf(lineage).base(backup.name)
-  for (const directory of ['', ...backup.directories]) {
-    const path = join(to, directory)
-    await mkdir(path)
-    await chmod(path, 0o700)
-    if (user !== undefined) await chown(path, user.uid, user.gid)
-  }
-  const report = progressOf('copying', clock, options.onProgress)
-  let doneBytes = 0
-  const onBytes = (bytes: number): void => report((doneBytes += bytes), backup.sizeBytes)
-  await forEachBounded(backup.files, FILES_AT_A_TIME, async ([path, sizeBytes, sha256]) => {
-    const key = base.file(path)
-    const moved = await repository.readFile(key, join(to, path), {
-      user,
-      sizeBytes,
-      onBytes,
-      signal,
-      isSynced: false,
-    })
-    if (moved === undefined) throw damaged(key, 'it is gone')
-    if (moved.sizeBytes !== sizeBytes) throw damaged(key, `it has ${moved.sizeBytes} bytes instead of ${sizeBytes}`)
-    if (moved.sha256 !== sha256) throw damaged(key, 'the checksum differs')
-  })
-}
-
 /** Recovers; to a time after the last transaction by replaying all there is. */
 async function replay(
   options: RestoreOptions,
   plan: RestorePlan,
   wal: ReadonlySet<string>,
   { dataDirectory, logFile }: { readonly dataDirectory: string; readonly logFile: string },
-): Promise<{ readonly server: RecoveredServer; readonly isEndOfLog: boolean; readonly durableAtMs: number }> {
+): Promise<{ readonly server: RecoveredServer; readonly isEndOfLog: boolean }> {
   const { repository, lineage, user, clock, target } = options
   const report = progressOf('replaying', clock, options.onProgress)
   const totalBytes = plan.segments.length * Number(SEGMENT_BYTES)
-  let durableAtMs = clock.nowMs()
   const feed = await startWalFeed({
     directory: join(options.directory, 'log'),
     user,
@@ -181,8 +144,6 @@ async function replay(
     segments: plan.segments,
     clock,
     onHanded(handed) {
-      // The server asks for the first file when it has put the copy on the disk.
-      if (handed === 1) durableAtMs = clock.nowMs()
       report(Math.min(totalBytes, handed * Number(SEGMENT_BYTES)), totalBytes)
     },
   })
@@ -200,13 +161,13 @@ async function replay(
       },
     })
   try {
-    return { server: await attempt(plan.settings), isEndOfLog: target.kind === 'latest', durableAtMs }
+    return { server: await attempt(plan.settings), isEndOfLog: target.kind === 'latest' }
   } catch (error) {
     if (feed.failure !== undefined) throw feed.failure
     if (!endedBeforeTarget(error)) throw error
     if (target.kind !== 'time') throw targetBeyondLog(error)
     // Nothing was committed after it: the end of the log is the state of that moment.
-    return { server: await attempt({}), isEndOfLog: true, durableAtMs }
+    return { server: await attempt({}), isEndOfLog: true }
   } finally {
     await feed.stop()
   }

@@ -3,11 +3,10 @@ import type { Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import { cloneNode, removeUnfinishedClones } from './clone.ts'
-import { sizeOf } from './initialise-data.ts'
 import { restartDelayMs } from './keep-running.ts'
 import type { ClusterNode } from './node.ts'
 import type { NodeRole } from './node-role.ts'
-import { readLogTail } from './start-failure.ts'
+import { readLogTail, sizeOf } from './start-failure.ts'
 
 /** What a follower is doing. */
 export type FollowerState =

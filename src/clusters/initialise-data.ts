@@ -11,7 +11,8 @@ import type { ClusterPaths, ClusterRecord } from './cluster-record.ts'
 import { readControlFile } from './control-file.ts'
 import { makeDirectories } from './make-directories.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
-import { explainFailure, readLogTail } from './start-failure.ts'
+import { runInitdb } from './run-initdb.ts'
+import { explainFailure } from './start-failure.ts'
 
 /** A stopped cluster to copy instead of running initdb: for tests, since all copies have one system identifier. */
 export interface ClusterTemplate {
@@ -102,7 +103,7 @@ export async function initialiseData(options: InitialiseOptions): Promise<void> 
   try {
     await chmod(unfinished, 0o700)
     if (user !== undefined) await chown(unfinished, user.uid, user.gid)
-    if (options.template === undefined) await runInitdb(options, unfinished)
+    if (options.template === undefined) await makeWithInitdb(options, unfinished)
     else await run('cp', ['-a', `${options.template.directory}/.`, unfinished])
     options.signal.throwIfAborted()
     await rename(unfinished, paths.data)
@@ -119,29 +120,13 @@ export function initdbArguments(directory: string, passwordFile: string): readon
   return [...places, ...text, '--data-checksums', '--no-instructions']
 }
 
-async function runInitdb(options: InitialiseOptions, directory: string): Promise<void> {
-  const { paths, user, logFile, signal } = options
+async function makeWithInitdb(options: InitialiseOptions, directory: string): Promise<void> {
+  const { paths, user, logFile } = options
   const passwordFile = `${directory}.password`
   await writeFileDurably(passwordFile, options.record.superuserPassword, { mode: 0o600, owner: user })
-  const logStart = await sizeOf(logFile)
   try {
-    const initdb = await options.subprocesses.spawn({
-      name: `${options.name}-initdb`,
-      command: options.binaries.initdb,
-      args: initdbArguments(directory, passwordFile),
-      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
-      cwd: '/',
-      user,
-      outputFile: logFile,
-    })
-    const cancel = (): void => void initdb.stop(0)
-    signal.addEventListener('abort', cancel, { once: true })
-    if (signal.aborted) cancel()
-    const exit = await initdb.exited
-    signal.removeEventListener('abort', cancel)
-    signal.throwIfAborted()
+    const { exit, lines } = await runInitdb({ ...options, args: initdbArguments(directory, passwordFile) })
     if (exit.code === 0) return
-    const lines = await readLogTail(logFile, logStart)
     if (lines.some((line) => line.includes('could not access directory'))) throw unreachable(paths.directory, user)
     throw explainFailure(`initdb of ${options.name}`, exit, lines, logFile)
   } finally {
@@ -154,14 +139,6 @@ export async function makeClusterDirectory(paths: ClusterPaths, user: ChildUser 
   await makeDirectories(paths.directory, 0o711)
   await chmod(paths.directory, user === undefined ? 0o700 : 0o711)
   if (!(await canAccess(user, paths.directory, 'execute'))) throw unreachable(paths.directory, user)
-}
-
-/** Size of a file in bytes; 0 when it is not there. */
-export async function sizeOf(file: string): Promise<number> {
-  return stat(file).then(
-    ({ size }) => size,
-    () => 0,
-  )
 }
 
 async function removeUnfinished(paths: ClusterPaths): Promise<void> {

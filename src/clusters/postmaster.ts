@@ -5,12 +5,11 @@ import { TenfoldError } from '../core/errors.ts'
 import type { ResourceLimits } from '../core/resource-limits.ts'
 import type { Subprocess, Subprocesses, SubprocessOptions } from '../core/subprocess.ts'
 import { openSession } from '../sql/session.ts'
-import { sizeOf } from './initialise-data.ts'
 import { readPostmasterFile } from './postmaster-file.ts'
 import type { PostgresBinaries } from './postgres-binaries.ts'
 import type { ServerSettings } from './server-settings.ts'
 import { serverArguments } from './server-settings.ts'
-import { explainFailure, readLogTail } from './start-failure.ts'
+import { explainFailure, readLogTail, sizeOf } from './start-failure.ts'
 
 /** How a server is started. */
 export interface PostmasterOptions {

@@ -9,10 +9,9 @@ import type { Subprocess, Subprocesses } from '../core/subprocess.ts'
 import type { DatabaseConnection } from '../sql/database.ts'
 import { connectDatabase } from '../sql/database.ts'
 import { quoteIdentifier } from '../sql/quote-identifier.ts'
-import { sizeOf } from './initialise-data.ts'
 import type { SeedMessage } from './seed-message.ts'
 import { SEED_VARIABLES, parseSeedMessage } from './seed-message.ts'
-import { readLogTail } from './start-failure.ts'
+import { readLogTail, sizeOf } from './start-failure.ts'
 import { keepFromServices } from './service-roles.ts'
 
 /** A seed module to run. */

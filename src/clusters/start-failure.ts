@@ -1,9 +1,17 @@
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import type { ExitStatus } from '../core/subprocess.ts'
 import { TenfoldError } from '../core/errors.ts'
 
 const TAIL_BYTES = 16_384
 const TAIL_LINES = 12
+
+/** Where the next line of a log will begin: its size in bytes, 0 when it is not there. */
+export async function sizeOf(file: string): Promise<number> {
+  return stat(file).then(
+    ({ size }) => size,
+    () => 0,
+  )
+}
 
 /** The end of a log, from `fromByte` on, in whole lines. */
 export async function readLogTail(file: string, fromByte: number): Promise<readonly string[]> {

@@ -40,7 +40,7 @@ export function memoryRepository(): MemoryRepository {
       options.signal?.throwIfAborted()
       const content = objects.get(key)
       if (content === undefined) return undefined
-      await writeFile(file, content, { flag: 'wx' })
+      await writeFile(file, content, { flag: 'wx', mode: 0o600 })
       return moved(content, options)
     },
     async list(prefix) {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { BackupRepository } from '../../src/backups/repository.ts'
@@ -87,6 +87,25 @@ export const repositoryCases: readonly RepositoryCase[] = [
       await writeFile(file, Buffer.alloc(50_000, 'x'))
       for (const [at, sizeBytes] of [10, 8_192, 49_999, 50_000, 60_000, LARGE_BYTES].entries()) {
         expect(await repository.writeFile(`base/${at}`, file, { sizeBytes })).toMatchObject({ sizeBytes: 50_000 })
+      }
+    },
+  },
+  {
+    name: 'hands out what there is, also where it is not as long as was thought, for its reader alone',
+    async run(repository, directory) {
+      for (const [at, size] of [0, 1_000, 131_072, 131_073].entries()) {
+        const content = Buffer.alloc(size, `row ${at}`)
+        await repository.write(`base/${at}`, content)
+        for (const sizeBytes of new Set([0, size >> 1, size, size + 1, 131_072])) {
+          const file = join(directory, `${at} of ${sizeBytes}`)
+          let received = 0
+          const onBytes = (count: number): void => void (received += count)
+          const moved = await repository.readFile(`base/${at}`, file, { sizeBytes, isSynced: false, onBytes })
+          expect(moved).toEqual({ sizeBytes: size, sha256: sha256(content) })
+          expect(received).toBe(size)
+          expect((await readFile(file)).equals(content)).toBe(true)
+          expect((await stat(file)).mode & 0o777).toBe(0o600)
+        }
       }
     },
   },

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
-import { chmod, constants, copyFile, link, mkdir, open, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises'
+import { chmod, link, mkdir, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { copyFileDurably } from '../../clusters/copy-file.ts'
 import { syncDirectory, writeFileDurably } from '../../core/durable-file.ts'
 import { TenfoldError, messageOf } from '../../core/errors.ts'
 import { uniqueId } from '../../core/random.ts'
 import type { BackupRepository, MovedFile, MoveOptions, StoredObject } from '../repository.ts'
+import { copyChecked } from '../copy-checked.ts'
 
 /**
  * A repository in a folder, another disk best of all. Objects are files that only we can read; directories are made
@@ -20,7 +21,6 @@ export function folderRepository(folder: string): BackupRepository {
   return new FolderRepository(folder)
 }
 
-const CHUNK_BYTES = 1024 ** 2
 const UNFINISHED = '.tmp'
 /** The group reads, enters, and is handed on. */
 const SHARED = 0o2050
@@ -82,7 +82,7 @@ class FolderRepository implements BackupRepository {
     file: string,
     options: Parameters<BackupRepository['readFile']>[2] = {},
   ): Promise<MovedFile | undefined> {
-    return this.#explained(() => unlessAbsent(copyOut(this.#pathOf(key), file, options)))
+    return this.#explained(() => unlessAbsent(copyChecked(this.#pathOf(key), file, options)))
   }
 
   async list(prefix: string): Promise<readonly StoredObject[]> {
@@ -163,43 +163,6 @@ class FolderRepository implements BackupRepository {
     } catch (error) {
       throw explainFolder(this.where, error)
     }
-  }
-}
-
-/**
- * Unlike the files of a running server, an object does not change: the system copies it, which is faster than we are,
- * and what has arrived is read back.
- */
-async function copyOut(
-  from: string,
-  to: string,
-  { user, sizeBytes = 0, isSynced = true, onBytes, signal }: NonNullable<Parameters<BackupRepository['readFile']>[2]>,
-): Promise<MovedFile> {
-  signal?.throwIfAborted()
-  await copyFile(from, to, constants.COPYFILE_EXCL)
-  const copy = await open(to, 'r')
-  try {
-    const hash = createHash('sha256')
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(sizeBytes + 1, 8192)))
-    let position = 0
-    for (;;) {
-      signal?.throwIfAborted()
-      const { bytesRead } = await copy.read(buffer, 0, buffer.length, position)
-      hash.update(buffer.subarray(0, bytesRead))
-      onBytes?.(bytesRead)
-      position += bytesRead
-      // As long as was expected, or at the end.
-      if (bytesRead === 0 || (position === sizeBytes && bytesRead < buffer.length)) break
-    }
-    await copy.chmod(0o600)
-    if (user !== undefined) await copy.chown(user.uid, user.gid)
-    if (isSynced) await copy.sync()
-    return { sizeBytes: position, sha256: hash.digest('hex') }
-  } catch (error) {
-    await rm(to, { force: true })
-    throw error
-  } finally {
-    await copy.close()
   }
 }
 
