@@ -152,9 +152,16 @@ async function close(server: Server, sockets: ReadonlySet<Socket>, clock: Clock,
   cancel()
 }
 
+const refused = new WeakSet<Socket>()
+
 /** What Node's parser refuses never becomes a request: it is answered on the bare socket. */
 function answerClientError(error: NodeJS.ErrnoException, socket: Socket, headBytesMax: number): void {
-  if (error.code === 'HPE_HEADER_OVERFLOW') {
+  // Once is enough: Node tells of all that comes behind it.
+  if (refused.has(socket)) return
+  refused.add(socket)
+  // Who sends more behind a request that was to be the last tries something, and learns nothing.
+  if (error.code === 'HPE_CLOSED_CONNECTION') socket.destroy()
+  else if (error.code === 'HPE_HEADER_OVERFLOW') {
     const message = `expected the headers to have at most ${headBytesMax} bytes`
     refuse(socket, 431, 'Request Header Fields Too Large', 'too_many_headers', message)
   } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
@@ -165,10 +172,17 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket, headByt
 }
 
 function refuse(socket: Socket, status: number, reason: string, code: GatewayErrorCode, message: string): void {
-  // An earlier request may wait for its answer on this connection, or be in the middle of it: this must not pass for it.
-  const current = '_httpMessage' in socket ? (socket._httpMessage as GatewayResponse | null) : null
-  const isOfAnother = current !== null && (current.headersSent || current.req.complete)
-  if (!socket.writable || isOfAnother) {
+  const earlier = '_httpMessage' in socket ? (socket._httpMessage as GatewayResponse | null) : null
+  const isAnswering = earlier !== null && !earlier.writableFinished
+  // Behind a whole request, which gets its own answer first: this must not pass for it.
+  if (socket.writable && isAnswering && earlier.req.complete) {
+    earlier.once('finish', () => {
+      if (socket.writable) refuse(socket, status, reason, code, message)
+    })
+    return
+  }
+  // In the middle of a request whose answer has begun.
+  if (!socket.writable || (isAnswering && earlier.headersSent)) {
     socket.destroy()
     return
   }

@@ -146,13 +146,6 @@ describe('the data plane', () => {
     expect(plane.proxy.services.get('api')!.metrics).toMatchObject({ inFlight: 0, aborted: 2 })
   })
 
-  it('does not pass an error in what follows for the answer to a request under way', async () => {
-    await using backend = await holding('api-1')
-    await using plane = await startDataPlane([backend.endpoint])
-    const answer = sendRaw(plane.port, 'GET /1 HTTP/1.1\r\nHost: a\r\n\r\nrubbish\r\n\r\n')
-    expect(await answer).toBe('')
-  })
-
   it('queues what finds no room, in order, and refuses more than the queue holds', async () => {
     await using backend = await holding('api-1')
     await using plane = await startDataPlane([backend.endpoint])

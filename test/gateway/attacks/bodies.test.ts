@@ -87,6 +87,23 @@ describe('pipelining', () => {
     expect([...answer.matchAll(/\r\n\r\n(\/\d)/g)].map(([, path]) => path)).toEqual(['/0', '/1', '/2', '/3', '/4'])
   })
 
+  it.each([
+    ['in the same packet', '\0\0\0 what is this\r\n\r\n'],
+    ['a request with a space in a header name', 'GET /b HTTP/1.1\r\nHost : a\r\n\r\n'],
+  ])('answers whole requests before it refuses what is no request behind them: %s', async (_name, rest) => {
+    await using upstream = await startRawUpstream({
+      answer: ({ target }, socket) => {
+        setImmediate(() => socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${target.length}\r\n\r\n${target}`))
+        return undefined
+      },
+    })
+    await using plane = await startDataPlane([upstream.endpoint])
+    const requests = ['/1', '/2'].map((path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`).join('')
+    const answer = await sendBytes(plane.port, `${requests}${rest}`)
+    expect(statusesOf(answer)).toEqual([200, 200, 400])
+    expect([...answer.matchAll(/\r\n\r\n(\/\d)/g)].map(([, path]) => path)).toEqual(['/1', '/2'])
+  })
+
   it('carries nothing out behind a request that was refused', async () => {
     await using upstream = await startRawUpstream()
     await using plane = await startDataPlane([upstream.endpoint])
