@@ -11,8 +11,8 @@ export interface CatchUpOptions {
   readonly node: ClusterNode
   /** Followers of the same primary. */
   readonly others: readonly ClusterNode[]
-  /** What the node is told, but whom it follows. */
-  readonly role: NodeRole
+  /** What the node is told to follow one of them. */
+  roleAfter(other: ClusterNode): NodeRole
   readonly clock: Clock
 }
 
@@ -28,12 +28,13 @@ const LOOK_MS = 20
  *
  * @returns whether nobody who answered is ahead
  */
-export async function catchUp({ node, others, role, clock }: CatchUpOptions): Promise<boolean> {
+export async function catchUp({ node, others, roleAfter, clock }: CatchUpOptions): Promise<boolean> {
   const [own = 0n, ...theirs] = await Promise.all([node, ...others].map((each) => flushedOf(each, clock)))
   const target = theirs.reduce<LogPosition>((most, at) => (at !== undefined && at > most ? at : most), own)
   const source = others[theirs.indexOf(target)]
   if (target === own || source === undefined) return true
-  await node.tell({ ...role, follows: { ...role.follows!, port: source.port!, hasSlot: false } })
+  const role = roleAfter(source)
+  await node.tell({ ...role, follows: { ...role.follows!, hasSlot: false } })
   const deadlineMs = clock.nowMs() + CATCH_UP_MS_MAX
   while (((await flushedOf(node, clock)) ?? 0n) < target) {
     if (clock.nowMs() >= deadlineMs) return false

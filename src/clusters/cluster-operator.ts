@@ -8,7 +8,7 @@ import type { Decision, Observation } from './arbiter.ts'
 import { decide } from './arbiter.ts'
 import { FENCE_MS_MAX, bringUpPrimary, stubborn } from './bring-up.ts'
 import { catchUp } from './catch-up.ts'
-import type { FollowerOptions } from './cluster-options.ts'
+import type { ClusterOptions, FollowerOptions } from './cluster-options.ts'
 import type { CommitWait } from './commit-wait.ts'
 import { createCommitWait } from './commit-wait.ts'
 import type { ClusterAlarm, ClusterState } from './cluster-state.ts'
@@ -60,6 +60,7 @@ export interface ClusterOperatorOptions {
   readonly followers: FollowerOptions
   readonly user: ChildUser | undefined
   readonly clock: Clock
+  readonly linkPort?: ClusterOptions['linkPort']
   readonly onState: (state: ClusterState) => void
   readonly onChange: () => void
   /** Another node takes writes now. */
@@ -258,7 +259,8 @@ class Operator implements ClusterOperator {
     const { primary } = this
     try {
       const others = [...nodes.values()].filter((node) => node !== primary && node.condition === 'follower')
-      await catchUp({ node: primary, others, role: this.#roleOf(primary.id), clock: this.#clock })
+      const roleAfter = (other: ClusterNode): NodeRole => this.#roleOf(primary.id, other)
+      await catchUp({ node: primary, others, roleAfter, clock: this.#clock })
       await promote(primary, this.#clock)
     } catch (error) {
       // The record names it, so no other one is tried: it is started anew, and promoted then.
@@ -304,10 +306,10 @@ class Operator implements ClusterOperator {
     )
   }
 
-  #roleOf(node: number): NodeRole {
-    const { record, name, nodes } = this.#options
+  #roleOf(node: number, upstream: ClusterNode = this.primary): NodeRole {
+    const { record, name, nodes, linkPort } = this.#options
     const password = record.current.replicationPassword
-    const { port } = this.primary
+    const port = linkPort?.(node, upstream.id) ?? upstream.port
     if (password === undefined || port === undefined) throw new Error('expected the primary to have an address')
     // Whom it waits for from the moment of its promotion.
     const waitsFor = this.#isRequired ? [...nodes.keys()].filter((id) => id !== node) : []

@@ -43,6 +43,8 @@ export interface ClusterOptions {
   followers?: FollowerOptions | undefined
   /** Labels of places that nodes spread over. @default none */
   zones?: readonly string[] | undefined
+  /** For tests: the port at which a follower reaches another node. @default that of the node */
+  linkPort?: ((follower: number, node: number) => number) | undefined
   /** For tests: copied instead of running initdb. */
   template?: ClusterTemplate | undefined
   /** @default the machine's clock */

@@ -259,6 +259,7 @@ class EmbeddedCluster implements Cluster {
       followers,
       user,
       clock: this.#clock,
+      linkPort: this.#options.linkPort,
       onState: (state) => this.#become(state),
       onChange: () => this.#sayChange(),
       onPromoted: () => this.#readmit(),

@@ -17,7 +17,8 @@ const SETTINGS: readonly FollowerOptions[] = [
  */
 export const hunt: Hunt = {
   name: 'cluster',
-  description: 'kills, stops, full disks, switch-overs and dead control planes for PostgreSQL clusters under load',
+  description:
+    'kills, stops, cuts, full disks, switch-overs and dead control planes for PostgreSQL clusters under load',
   async run({ seed: first, seeds = Infinity, signal, log }) {
     const defects: string[] = []
     const figures: Record<string, number> = { clusters: 0 }

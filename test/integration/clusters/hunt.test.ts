@@ -41,4 +41,24 @@ describe('a cluster under load, in trouble', { timeout: 300_000 }, () => {
     expect(figures['alone']).toBe(1)
     expect(figures['alarms']).toBeGreaterThan(0)
   })
+
+  test('records that nobody can take over before it acknowledges alone, and has a standby again, when nodes are cut off', async () => {
+    const lines: string[] = []
+    const { defects, figures } = await liveOnce({
+      followers: { count: 2, isSynchronous: true, durability: 'preferred' },
+      random: seededRandom(3),
+      plan: [
+        [fault('cut', 'primary', { forMs: 6_000 })],
+        // Whoever was cut off in the middle is told by nobody.
+        [fault('cut', 'standby', { forMs: 2_500 }), fault('kill', 'standby', { afterMs: 300 })],
+        [fault('cut', 'standby', { forMs: 1_500 }), fault('kill', 'primary', { afterMs: 300 })],
+        [fault('sever', 'primary', { forMs: 4_000 })],
+      ],
+      log: (text) => lines.push(text),
+    })
+    expect(defects, lines.join('\n')).toEqual([])
+    expect(figures['alone']).toBeGreaterThan(0)
+    expect(figures['alarms']).toBeGreaterThan(0)
+    expect(figures['terms']).toBeGreaterThan(1)
+  })
 })

@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { clusterPathsOf } from '../../../../src/clusters/cluster-record.ts'
+import { clusterPathsOf, readClusterRecord } from '../../../../src/clusters/cluster-record.ts'
 import type { FollowerOptions } from '../../../../src/clusters/cluster-options.ts'
 import { fence } from '../../../../src/clusters/fence.ts'
 import { serversIn } from '../../../../src/clusters/orphan-servers.ts'
@@ -14,11 +14,13 @@ import type { Clients } from './clients.ts'
 import { TABLES, startClients } from './clients.ts'
 import { createClusterHost } from './cluster-host.ts'
 import type { FaultKind, PlannedFault } from './fault-plan.ts'
-import { FAULT_KINDS, describeFault, planFaults } from './fault-plan.ts'
+import { describeFault, planFaults } from './fault-plan.ts'
 import { createFaults } from './faults.ts'
 import { judgeDurability, judgeRows, judgeTerms, judgeWriters } from './history.ts'
 import type { HostStatus } from './hosted-cluster.ts'
 import { compareNodes, readLedger } from './ledger.ts'
+import type { Links } from './links.ts'
+import { openLinks } from './links.ts'
 import { PROBE_TABLE, openAsSuperuser, portIn, startProber } from './prober.ts'
 import { mountSmallDisk } from './small-disk.ts'
 
@@ -63,20 +65,34 @@ export async function liveOnce(options: LifeOptions): Promise<LifeStory> {
   const disk = join(directory, 'disk')
   await mkdir(disk, { mode: 0o711 })
   const mount = await mountSmallDisk(disk)
-  const life = new Life(options, { directory, socketDirectory, disk, isSmall: mount !== undefined })
+  const ids = Array.from({ length: options.followers.count + 1 }, (_, index) => index + 1)
+  const directories = new Map(ids.map((id) => [id, clusterPathsOf(join(disk, NAME), id).data]))
+  const links = await openLinks(directories)
+  const life = new Life(options, { directory, socketDirectory, disk, isSmall: mount !== undefined, directories, links })
   try {
     return await life.live()
   } finally {
     await life.end()
+    await links.end()
     await mount?.unmount()
     await rm(socketDirectory, { recursive: true, force: true })
     await rm(directory, { recursive: true, force: true })
   }
 }
 
+interface Places {
+  readonly directory: string
+  readonly socketDirectory: string
+  readonly disk: string
+  /** Whether nothing else is on it. */
+  readonly isSmall: boolean
+  readonly directories: ReadonlyMap<number, string>
+  readonly links: Links
+}
+
 class Life {
   readonly #options: LifeOptions
-  readonly #places: { directory: string; socketDirectory: string; disk: string }
+  readonly #places: Places
   readonly #directories: ReadonlyMap<number, string>
   readonly #host
   readonly #faults
@@ -99,23 +115,22 @@ class Life {
   }
   #clients: Clients | undefined
 
-  constructor(
-    options: LifeOptions,
-    places: { directory: string; socketDirectory: string; disk: string; isSmall: boolean },
-  ) {
+  constructor(options: LifeOptions, places: Places) {
     this.#options = options
     this.#places = places
+    const { directory, socketDirectory, directories, links } = places
+    this.#directories = directories
     const dataDirectory = join(places.disk, NAME)
-    const ids = Array.from({ length: options.followers.count + 1 }, (_, index) => index + 1)
-    this.#directories = new Map(ids.map((id) => [id, clusterPathsOf(dataDirectory, id).data]))
-    const { directory, socketDirectory } = places
+    const { followers } = options
     this.#host = createClusterHost(
-      { name: NAME, directory, dataDirectory, socketDirectory, followers: options.followers },
+      { name: NAME, directory, dataDirectory, socketDirectory, followers, ports: links.ports },
       (status) => this.#follow(status),
     )
     this.#faults = createFaults({
       host: this.#host,
-      directories: this.#directories,
+      directories,
+      links,
+      synchronous: async () => (await readClusterRecord(clusterPathsOf(dataDirectory)))?.synchronous,
       disk: places.isSmall ? places.disk : undefined,
       random: options.random.fork('victims'),
     })
@@ -233,14 +248,15 @@ class Life {
     const place = { socketDirectory, database: NAME, password, directories: this.#directories }
     const primary = this.#host.status!.nodes.find(({ role }) => role === 'primary')!.id
     const ledger = await readLedger(place, primary)
-    const history = { attempts: this.#clients!.attempts, acceptances: prober.acceptances, alone: this.#faults.alone }
+    const { alone, guarded } = this.#faults
+    const history = { attempts: this.#clients!.attempts, acceptances: prober.acceptances, alone, guarded }
     const isRequired = this.#options.followers.isSynchronous && this.#options.followers.durability === 'required'
     this.#defects.push(
       ...this.#clients!.defects,
       ...judgeRows(history, ledger.rows),
       ...judgeWriters(history),
       ...judgeTerms(history, ledger.terms, (node) => prober.portsOf(node)),
-      ...(isRequired ? judgeDurability(history) : []),
+      ...judgeDurability(history, isRequired),
       ...ledger.defects,
       ...(await compareNodes(place, primary)),
     )
@@ -285,5 +301,3 @@ function addressOf({ url, term, nodes }: HostStatus): DatabaseAddress | undefine
   })
   return { url, term, connectionsMax: 4, replicas }
 }
-
-export const ALL_KINDS = Object.keys(FAULT_KINDS) as readonly FaultKind[]

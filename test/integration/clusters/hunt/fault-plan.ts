@@ -22,6 +22,8 @@ export const FAULT_KINDS = {
   'stop-followers': 'every follower is stopped, and goes on later',
   'stop-sender': 'the process that sends the log is stopped: the follower is cut off',
   'stop-receiver': 'the process that receives the log is stopped: the follower is cut off',
+  cut: 'no byte passes between a node and the others, who are not told; it arrives later',
+  sever: 'the connections between a node and the others end, and new ones are refused until later',
   'limit-files': 'no file of a node can grow any more: its log ends',
   'fill-disk': 'the disk is full, and is made free later',
   switchover: 'a planned switch-over',
@@ -44,6 +46,9 @@ const CHOICE: readonly FaultKind[] = [
   'stop-followers',
   'stop-sender',
   'stop-receiver',
+  'cut',
+  'cut',
+  'sever',
   'limit-files',
   'fill-disk',
   'switchover',
@@ -69,6 +74,10 @@ export function planFaults(random: Random, kinds: readonly FaultKind[] = CHOICE)
 /** @example describeFault({ afterMs: 5, kind: 'stop', target: 'standby', forMs: 500 }) // '+5 ms stop standby for 500 ms' */
 export function describeFault({ afterMs, kind, target, forMs }: PlannedFault): string {
   const isOfNode = !['stop-followers', 'fill-disk', 'switchover', 'kill-control', 'restart'].includes(kind)
-  const lasts = ['stop', 'stop-followers', 'stop-sender', 'stop-receiver', 'limit-files', 'fill-disk', 'kill-control']
+  const lasts = ['stop', 'stop-followers', 'stop-sender', 'stop-receiver', 'cut', 'sever'].concat([
+    'limit-files',
+    'fill-disk',
+    'kill-control',
+  ])
   return `+${afterMs} ms ${kind}${isOfNode ? ` ${target}` : ''}${lasts.includes(kind) ? ` for ${forMs} ms` : ''}`
 }

@@ -11,13 +11,16 @@ import type { ClusterHost } from './cluster-host.ts'
 import type { PlannedFault, Target } from './fault-plan.ts'
 import { describeFault } from './fault-plan.ts'
 import type { Interval } from './history.ts'
+import type { Links } from './links.ts'
 import type { ServerProcess } from './server-processes.ts'
 import { processesIn } from './server-processes.ts'
 
 /** Does to a cluster what was planned. */
 export interface Faults {
-  /** Times in which all followers were certainly stopped. */
+  /** Times in which all followers were certainly stopped, or cut off from the primary. */
   readonly alone: readonly Interval[]
+  /** The parts of them at whose end one was still recorded as synchronous. */
+  readonly guarded: readonly Interval[]
   /** Does it, and undoes what lasts. Resolves when it is over, with what came of it, for the log. */
   inject(fault: PlannedFault): Promise<string>
   /** Lets everything go on that was stopped. */
@@ -28,6 +31,10 @@ export interface Faults {
 export interface FaultsOptions {
   readonly host: ClusterHost
   readonly directories: ReadonlyMap<number, string>
+  /** By which they follow each other. */
+  readonly links: Links
+  /** Whom the record of the cluster calls synchronous now. */
+  synchronous(): Promise<number | undefined>
   /** A small file system that nothing else is on, with the cluster; undefined: there is none. */
   readonly disk: string | undefined
   readonly random: { integer(bound: number): number }
@@ -37,12 +44,16 @@ const run = promisify(execFile)
 /** Much less than a part of the log. */
 const FILE_BYTES_MAX = 1 << 14
 const CHUNK = Buffer.alloc(1 << 20)
+const ARRIVED_MS = 50
+const LOOK_MS = 20
 const START_AGAIN_MS = [0, 300, 2_000]
 
-export function createFaults({ host, directories, disk, random }: FaultsOptions): Faults {
+export function createFaults(options: FaultsOptions): Faults {
+  const { host, directories, links, disk, random } = options
   /** Who is stopped, and how often. */
   const stopped = new Map<ProcessIdentity['pid'], { readonly identity: ProcessIdentity; times: number }>()
   const alone: Interval[] = []
+  const guarded: Interval[] = []
   const ballast = disk === undefined ? undefined : join(disk, 'ballast')
 
   function nodeOf(target: Target): number | undefined {
@@ -99,18 +110,45 @@ export function createFaults({ host, directories, disk, random }: FaultsOptions)
       hasNew = fresh.length > 0
     }
     const before = await find()
-    // What they had sent before may still be on its way.
-    await sleep(systemClock, 20)
-    const fromMs = systemClock.nowMs()
-    await sleep(systemClock, forMs)
+    const time = await watchAlone(forMs)
     const pids = new Set(before.map(({ identity }) => identity.pid))
     const areSame =
       (await find()).every(({ identity }) => pids.has(identity.pid)) &&
       before.every(({ identity }) => isRunning(identity)) &&
       nodeOf('primary') === primary
-    if (areSame && before.length > 0) alone.push({ fromMs, toMs: systemClock.nowMs() })
+    if (areSame && before.length > 0) count(time)
     for (const identity of halted.values()) resume(identity)
     return `${before.length} processes`
+  }
+
+  /** Whether anybody is told or not. What is between a node that was cut off and its primary is what it can't know. */
+  async function cut(what: 'cut' | 'sever', target: Target, forMs: number): Promise<string> {
+    const [node, primary] = [nodeOf(target), nodeOf('primary')]
+    if (node === undefined) return 'nobody'
+    links[what](node)
+    const time = await watchAlone(forMs)
+    if (node === primary && nodeOf('primary') === primary) count(time)
+    links.heal(node, what)
+    return `node ${node}`
+  }
+
+  /** Looks at the record while no follower can get anything. */
+  async function watchAlone(forMs: number): Promise<{ alone: Interval; guarded: Interval }> {
+    // What they had sent before may still be on its way.
+    await sleep(systemClock, ARRIVED_MS)
+    const fromMs = systemClock.nowMs()
+    let guardedMs = fromMs
+    while (systemClock.nowMs() < fromMs + forMs) {
+      const nowMs = systemClock.nowMs()
+      if ((await options.synchronous()) !== undefined) guardedMs = nowMs
+      await sleep(systemClock, LOOK_MS)
+    }
+    return { alone: { fromMs, toMs: systemClock.nowMs() }, guarded: { fromMs, toMs: guardedMs } }
+  }
+
+  function count(time: { alone: Interval; guarded: Interval }): void {
+    alone.push(time.alone)
+    guarded.push(time.guarded)
   }
 
   async function limitFiles(target: Target, forMs: number): Promise<string> {
@@ -166,6 +204,9 @@ export function createFaults({ host, directories, disk, random }: FaultsOptions)
         return only('primary', 'sender').then((processes) => stopFor(processes.slice(0, 1), forMs))
       case 'stop-receiver':
         return only(follower, 'receiver').then((processes) => stopFor(processes, forMs))
+      case 'cut':
+      case 'sever':
+        return cut(kind, target, forMs)
       case 'limit-files':
         return limitFiles(target, forMs)
       case 'fill-disk':
@@ -191,12 +232,14 @@ export function createFaults({ host, directories, disk, random }: FaultsOptions)
 
   return {
     alone,
+    guarded,
     async inject(fault) {
       return `${describeFault(fault)}: ${await act(fault).catch((error: unknown) => String(error))}`
     },
     async undo() {
       for (const { identity } of stopped.values()) signalProcess(identity, 'SIGCONT')
       stopped.clear()
+      links.healAll()
       if (ballast !== undefined) await rm(ballast, { force: true })
     },
   }

@@ -19,7 +19,7 @@ function write(seq: number, more: Partial<Attempt> = {}): Attempt {
 }
 
 function history(attempts: readonly Attempt[]): Parameters<typeof judgeRows>[0] {
-  return { attempts, acceptances: [], alone: [] }
+  return { attempts, acceptances: [], alone: [], guarded: [] }
 }
 
 const unknown = { outcome: 'unknown', served: undefined } as const
@@ -63,8 +63,12 @@ describe('the judge of a hunt', () => {
     expect(judgeTerms(history([write(2, { served: { ...SERVED, port: 5002 } })]), terms, ports)).toEqual([])
   })
 
-  test('finds what was acknowledged while all followers were stopped', () => {
-    const alone = [{ fromMs: 150, toMs: 300 }]
-    expect(judgeDurability({ ...history([write(1), write(2), write(3)]), alone })).toHaveLength(1)
+  test.each([
+    ['where two disks are required', true, 2],
+    ['while one is recorded as synchronous', false, 1],
+  ])('finds what was acknowledged while no follower got anything, %s', (_, isRequired, count) => {
+    const [alone, guarded] = [[{ fromMs: 150, toMs: 400 }], [{ fromMs: 150, toMs: 300 }]]
+    const seen = { ...history([write(1), write(2), write(3), write(4)]), alone, guarded }
+    expect(judgeDurability(seen, isRequired)).toHaveLength(count)
   })
 })

@@ -4,8 +4,10 @@ import type { CommitStatus } from '../../../../src/sql/commit-status.ts'
 export interface History {
   readonly attempts: readonly Attempt[]
   readonly acceptances: readonly Acceptance[]
-  /** Times in which every follower was stopped, from after it was to before it was not. */
+  /** Times in which no follower got anything, from after it was so to before it was not. */
   readonly alone: readonly Interval[]
+  /** The same, as long as one was recorded as synchronous. */
+  readonly guarded: readonly Interval[]
 }
 
 export interface Interval {
@@ -115,10 +117,15 @@ export function judgeTerms({ attempts }: History, terms: readonly Term[], portsO
 /** The ports that a node has had. */
 export type PortsOf = (node: number) => ReadonlySet<number>
 
-/** What is written while all followers are stopped is on one disk. Pure. */
-export function judgeDurability({ attempts, alone }: History): readonly string[] {
+/**
+ * What is written while no follower gets anything is on one disk. That is never acknowledged while one is recorded as
+ * synchronous, and where two disks are required not at all. Pure.
+ */
+export function judgeDurability({ attempts, alone, guarded }: History, isRequired: boolean): readonly string[] {
   return attempts
     .filter(({ outcome }) => outcome === 'acknowledged')
-    .filter((attempt) => alone.some(({ fromMs, toMs }) => fromMs < attempt.fromMs && attempt.toMs < toMs))
+    .filter(({ fromMs, toMs }) =>
+      (isRequired ? alone : guarded).some((time) => time.fromMs < fromMs && toMs < time.toMs),
+    )
     .map((attempt) => `write ${keyOf(attempt)} was acknowledged while no follower could have it`)
 }

@@ -16,6 +16,8 @@ export interface HostOptions {
   readonly dataDirectory: string
   readonly socketDirectory: string
   readonly followers: FollowerOptions
+  /** `Links.ports` */
+  readonly ports: Readonly<Record<number, Readonly<Record<number, number>>>>
 }
 
 /** What it says on its output, a line of JSON each. */
@@ -42,7 +44,7 @@ export interface HostStatus {
 // The control plane of one cluster, to be killed: its servers live on, and the next run adopts them.
 // A line "switchover" on its input hands over; the end of its input ends the cluster.
 const options = JSON.parse(process.argv[2]!) as HostOptions
-const { name, directory, dataDirectory, socketDirectory, followers } = options
+const { name, directory, dataDirectory, socketDirectory, followers, ports } = options
 const user = findChildUser()
 const cluster = createCluster({
   name,
@@ -56,6 +58,7 @@ const cluster = createCluster({
   user,
   socketDirectory,
   followers,
+  linkPort: (follower, node) => ports[follower]![node]!,
   logFile: join(directory, `${name}.log`),
   onState: () => queueMicrotask(sayStatus),
 })
