@@ -93,7 +93,6 @@ interface Places {
 class Life {
   readonly #options: LifeOptions
   readonly #places: Places
-  readonly #directories: ReadonlyMap<number, string>
   readonly #host
   readonly #faults
   readonly #defects: string[] = []
@@ -119,13 +118,9 @@ class Life {
     this.#options = options
     this.#places = places
     const { directory, socketDirectory, directories, links } = places
-    this.#directories = directories
     const dataDirectory = join(places.disk, NAME)
-    const { followers } = options
-    this.#host = createClusterHost(
-      { name: NAME, directory, dataDirectory, socketDirectory, followers, ports: links.ports },
-      (status) => this.#follow(status),
-    )
+    const told = { directory, dataDirectory, socketDirectory, followers: options.followers, ports: links.ports }
+    this.#host = createClusterHost({ name: NAME, ...told }, (status) => this.#follow(status))
     this.#faults = createFaults({
       host: this.#host,
       directories,
@@ -144,7 +139,7 @@ class Life {
     await this.#setUp()
     const password = new URL(adminUrl!).password
     const { socketDirectory } = this.#places
-    const prober = startProber({ nodes: this.#directories, socketDirectory, database: NAME, password })
+    const prober = startProber({ nodes: this.#places.directories, socketDirectory, database: NAME, password })
     this.#clients = startClients(addressOf(this.#host.status!)!, random.fork('clients'))
     const chance = random.fork('faults')
     for (let round = 0; round < (plan?.length ?? rounds); round++) {
@@ -174,7 +169,7 @@ class Life {
     await this.#clients?.end()
     await this.#faults.undo()
     await this.#host.kill()
-    for (const directory of this.#directories.values()) await fence(directory, 10_000, systemClock)
+    for (const directory of this.#places.directories.values()) await fence(directory, 10_000, systemClock)
   }
 
   /** @returns whether the cluster is whole again */
@@ -236,7 +231,7 @@ class Life {
   async #setUp(): Promise<void> {
     const { socketDirectory: host } = this.#places
     const { adminUrl, url } = this.#host.status!
-    const port = await portIn(this.#directories.get(1)!)
+    const port = await portIn(this.#places.directories.get(1)!)
     const owner = new URL(url!)
     const session = await openAsSuperuser({ host, port, database: NAME, password: new URL(adminUrl!).password })
     await session.query(`set role ${owner.username}; ${TABLES} reset role; ${PROBE_TABLE}`)
@@ -245,7 +240,7 @@ class Life {
 
   async #judge(prober: ReturnType<typeof startProber>, password: string): Promise<void> {
     const { socketDirectory } = this.#places
-    const place = { socketDirectory, database: NAME, password, directories: this.#directories }
+    const place = { socketDirectory, database: NAME, password, directories: this.#places.directories }
     const primary = this.#host.status!.nodes.find(({ role }) => role === 'primary')!.id
     const ledger = await readLedger(place, primary)
     const { alone, guarded } = this.#faults
@@ -266,7 +261,7 @@ class Life {
     const said = await this.#host.stop()
     // A start on a full disk is refused, with the reason; the next one came.
     if (said !== '' && !NO_SPACE.test(said)) this.#defects.push(`the control plane said: ${said}`)
-    for (const [node, directory] of this.#directories) {
+    for (const [node, directory] of this.#places.directories) {
       const left = await serversIn(directory)
       if (left.length > 0) this.#defects.push(`node ${node} left processes ${left.map(({ pid }) => pid).join(', ')}`)
     }
