@@ -1,10 +1,12 @@
 import { TenfoldError } from '../core/errors.ts'
+import type { LogPosition } from '../sql/log-position.ts'
+import { formatPosition, parsePosition } from '../sql/log-position.ts'
 import type { Catalog } from './catalog.ts'
+import type { LogHole } from './log-path.ts'
+import { leadsTo, logPathOf } from './log-path.ts'
 import type { BackupManifest } from './manifest.ts'
 import type { RestoreTarget } from './restore-target.ts'
-import type { Fork, Segment } from './wal-names.ts'
-import { parsePosition } from '../sql/log-position.ts'
-import { parseSegmentName, segmentBefore, segmentName, segmentOf } from './wal-names.ts'
+import { parseSegmentName } from './wal-names.ts'
 
 /** How a state of the data is got. */
 export interface RestorePlan {
@@ -14,6 +16,8 @@ export interface RestorePlan {
   readonly settings: Readonly<Record<string, string>>
   /** Segments from the backup on, in the order in which recovery will ask for them. */
   readonly segments: readonly string[]
+  /** Where the log that is there ends, though there is more behind. */
+  readonly hole: LogHole | undefined
   /** For people: why this backup. */
   readonly reason: string
 }
@@ -26,18 +30,16 @@ export type RestoreView = Pick<Catalog, 'backups' | 'wal' | 'histories' | 'point
  * lists the log that recovery needs. Pure.
  *
  * @throws TF_RESTORE_TARGET_UNREACHABLE no backup is early enough, or the name is not known
- * @throws TF_BACKUP_INCOMPLETE the archive has a hole between the backup and what follows
+ * @throws TF_BACKUP_INCOMPLETE the archive has a hole between the backup and the target
  */
 export function planRestore(view: RestoreView, target: RestoreTarget, wantedTimeline?: number): RestorePlan {
   const timeline = wantedTimeline ?? latestTimeline(view)
   const forks = view.histories.get(timeline) ?? []
   const usable = view.backups.filter((backup) => leadsTo(backup, timeline, forks))
-  const { backup, settings, reason } = choose(view, usable, target)
-  const first = segmentOf(backup.timeline, parsePosition(backup.startLsn))
-  const segments = pathOf(view.wal, first, timeline, forks)
-  const lastNeeded = segmentBefore(backup.timeline, parsePosition(backup.stopLsn)).number
-  requireWhole(view, first.number, lastNeeded, segments)
-  return { backup, timeline, settings, segments: segments.map(segmentName), reason }
+  const { backup, settings, reason, needed } = choose(view, usable, target)
+  const { segments, hole } = logPathOf(view.wal, backup, timeline, forks)
+  if (hole !== undefined && (hole.isInBackup || needed === 'all' || needed > hole.at)) throw beyondHole(view, hole)
+  return { backup, timeline, settings, segments, hole, reason }
 }
 
 /** The highest one that anything is known of. */
@@ -53,18 +55,12 @@ export function latestTimeline({
   return latest
 }
 
-/** Whether recovery of a backup can follow the log onto a timeline: it was taken before that one went its own way. */
-function leadsTo(backup: BackupManifest, timeline: number, forks: readonly Fork[]): boolean {
-  if (backup.timeline === timeline) return true
-  const fork = forks.find((candidate) => candidate.timeline === backup.timeline)
-  return fork !== undefined && parsePosition(backup.stopLsn) <= fork.at
+interface Choice extends Pick<RestorePlan, 'backup' | 'settings' | 'reason'> {
+  /** How much of the log the target needs, as far as is known before the server has read it. */
+  readonly needed: 'all' | LogPosition
 }
 
-function choose(
-  view: RestoreView,
-  usable: readonly BackupManifest[],
-  target: RestoreTarget,
-): Pick<RestorePlan, 'backup' | 'settings' | 'reason'> {
+function choose(view: RestoreView, usable: readonly BackupManifest[], target: RestoreTarget): Choice {
   const { database } = view.lineage
   const newest = (holds: (backup: BackupManifest) => boolean, what: string): BackupManifest => {
     const found = usable.findLast(holds)
@@ -81,6 +77,7 @@ function choose(
       return {
         backup: newest(() => true, 'now'),
         settings: {},
+        needed: 'all',
         reason: 'the newest backup',
       }
     case 'time': {
@@ -88,6 +85,7 @@ function choose(
       return {
         backup: newest(({ endedEpochMs }) => endedEpochMs <= target.epochMs, time),
         // With an offset: names of zones are not known yet when the setting is read.
+        needed: 0n,
         settings: { recovery_target_time: time.replace('T', ' ').replace('Z', '+00') },
         reason: `the newest backup before ${time}`,
       }
@@ -99,7 +97,8 @@ function choose(
       if (point !== undefined) return toPosition(newest, point.lsn)
       const backup = view.backups.find(({ name }) => name === target.name)
       if (backup !== undefined) {
-        return { backup, settings: { recovery_target: 'immediate' }, reason: 'the backup that was named' }
+        const reason = 'the backup that was named'
+        return { backup, settings: { recovery_target: 'immediate' }, needed: 0n, reason }
       }
       const known = [...view.points.map(({ name }) => name), ...view.backups.map(({ name }) => name)]
       throw unreachable(
@@ -113,48 +112,32 @@ function choose(
 function toPosition(
   newest: (holds: (backup: BackupManifest) => boolean, what: string) => BackupManifest,
   lsn: string,
-): Pick<RestorePlan, 'backup' | 'settings' | 'reason'> {
+): Choice {
   const position = parsePosition(lsn)
   return {
     backup: newest(({ stopLsn }) => parsePosition(stopLsn) <= position, lsn),
     settings: { recovery_target_lsn: lsn },
+    needed: position,
     reason: `the newest backup before ${lsn}`,
   }
 }
 
-/** Of each number the segment of the timeline that the log was on there: after a fork, of the newer one. */
-function pathOf(wal: Iterable<string>, first: Segment, timeline: number, forks: readonly Fork[]): readonly Segment[] {
-  const onPath = new Set([timeline, ...forks.map((fork) => fork.timeline)])
-  const byNumber = new Map<bigint, Segment>()
-  for (const name of wal) {
-    const segment = parseSegmentName(name)
-    if (segment === undefined || segment.number < first.number || !onPath.has(segment.timeline)) continue
-    const fork = forks.find((candidate) => candidate.timeline === segment.timeline)
-    // What was written on a timeline after it had been left is of another history.
-    if (fork !== undefined && segment.number > segmentOf(0, fork.at).number) continue
-    const other = byNumber.get(segment.number)
-    if (other === undefined || other.timeline < segment.timeline) byNumber.set(segment.number, segment)
-  }
-  return [...byNumber.values()].sort((a, b) => (a.number < b.number ? -1 : 1))
-}
-
-/** Recovery ends at a hole as if the log ended there, so a hole has to be found before. */
-function requireWhole(view: RestoreView, first: bigint, lastNeeded: bigint, segments: readonly Segment[]): void {
-  let expected = first
-  for (const segment of segments) {
-    if (segment.number !== expected) throw incomplete(view, segmentName({ ...segment, number: expected }))
-    expected++
-  }
-  if (expected <= lastNeeded) throw incomplete(view, segmentName({ timeline: latestTimeline(view), number: expected }))
-}
-
-function incomplete({ lineage }: RestoreView, name: string): TenfoldError {
+/**
+ * The error for a target that needs what is missing.
+ *
+ * @param lastCommit the last transaction before the hole, as the server said, where that is known
+ */
+export function beyondHole({ lineage }: Pick<Catalog, 'lineage'>, hole: LogHole, lastCommit?: string): TenfoldError {
+  const at = formatPosition(hole.at)
+  const until = lastCommit === undefined ? '' : `, the last transaction before it was at ${lastCommit}`
   return new TenfoldError(
     'TF_BACKUP_INCOMPLETE',
-    `expected the log of ${lineage.database} without a hole, but ${name} is missing`,
+    `expected the log of ${lineage.database} without a hole, but ${hole.segment} is missing${until}`,
     {
-      hint: 'restore to a moment before it (--to TIME), or from the pulled copy; then take a new backup',
-      details: { segment: name },
+      hint: hole.isInBackup
+        ? 'restore to a moment before this backup (--to TIME), or from the pulled copy'
+        : `restore --to ${at} for all that was written before it, or from the pulled copy; then take a new backup`,
+      details: { segment: hole.segment, reachableLsn: at, ...(lastCommit === undefined ? {} : { lastCommit }) },
     },
   )
 }

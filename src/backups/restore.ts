@@ -18,7 +18,7 @@ import type { RecoveredServer, RecoveryMeans, RecoverySummary } from './recovery
 import { endedBeforeTarget, readRecoverySummary, recover } from './recovery.ts'
 import type { BackupRepository } from './repository.ts'
 import type { RestorePlan } from './restore-plan.ts'
-import { planRestore } from './restore-plan.ts'
+import { beyondHole, planRestore } from './restore-plan.ts'
 import type { RestoreTarget } from './restore-target.ts'
 import { historyName, SEGMENT_BYTES } from './wal-names.ts'
 import { startWalFeed } from './wal-feed.ts'
@@ -161,12 +161,16 @@ async function replay(
       },
     })
   try {
-    return { server: await attempt(plan.settings), isEndOfLog: target.kind === 'latest' }
+    return { server: await attempt(plan.settings), isEndOfLog: Object.keys(plan.settings).length === 0 }
   } catch (error) {
     if (feed.failure !== undefined) throw feed.failure
     if (!endedBeforeTarget(error)) throw error
-    if (target.kind !== 'time') throw targetBeyondLog(error)
-    // Nothing was committed after it: the end of the log is the state of that moment.
+    const { hole } = plan
+    const isTime = target.kind === 'time'
+    if (hole === undefined && !isTime) throw targetBeyondLog(error)
+    // What was committed before that time may be missing.
+    if (hole !== undefined && isTime) throw beyondHole(options, hole, (await readRecoverySummary(logFile)).lastCommit)
+    // Nothing was committed after that time, or no record begins at a position before the hole: it is the state wanted.
     return { server: await attempt({}), isEndOfLog: true }
   } finally {
     await feed.stop()

@@ -51,6 +51,48 @@ describe('the plan of a restore', () => {
     expect(() => planRestore(view({ wal: short }), { kind: 'latest' })).toThrow('000000010000000000000005 is missing')
   })
 
+  test('reaches what is before a hole, and says how far that is', () => {
+    const wal = new Set(segments(1, 1, 9))
+    wal.delete(segmentName({ timeline: 1, number: 7n }))
+    wal.delete(segmentName({ timeline: 1, number: 8n }))
+    const points = [{ name: 'menu', lsn: '0/6000100', timeline: 1, epochMs: 6_000 }]
+    const holed = view({ wal, points })
+    const reachable = { segments: segments(1, 5, 6), hole: { segment: segmentName({ timeline: 1, number: 7n }) } }
+    for (const target of [
+      { kind: 'time', epochMs: 5_500 },
+      { kind: 'lsn', lsn: '0/6FFFFFF' },
+      { kind: 'lsn', lsn: '0/7000000' },
+      { kind: 'name', name: 'menu' },
+      { kind: 'name', name: 'b' },
+    ] as const) {
+      expect(planRestore(holed, target)).toMatchObject(reachable)
+    }
+    for (const target of [{ kind: 'latest' }, { kind: 'lsn', lsn: '0/7000001' }] as const) {
+      expect(() => planRestore(holed, target)).toThrow(
+        expect.objectContaining({
+          code: 'TF_BACKUP_INCOMPLETE',
+          hint: expect.stringContaining('--to 0/7000000'),
+          details: { segment: segmentName({ timeline: 1, number: 7n }), reachableLsn: '0/7000000' },
+        }),
+      )
+    }
+    // A backup from after the hole does not need it.
+    const backups = [...holed.backups, backup('c', 1, 9, 9_000)]
+    expect(planRestore({ ...holed, backups }, { kind: 'latest' })).toMatchObject({ hole: undefined })
+    expect(planRestore({ ...holed, backups }, { kind: 'time', epochMs: 8_999 })).toMatchObject(reachable)
+  })
+
+  test('does not use a backup whose own log has a hole', () => {
+    const wal = new Set(segments(1, 1, 8))
+    wal.delete(segmentName({ timeline: 1, number: 5n }))
+    for (const target of [
+      { kind: 'name', name: 'b' },
+      { kind: 'time', epochMs: 5_500 },
+    ] as const) {
+      expect(() => planRestore(view({ wal }), target)).toThrow('000000010000000000000005 is missing')
+    }
+  })
+
   test('follows the history that was chosen at a fork, and does not use backups of the other', () => {
     // Restored to a position in segment 4: timeline 2 begins there, and timeline 1 had gone on.
     const histories = new Map([[2, [{ timeline: 1, at: 0x4000100n }]]])

@@ -1,7 +1,10 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readCatalog, writePoint } from '../../../src/backups/catalog.ts'
+import { keysOf } from '../../../src/backups/lineage.ts'
 import { restore } from '../../../src/backups/restore.ts'
+import { SEGMENT_BYTES, segmentName, segmentOf } from '../../../src/backups/wal-names.ts'
+import { formatPosition, parsePosition } from '../../../src/sql/log-position.ts'
 import { openSession } from '../../../src/sql/session.ts'
 import type { TestBed } from '../clusters/test-bed.ts'
 import { createTestBed } from '../clusters/test-bed.ts'
@@ -58,7 +61,7 @@ async function restoredTo(target: Parameters<BackupBed['restoreOptions']>[0]): P
 }
 
 describe('a restore', () => {
-  test('goes to a point between two writes, by time, by position, by name, and to the end', async () => {
+  test('goes to a point between two writes, by time, by position, by name, and to the end', { timeout: 180_000 }, async () => {
     await add(2001)
     const between = await position()
     await writePoint(orders.repository, orders.lineage, { name: 'before-menu', timeline: 1, ...between })
@@ -73,5 +76,37 @@ describe('a restore', () => {
     expect(await restoredTo({ kind: 'latest' })).toBe(2003)
     // Nobody has written since: the end of the log is the state of then.
     expect(await restoredTo({ kind: 'time', epochMs: Date.now() })).toBe(2003)
+  })
+
+  test('goes to every moment before a hole in the log, and says which is the last', { timeout: 180_000 }, async () => {
+    await add(2004)
+    const before = await position()
+    await add(2005)
+    const end = await orders.flush()
+    await add(2006)
+    const lost = await position()
+    await orders.flush()
+    await add(2007)
+    await orders.flush()
+    const { wal } = await readCatalog(orders.repository, orders.lineage)
+    const missing = segmentName(segmentOf(1, parsePosition(lost.lsn)))
+    expect(wal).toContain(missing)
+    await orders.repository.remove([keysOf(orders.lineage).walObject(missing)])
+    expect(await restoredTo({ kind: 'time', epochMs: Math.ceil(before.epochMs) })).toBe(2004)
+    expect(await restoredTo({ kind: 'lsn', lsn: end })).toBe(2005)
+    const hole = { code: 'TF_BACKUP_INCOMPLETE', message: expect.stringContaining(missing) }
+    await expect(restoredTo({ kind: 'latest' })).rejects.toMatchObject(hole)
+    await expect(restoredTo({ kind: 'time', epochMs: Math.ceil(lost.epochMs) })).rejects.toMatchObject({
+      ...hole,
+      details: { lastCommit: expect.stringMatching(/^20\d\d-/) },
+    })
+    // As the error says.
+    const reachable = formatPosition(segmentOf(1, parsePosition(lost.lsn)).number * SEGMENT_BYTES)
+    expect(await restoredTo({ kind: 'lsn', lsn: reachable })).toBe(2005)
+    // A backup from after it makes the log whole from there on.
+    await orders.take()
+    await add(2008)
+    await orders.flush()
+    expect(await restoredTo({ kind: 'latest' })).toBe(2008)
   })
 })
