@@ -61,22 +61,26 @@ async function restoredTo(target: Parameters<BackupBed['restoreOptions']>[0]): P
 }
 
 describe('a restore', () => {
-  test('goes to a point between two writes, by time, by position, by name, and to the end', { timeout: 180_000 }, async () => {
-    await add(2001)
-    const between = await position()
-    await writePoint(orders.repository, orders.lineage, { name: 'before-menu', timeline: 1, ...between })
-    await add(2002)
-    await add(2003)
-    await orders.flush()
-    const { backups } = await readCatalog(orders.repository, orders.lineage)
-    expect(await restoredTo({ kind: 'time', epochMs: Math.ceil(between.epochMs) })).toBe(2001)
-    expect(await restoredTo({ kind: 'lsn', lsn: between.lsn })).toBe(2001)
-    expect(await restoredTo({ kind: 'name', name: 'before-menu' })).toBe(2001)
-    expect(await restoredTo({ kind: 'name', name: backups[0]!.name })).toBe(1000)
-    expect(await restoredTo({ kind: 'latest' })).toBe(2003)
-    // Nobody has written since: the end of the log is the state of then.
-    expect(await restoredTo({ kind: 'time', epochMs: Date.now() })).toBe(2003)
-  })
+  test(
+    'goes to a point between two writes, by time, by position, by name, and to the end',
+    { timeout: 180_000 },
+    async () => {
+      await add(2001)
+      const between = await position()
+      await writePoint(orders.repository, orders.lineage, { name: 'before-menu', timeline: 1, ...between })
+      await add(2002)
+      await add(2003)
+      await orders.flush()
+      const { backups } = await readCatalog(orders.repository, orders.lineage)
+      expect(await restoredTo({ kind: 'time', epochMs: Math.ceil(between.epochMs) })).toBe(2001)
+      expect(await restoredTo({ kind: 'lsn', lsn: between.lsn })).toBe(2001)
+      expect(await restoredTo({ kind: 'name', name: 'before-menu' })).toBe(2001)
+      expect(await restoredTo({ kind: 'name', name: backups[0]!.name })).toBe(1000)
+      expect(await restoredTo({ kind: 'latest' })).toBe(2003)
+      // Nobody has written since: the end of the log is the state of then.
+      expect(await restoredTo({ kind: 'time', epochMs: Date.now() })).toBe(2003)
+    },
+  )
 
   test('goes to every moment before a hole in the log, and says which is the last', { timeout: 180_000 }, async () => {
     await add(2004)
