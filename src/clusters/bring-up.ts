@@ -3,9 +3,12 @@ import { sleep } from '../core/clock.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import type { Decision } from './arbiter.ts'
+import { SILENT_MS_MAX } from './arbiter.ts'
 import type { ClusterState } from './cluster-state.ts'
 import type { Followers } from './followers.ts'
 import type { ClusterNode } from './node.ts'
+import { readPostmasterFile } from './postmaster-file.ts'
+import { statusOf } from './primary-watch.ts'
 import type { RecordKeeper } from './record-keeper.ts'
 import { withSession } from './set-up-session.ts'
 
@@ -34,7 +37,7 @@ const LOOK_MS = 50
  * node that certainly has everything takes over. Nobody else may write when this begins: who might, is killed first.
  */
 export async function bringUpPrimary(options: BringUpOptions, signal: AbortSignal): Promise<void> {
-  const { nodes, primary, followers, onState } = options
+  const { nodes, primary, followers } = options
   for (const node of nodes.values()) {
     if (node === primary() || !(await node.hasData()) || (await node.isFollower())) continue
     const left = await node.fence(FENCE_MS_MAX)
@@ -42,7 +45,7 @@ export async function bringUpPrimary(options: BringUpOptions, signal: AbortSigna
   }
   try {
     try {
-      await primary().start(signal, (isRecovery) => onState({ kind: isRecovery ? 'recovering' : 'starting' }))
+      await startPrimary(options, signal)
     } catch (error) {
       await awaitSuccessor(options, error, signal)
     }
@@ -60,6 +63,35 @@ export async function bringUpPrimary(options: BringUpOptions, signal: AbortSigna
   } catch (error) {
     await followers.releaseAll()
     throw error
+  }
+}
+
+/**
+ * One that runs already, does not answer for as long as a primary may, and has a standby that does, is given up: there is
+ * no reason to be more patient with it than later.
+ */
+async function startPrimary(
+  { nodes, record, primary, clock, onState }: BringUpOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const node = primary()
+  const successor = nodes.get(record.current.synchronous ?? 0)
+  const hangs = new AbortController()
+  let isStarted = false
+  const judge = async (): Promise<void> => {
+    const wasReady = (await readPostmasterFile(node.paths.data))?.status === 'ready'
+    if (!wasReady || successor === undefined || !(await statusOf(successor, clock)).isInRecovery) return
+    if (!isStarted) hangs.abort()
+  }
+  const cancel = clock.schedule(SILENT_MS_MAX, () => void judge().catch(() => undefined))
+  try {
+    await node.start(AbortSignal.any([signal, hangs.signal]), (isRecovery) => {
+      isStarted = true
+      onState({ kind: isRecovery ? 'recovering' : 'starting' })
+    })
+  } finally {
+    isStarted = true
+    cancel()
   }
 }
 

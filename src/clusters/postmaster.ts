@@ -2,6 +2,7 @@ import type { ChildUser } from '../core/child-user.ts'
 import type { Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
 import { TenfoldError } from '../core/errors.ts'
+import { unlessAborted } from '../core/unless-aborted.ts'
 import type { ResourceLimits } from '../core/resource-limits.ts'
 import type { Subprocess, Subprocesses, SubprocessOptions } from '../core/subprocess.ts'
 import { openSession } from '../sql/session.ts'
@@ -130,7 +131,9 @@ async function untilReady(server: Subprocess, options: PostmasterOptions, logSta
     }
     const file = await readPostmasterFile(settings.dataDirectory)
     const isOurs = file?.pid === server.identity.pid
-    if (isOurs && file.status === 'ready' && (await answers(options))) return
+    const isReady = isOurs && file.status === 'ready'
+    // One that hangs must not hold up whoever has lost patience.
+    if (isReady && (await unlessAborted(answers(options), signal, `${options.name} to answer`))) return
     await sleep(clock, POLL_MS)
   }
   throw new TenfoldError(

@@ -29,6 +29,19 @@ describe('a cluster under load, in trouble', { timeout: 300_000 }, () => {
     expect(figures['terms']).toBeGreaterThan(2)
   })
 
+  test('has its standby take over when the control plane comes back and finds a primary that hangs', async () => {
+    const lines: string[] = []
+    const { defects, figures } = await liveOnce({
+      followers: { count: 1, isSynchronous: true, durability: 'preferred' },
+      random: seededRandom(4),
+      // It would be waited for, otherwise, until it goes on.
+      plan: [[fault('stop', 'primary', { forMs: 25_000 }), fault('kill-control', 'primary', { forMs: 0 })]],
+      log: (text) => lines.push(text),
+    })
+    expect(defects, lines.join('\n')).toEqual([])
+    expect(figures['terms'], lines.join('\n')).toBe(2)
+  })
+
   test('acknowledges nothing that is on one disk only, where two are required', async () => {
     const lines: string[] = []
     const { defects, figures } = await liveOnce({
