@@ -1,11 +1,13 @@
 import diagnostics from 'node:diagnostics_channel'
 import type { Cancel, Clock } from '../core/clock.ts'
-import { sleep } from '../core/clock.ts'
 import type { TenfoldError } from '../core/errors.ts'
+import type { PoolEvent } from './pool-event.ts'
+import { POOL_CHANNEL } from './pool-event.ts'
 import { databaseClosed, databaseUnreachable, poolExhausted } from './pool-errors.ts'
 import type { Session } from './session.ts'
 import { RESET } from './session.ts'
-import { isTransientConnectFailure } from './sql-failure.ts'
+import type { SessionOpener } from './session-opener.ts'
+import { createSessionOpener } from './session-opener.ts'
 
 /** Connections of a pool at one moment. */
 export interface PoolStats {
@@ -15,21 +17,6 @@ export interface PoolStats {
   readonly idle: number
   /** Callers in the queue for a connection. */
   readonly waiting: number
-}
-
-/** Where events of every pool of this process are published. */
-export const POOL_CHANNEL = 'tenfold:sql:pool'
-
-/** Published on `POOL_CHANNEL`. */
-export interface PoolEvent extends PoolStats {
-  readonly database: string
-  /**
-   * `waited`: a caller had to queue, or for a connection to open; `exhausted`: it gave up; `released`: it gave the
-   * connection back; `opened`, `lost`: of connections.
-   */
-  readonly event: 'waited' | 'exhausted' | 'released' | 'opened' | 'lost'
-  /** How long the caller queued, for `waited` and `exhausted`; how long it kept the connection, for `released`. */
-  readonly waitMs: number
 }
 
 /** Limits of a pool; every one is required because `database.ts` is where they get their defaults. */
@@ -72,7 +59,6 @@ export interface ConnectionPool {
 
 /** An idle connection that was silent this long is asked whether it lives before a request is trusted to it. */
 const VERIFY_AFTER_MS = 1_000
-const CONNECT_RETRY_MS = [20, 50, 100, 200] as const
 
 const channel = diagnostics.channel(POOL_CHANNEL)
 
@@ -86,9 +72,8 @@ interface IdleSession {
   readonly sinceMs: number
 }
 
-/** A waiter gets a connection, or a free place to open one in. */
 interface Waiter {
-  give(session: Session | 'place'): void
+  give(session: Session): void
   fail(error: TenfoldError): void
 }
 
@@ -96,13 +81,14 @@ class Pool implements ConnectionPool {
   readonly #options: PoolOptions
   readonly #idle: IdleSession[] = []
   readonly #waiters: Waiter[] = []
+  readonly #opener: SessionOpener
+  #isOpening = false
+  /** Of the open ones and the one that is being opened. */
   #size = 0
   #isEnding = false
   #connectionsMax: number
   /** Those that are open, and since when the busy ones are busy. */
   readonly #open = new Map<Session, number>()
-  /** Aborted when `open` leads elsewhere. */
-  #renewal = new AbortController()
   /** When one connection is lost, those that were idle then are not trusted either. */
   #lastLossMs = Number.NEGATIVE_INFINITY
   #cancelSweep: Cancel | undefined
@@ -111,6 +97,7 @@ class Pool implements ConnectionPool {
   constructor(options: PoolOptions) {
     this.#options = options
     this.#connectionsMax = options.connectionsMax
+    this.#opener = createSessionOpener(() => options.open(), options.clock)
   }
 
   async acquire(): Promise<Session> {
@@ -121,9 +108,7 @@ class Pool implements ConnectionPool {
       if (await this.#isUsable(idle)) return this.#lend(idle.session)
       this.#drop(idle.session)
     }
-    if (this.#size >= this.#connectionsMax) return this.#lend(await this.#wait())
-    this.#size++
-    return this.#lend(await this.#connect(this.#options.clock.nowMs() + this.#options.acquireTimeoutMs))
+    return this.#lend(await this.#wait())
   }
 
   release(session: Session, options: { discard?: boolean } = {}): void {
@@ -140,16 +125,12 @@ class Pool implements ConnectionPool {
     for (const { session } of this.#idle.splice(0)) this.#drop(session)
     if (change.cutReason !== undefined) for (const session of this.#open.keys()) session.cut(change.cutReason)
     this.#open.clear()
-    this.#renewal.abort()
-    this.#renewal = new AbortController()
-    while (this.#size < this.#connectionsMax && this.#waiters.length > 0) {
-      this.#size++
-      this.#waiters.shift()?.give('place')
-    }
+    this.#opener.renew()
+    this.#grow()
   }
 
   get isFree(): boolean {
-    return this.#idle.length > 0 || this.#size < this.#connectionsMax
+    return this.#idle.length > 0 || (this.#waiters.length === 0 && this.#size < this.#connectionsMax)
   }
 
   stats(): PoolStats {
@@ -161,6 +142,7 @@ class Pool implements ConnectionPool {
     this.#isEnding = true
     this.#cancelSweep?.()
     for (const waiter of this.#waiters.splice(0)) waiter.fail(this.#closed())
+    this.#opener.renew()
     for (const { session } of this.#idle.splice(0)) this.#drop(session)
     if (this.#size === 0) this.#emptied.resolve()
     await this.#emptied.promise
@@ -205,52 +187,56 @@ class Pool implements ConnectionPool {
     )
   }
 
-  /** Opens a connection in a place that is already counted; a server that restarts gets until the deadline. */
-  async #connect(deadlineMs: number): Promise<Session> {
-    const { clock, open, database } = this.#options
-    for (let attempt = 0; ; attempt++) {
-      const { signal } = this.#renewal
-      try {
-        const session = await open()
-        if (signal.aborted) {
-          void session.close()
-          continue
-        }
-        session.onLost(() => this.#onLost(session))
-        this.#open.set(session, clock.nowMs())
-        this.#publish('opened')
-        return session
-      } catch (error) {
-        const pauseMs = CONNECT_RETRY_MS[Math.min(attempt, CONNECT_RETRY_MS.length - 1)] as number
-        const isLate = clock.nowMs() + pauseMs >= deadlineMs
-        if (!isLate && !this.#isEnding && isTransientConnectFailure(error)) {
-          // A new address ends the pause.
-          await sleep(clock, pauseMs, signal).catch(() => undefined)
-          continue
-        }
-        this.#freePlace()
-        throw databaseUnreachable(database, error)
-      }
+  /**
+   * Opens a connection if anybody waits and there is room; one at a time. To open one costs a server as much as a dozen
+   * short statements: were one opened for every caller that finds none, a server that is slow for a moment, as one that
+   * has just taken over, would have nothing else to do. Most callers are served earlier, by one that comes back.
+   */
+  #grow(): void {
+    const isWanted = (): boolean => !this.#isEnding && this.#waiters.length > 0
+    if (this.#isOpening || this.#size >= this.#connectionsMax || !isWanted()) return
+    this.#size++
+    this.#isOpening = true
+    void this.#openOne(isWanted)
+  }
+
+  async #openOne(isWanted: () => boolean): Promise<void> {
+    const session = await this.#opener.open(isWanted).catch((error: unknown) => {
+      this.#waiters.shift()?.fail(databaseUnreachable(this.#options.database, error))
+    })
+    this.#isOpening = false
+    if (session === undefined) {
+      this.#freePlace()
+      return
     }
+    session.onLost(() => this.#onLost(session))
+    this.#open.set(session, this.#options.clock.nowMs())
+    this.#publish('opened')
+    if (this.#isEnding || this.#size > this.#connectionsMax) this.#drop(session)
+    else this.#take(session)
+    this.#grow()
   }
 
   async #wait(): Promise<Session> {
     const { clock, acquireTimeoutMs, waitingMax } = this.#options
     const startMs = clock.nowMs()
-    if (this.#waiters.length >= waitingMax) throw this.#exhausted(0)
-    const { promise, resolve, reject } = Promise.withResolvers<Session | 'place'>()
+    // Whoever a connection can still be opened for is not in the queue.
+    const room = Math.max(0, this.#connectionsMax - this.#openCount)
+    if (this.#waiters.length >= waitingMax + room) throw this.#exhausted(0)
+    const { promise, resolve, reject } = Promise.withResolvers<Session>()
     const waiter = { give: resolve, fail: reject }
     const cancel = clock.schedule(acquireTimeoutMs, () => {
       const at = this.#waiters.indexOf(waiter)
       if (at < 0) return
       this.#waiters.splice(at, 1)
-      reject(this.#exhausted(clock.nowMs() - startMs))
+      reject(this.#tooLate(clock.nowMs() - startMs))
     })
     this.#waiters.push(waiter)
+    this.#grow()
     try {
-      const given = await promise
+      const session = await promise
       this.#publish('waited', clock.nowMs() - startMs)
-      return given === 'place' ? await this.#connect(startMs + acquireTimeoutMs) : given
+      return session
     } finally {
       cancel()
     }
@@ -270,16 +256,10 @@ class Pool implements ConnectionPool {
     this.#freePlace()
   }
 
-  /** The place of a connection that is gone goes to whoever waits longest. */
   #freePlace(): void {
-    const isAllowed = !this.#isEnding && this.#size <= this.#connectionsMax
-    const waiter = isAllowed ? this.#waiters.shift() : undefined
-    if (waiter !== undefined) {
-      waiter.give('place')
-      return
-    }
     this.#size--
     if (this.#isEnding && this.#size === 0) this.#emptied.resolve()
+    this.#grow()
   }
 
   #sweep(): void {
@@ -292,6 +272,18 @@ class Pool implements ConnectionPool {
   #publish(event: PoolEvent['event'], waitMs = 0): void {
     if (!channel.hasSubscribers) return
     channel.publish({ database: this.#options.database, event, waitMs, ...this.stats() } satisfies PoolEvent)
+  }
+
+  get #openCount(): number {
+    return this.#size - Number(this.#isOpening)
+  }
+
+  /** The error for whoever has waited as long as it may: it says so if there is no server rather than no connection. */
+  #tooLate(waitMs: number): TenfoldError {
+    const { failure } = this.#opener
+    if (failure === undefined && this.#openCount > 0) return this.#exhausted(waitMs)
+    const cause = failure ?? new Error(`no answer within ${Math.round(waitMs)} ms`)
+    return databaseUnreachable(this.#options.database, cause)
   }
 
   #exhausted(waitMs: number): TenfoldError {

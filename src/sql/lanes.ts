@@ -104,9 +104,13 @@ class SharedLanes implements Lanes {
     let lane = this.#choose()
     if (lane === undefined) return undefined
     if (lane.session === undefined) {
-      await (lane.opening ??= this.#open(lane))
-      // Others may have filled it meanwhile.
-      lane = this.#choose()
+      const opening = (lane.opening ??= this.#open(lane))
+      // To open one takes longer than what is under way on another. Then, others may have filled it meanwhile.
+      lane = this.#choose({ isOpen: true })
+      if (lane === undefined) {
+        await opening
+        lane = this.#choose({ isOpen: true })
+      }
     }
     return lane?.session === undefined ? undefined : this.#run(lane, lane.session, text, values)
   }
@@ -126,14 +130,14 @@ class SharedLanes implements Lanes {
   }
 
   /** The lane with the least under way; one that is not open yet counts as if it had something. */
-  #choose(): Lane | undefined {
+  #choose(of?: { readonly isOpen: true }): Lane | undefined {
     const nowMs = this.#options.clock.nowMs()
     let best: Lane | undefined
     let bestLoad = Infinity
     let isBestStalled = false
     for (const lane of this.#lanes) {
       const isOpen = lane.session !== undefined
-      if (!isOpen && nowMs < this.#openAfterMs) continue
+      if (!isOpen && (of?.isOpen === true || nowMs < this.#openAfterMs)) continue
       const isStalled = lane.inFlight > 0 && nowMs - lane.headSinceMs > STALL_MS
       // One that has stalled is worse than any other.
       const load = (isOpen ? lane.inFlight : 0.5) + (isStalled ? IN_FLIGHT_MAX : 0)

@@ -1,7 +1,8 @@
 import diagnostics from 'node:diagnostics_channel'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { ConnectionPool, PoolEvent, PoolOptions } from '../../src/sql/connection-pool.ts'
+import type { ConnectionPool, PoolOptions } from '../../src/sql/connection-pool.ts'
 import { createConnectionPool } from '../../src/sql/connection-pool.ts'
+import type { PoolEvent } from '../../src/sql/pool-event.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import type { FakeSession } from './fake-session.ts'
 import { fakeSession, serverError } from './fake-session.ts'
@@ -225,6 +226,54 @@ describe('connection pool', () => {
     expect(pool.stats().size).toBe(3)
   })
 
+  test('opens one connection at a time, and serves whoever waits meanwhile with those that come back', async () => {
+    const gates: PromiseWithResolvers<FakeSession>[] = []
+    const pool = poolOf({
+      connectionsMax: 5,
+      open() {
+        gates.push(Promise.withResolvers<FakeSession>())
+        return gates.at(-1)!.promise
+      },
+    })
+    const callers = [1, 2, 3, 4, 5].map(() => pool.acquire())
+    expect(gates).toHaveLength(1)
+    expect(pool.isFree).toBe(false)
+    const first = fakeSession()
+    gates[0]!.resolve(first)
+    for (const caller of callers.slice(0, 4)) {
+      expect(await caller).toBe(first)
+      pool.release(first)
+    }
+    expect(await callers[4]).toBe(first)
+    expect(gates).toHaveLength(2)
+    gates[1]!.resolve(fakeSession())
+    await clock.advance(0)
+    expect(pool.stats()).toEqual({ size: 2, busy: 1, idle: 1, waiting: 0 })
+  })
+
+  test('does not wait for a server that hangs when there is a new address', async () => {
+    let isThere = false
+    const pool = poolOf({ open: () => (isThere ? Promise.resolve(fakeSession()) : new Promise(() => undefined)) })
+    const acquired = pool.acquire()
+    await clock.advance(500)
+    isThere = true
+    pool.renew({ connectionsMax: 2 })
+    await expect(acquired).resolves.toBeDefined()
+  })
+
+  test('says that there was no answer when a server hangs', async () => {
+    const pool = poolOf({ open: () => new Promise(() => undefined) })
+    const failure = pool.acquire().catch((error: unknown) => error)
+    await clock.advance(1_000)
+    expect(await failure).toMatchObject({
+      code: 'TF_DATABASE_UNREACHABLE',
+      message: 'expected a connection to orders, got: no answer within 1000 ms',
+    })
+    const ended = pool.end()
+    await ended
+    expect(clock.pending).toBe(0)
+  })
+
   test('waits for a server that restarts', async () => {
     let failures = 3
     const pool = poolOf({
@@ -244,6 +293,7 @@ describe('connection pool', () => {
     const failure = pool.acquire().catch((error: unknown) => error)
     await clock.advance(1_000)
     expect(await failure).toMatchObject({ code: 'TF_DATABASE_UNREACHABLE', cause: refused })
+    await clock.advance(200)
     expect(pool.stats().size).toBe(0)
   })
 
@@ -307,6 +357,7 @@ describe('connection pool', () => {
       await waiting
       expect(events.map(({ event, waitMs }) => [event, waitMs])).toEqual([
         ['opened', 0],
+        ['waited', 0],
         ['released', 30],
         ['waited', 30],
       ])

@@ -49,6 +49,15 @@ async function openGated(): Promise<Session> {
   return session
 }
 
+/** With every lane open. */
+async function openedLanes(isElsewhereFree = true): Promise<Lanes> {
+  const lanes = lanesOf(openGated, isElsewhereFree)
+  const sent = [await send(lanes, 'select a'), await send(lanes, 'select b')]
+  for (const _ of sent) opened[0]?.waiting[0]?.answer()
+  await Promise.all(sent.flat())
+  return lanes
+}
+
 /** Sends a statement, and lets it get to its lane. */
 async function send(lanes: Lanes, text: string): Promise<Promise<unknown>[]> {
   const answer = lanes.query(text).catch((error: unknown) => error)
@@ -60,7 +69,7 @@ const lost = (): TenfoldError => new TenfoldError('TF_CONNECTION_LOST', 'lost')
 
 describe('lanes', () => {
   test('send a read at once behind those under way, on the lane that has the least', async () => {
-    const lanes = lanesOf()
+    const lanes = await openedLanes()
     const [one] = await send(lanes, 'select 1')
     const [two] = await send(lanes, 'select 2')
     const [three] = await send(lanes, 'select 3')
@@ -83,8 +92,20 @@ describe('lanes', () => {
     expect(opened).toEqual([])
   })
 
+  test('do not let a read wait for another lane to open', async () => {
+    const second = Promise.withResolvers<Session>()
+    const lanes = lanesOf(() => (opened.length === 0 ? openGated() : second.promise))
+    for (const text of ['select 1', 'select 2', 'select 3']) await send(lanes, text)
+    expect(opened[0]?.waiting).toHaveLength(3)
+    const session = gatedSession()
+    second.resolve(session)
+    await clock.advance(0)
+    await send(lanes, 'select 4')
+    expect(session.waiting).toHaveLength(1)
+  })
+
   test('let each statement fail for itself', async () => {
-    const lanes = lanesOf()
+    const lanes = await openedLanes()
     await send(lanes, 'select 1')
     await send(lanes, 'select 2')
     const [bad] = await send(lanes, 'select nothing')
@@ -161,7 +182,7 @@ describe('lanes', () => {
   })
 
   test('hand on exactly what was under way on a lane that is lost, and open another', async () => {
-    const lanes = lanesOf()
+    const lanes = await openedLanes()
     const [one] = await send(lanes, 'select 1')
     const [two] = await send(lanes, 'select 2')
     opened[0]?.lose()
