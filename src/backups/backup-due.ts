@@ -3,14 +3,17 @@ export interface BackupSchedule {
   readonly everyMs: number
   /** The newest backup; undefined: there is none. */
   readonly last: { readonly endedEpochMs: number; readonly timeline: number } | undefined
-  /** Of the server now. */
+  /** Of the server now, and since when it is known to be of that one. */
   readonly timeline: number
+  readonly timelineSinceEpochMs: number
   /** The last attempt, if it failed. */
   readonly failedEpochMs: number | undefined
 }
 
 /** After a failure, at the latest. */
 const RETRY_MS_MAX = 600_000
+/** After a failover the nodes have better things to do than to be copied; the older backups lead to all histories. */
+const NEW_TIMELINE_MS = 600_000
 
 /** When the next backup is due, and why. Pure. */
 export function backupDue(schedule: BackupSchedule): { readonly atEpochMs: number; readonly reason: string } {
@@ -20,9 +23,12 @@ export function backupDue(schedule: BackupSchedule): { readonly atEpochMs: numbe
   return retryEpochMs > due.atEpochMs ? { atEpochMs: retryEpochMs, reason: 'the last attempt failed' } : due
 }
 
-function regularly({ everyMs, last, timeline }: BackupSchedule): ReturnType<typeof backupDue> {
+function regularly(schedule: BackupSchedule): ReturnType<typeof backupDue> {
+  const { everyMs, last, timeline, timelineSinceEpochMs } = schedule
   if (last === undefined) return { atEpochMs: 0, reason: 'there is none yet' }
+  const nextEpochMs = last.endedEpochMs + everyMs
   // A restore or a failover began a new history; the way back to the old one gets longer.
-  if (last.timeline < timeline) return { atEpochMs: 0, reason: `a new timeline, ${timeline}` }
-  return { atEpochMs: last.endedEpochMs + everyMs, reason: 'its time' }
+  const calmEpochMs = timelineSinceEpochMs + NEW_TIMELINE_MS
+  if (last.timeline === timeline || calmEpochMs > nextEpochMs) return { atEpochMs: nextEpochMs, reason: 'its time' }
+  return { atEpochMs: calmEpochMs, reason: `a new timeline, ${timeline}` }
 }

@@ -81,7 +81,8 @@ class RunningBackups implements DatabaseBackups {
   #session: Session | undefined
   #lag: ArchiveLag = NO_LAG
   #last: BackupManifest | undefined
-  #timeline = 1
+  #timeline = 0
+  #timelineSinceEpochMs = 0
   #isCatalogRead = false
   #failure: { readonly epochMs: number; readonly reason: string } | undefined
   #taking: Promise<BackupManifest> | undefined
@@ -260,7 +261,9 @@ class RunningBackups implements DatabaseBackups {
          from pg_current_wal_insert_lsn() as lsn`,
     )
     const { lsn, next, segment } = rows[0]!
-    this.#timeline = Number.parseInt(segment.slice(0, 8), 16)
+    const timeline = Number.parseInt(segment.slice(0, 8), 16)
+    if (timeline !== this.#timeline) this.#timelineSinceEpochMs = this.#clock.epochMs()
+    this.#timeline = timeline
     const reading = { atMs: this.#clock.nowMs(), position: parsePosition(lsn), nextTransaction: BigInt(next) }
     this.#lag = withReading(this.#lag, reading)
   }
@@ -286,6 +289,7 @@ class RunningBackups implements DatabaseBackups {
       everyMs: this.#options.settings.everyMs,
       last: this.#last,
       timeline: this.#timeline,
+      timelineSinceEpochMs: this.#timelineSinceEpochMs,
       failedEpochMs: this.#failure?.epochMs,
     }).atEpochMs
   }

@@ -3,12 +3,18 @@ import { backupDue } from '../../src/backups/backup-due.ts'
 import { reportBackups } from '../../src/backups/backup-report.ts'
 
 const last = { endedEpochMs: 1_000_000, timeline: 1 }
-const schedule = { everyMs: 3_600_000, last, timeline: 1, failedEpochMs: undefined }
+const schedule = { everyMs: 3_600_000, last, timeline: 1, timelineSinceEpochMs: 0, failedEpochMs: undefined }
 
-test('a backup is due at once where there is none, or the history is a new one, and else at its time', () => {
+test('a backup is due at once where there is none, and else at its time', () => {
   expect(backupDue({ ...schedule, last: undefined })).toEqual({ atEpochMs: 0, reason: 'there is none yet' })
-  expect(backupDue({ ...schedule, timeline: 2 })).toEqual({ atEpochMs: 0, reason: 'a new timeline, 2' })
   expect(backupDue(schedule).atEpochMs).toBe(4_600_000)
+})
+
+test('a new history is backed up earlier than its time, but not in the minutes after a failover', () => {
+  const failedOver = { ...schedule, timeline: 2, timelineSinceEpochMs: 2_000_000 }
+  expect(backupDue(failedOver)).toEqual({ atEpochMs: 2_600_000, reason: 'a new timeline, 2' })
+  const justBefore = { ...failedOver, timelineSinceEpochMs: 4_500_000 }
+  expect(backupDue(justBefore)).toEqual({ atEpochMs: 4_600_000, reason: 'its time' })
 })
 
 test('after a failure it is tried again in ten minutes at the latest, and not at once', () => {
