@@ -68,6 +68,11 @@ export interface ClusterOperatorOptions {
 }
 
 const PAUSE_AFTER_FAILURE_MS = 1_000
+/**
+ * A node that takes over may use the whole machine for so long, as one that starts may: all who write wait for it, and
+ * then all of them connect to it at once. A limit is for what a node does every day.
+ */
+const TAKEOVER_MS = 3_000
 
 /** An operator for these nodes, of which the recorded primary runs. */
 export function createClusterOperator(options: ClusterOperatorOptions): ClusterOperator {
@@ -232,6 +237,7 @@ class Operator implements ClusterOperator {
         onState({ kind: 'recovering' })
         this.watch.forget()
         await this.followers.release(decision.node)
+        this.primary.liftLimits(TAKEOVER_MS)
         await this.#promote()
         this.#isPromoted = true
         return

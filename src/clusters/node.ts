@@ -7,7 +7,7 @@ import { hasCode } from '../core/errors.ts'
 import { findFreePort, isPortFree } from '../core/free-port.ts'
 import { parseSize } from '../core/size.ts'
 import type { Subprocess } from '../core/subprocess.ts'
-import type { Clock } from '../core/clock.ts'
+import type { Cancel, Clock } from '../core/clock.ts'
 import type { ClusterOptions } from './cluster-options.ts'
 import type { ClusterPaths } from './cluster-record.ts'
 import { clusterPathsOf } from './cluster-record.ts'
@@ -59,6 +59,8 @@ export interface ClusterNode {
   fence(boundMs: number): Promise<readonly number[]>
   /** From now on its servers run within their CPU limit once they are ready. */
   holdToLimits(): void
+  /** Lets the server that runs use the whole machine for so long, whatever its CPU limit. */
+  liftLimits(forMs: number): void
   /** As superuser, by the Unix socket. */
   adminUrl(database: string): string
 }
@@ -93,6 +95,7 @@ class EmbeddedNode implements ClusterNode {
   #server: Subprocess | undefined
   #condition: NodeCondition = 'lost'
   #isHeld = false
+  #cancelLift: Cancel = () => {}
 
   constructor(id: number, options: ClusterOptions, record: RecordKeeper, clock: Clock) {
     this.id = id
@@ -173,6 +176,14 @@ class EmbeddedNode implements ClusterNode {
     this.#server?.limitCpu(true)
   }
 
+  liftLimits(forMs: number): void {
+    const server = this.#server
+    server?.limitCpu(false)
+    this.#cancelLift()
+    const putBack = (): void => void (this.#isHeld && server?.limitCpu(true))
+    this.#cancelLift = this.#clock.schedule(forMs, putBack, { unref: true })
+  }
+
   adminUrl(database: string): string {
     const { superuserPassword } = this.#record.current
     const host = encodeURIComponent(this.#options.socketDirectory)
@@ -202,6 +213,7 @@ class EmbeddedNode implements ClusterNode {
   async #afterEnd(server: Subprocess): Promise<void> {
     await server.exited
     if (this.#server !== server) return
+    this.#cancelLift()
     this.#server = undefined
     this.#condition = 'lost'
   }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { readFile, readdir, readlink, realpath, rm } from 'node:fs/promises'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { realpath, rm } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
@@ -56,18 +57,19 @@ async function removeForeignPostmasterFile(dataDirectory: string): Promise<void>
 export async function serversIn(dataDirectory: string): Promise<readonly ProcessIdentity[]> {
   // A directory that was removed keeps its name in /proc, with a mark.
   const wanted = await realpath(dataDirectory).catch(() => dataDirectory)
-  const pids = process.platform === 'linux' ? await pidsByProc(wanted) : await pidsByLsof(wanted)
+  const pids = process.platform === 'linux' ? pidsByProc(wanted) : await pidsByLsof(wanted)
   return pids.flatMap((pid) => identifyProcess(pid) ?? [])
 }
 
-async function pidsByProc(directory: string): Promise<readonly number[]> {
+/** At once: a failover waits for this, and a busy machine lets hundreds of turns of the event loop wait for each other. */
+function pidsByProc(directory: string): readonly number[] {
   const found: number[] = []
-  for (const entry of await readdir('/proc')) {
+  for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue
     try {
-      const cwd = await readlink(`/proc/${entry}/cwd`)
+      const cwd = readlinkSync(`/proc/${entry}/cwd`)
       if (cwd !== directory && cwd !== `${directory} (deleted)`) continue
-      if ((await readFile(`/proc/${entry}/comm`, 'utf8')).trim() === 'postgres') found.push(Number(entry))
+      if (readFileSync(`/proc/${entry}/comm`, 'utf8').trim() === 'postgres') found.push(Number(entry))
     } catch (error) {
       // It ended meanwhile, or belongs to an account that can't be in a directory of ours. For want of a descriptor,
       // not seen is not gone.
