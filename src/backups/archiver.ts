@@ -5,6 +5,8 @@ import type { LineageKeys } from './lineage.ts'
 import type { BackupRepository } from './repository.ts'
 import type { SpoolSize } from './spool.ts'
 import { archiveFile, listSpool, measureSpool } from './spool.ts'
+import type { DroppedLog, SpoolGuard } from './spool-guard.ts'
+import { createSpoolGuard, isDropped } from './spool-guard.ts'
 import { parseSegmentName } from './wal-names.ts'
 
 /** Empties the spool of a cluster into a repository. */
@@ -15,12 +17,18 @@ export interface Archiver extends Component {
   readonly problem: string | undefined
   /** What waits, at the last look: undefined when nothing did, or it was taken. */
   readonly spool: SpoolSize | undefined
+  /** What did not fit into the spool any more, and no backup has made good for. */
+  readonly dropped: DroppedLog | undefined
+  /** A backup that begins with this segment does not need what was dropped before it. */
+  madeGood(segment: string): Promise<void>
   /**
    * Resolves when a segment, or a later one of its timeline, has been taken.
    *
+   * @param from where what has to be there begins, where that is an earlier segment
    * @throws TF_ABORTED
+   * @throws TF_BACKUP_INCOMPLETE when something of it was dropped
    */
-  untilArchived(name: string, signal?: AbortSignal): Promise<void>
+  untilArchived(name: string, signal?: AbortSignal, from?: string): Promise<void>
 }
 
 /** @see createArchiver */
@@ -30,7 +38,9 @@ export interface ArchiverOptions {
   readonly repository: BackupRepository
   readonly keys: LineageKeys
   readonly clock: Clock
-  /** Called after each file, and when `problem` changes; must not throw. */
+  /** How much may wait. @default as of `SpoolGuardOptions` */
+  readonly spoolMaxBytes?: number | undefined
+  /** Called after each file, and when `problem` or `dropped` changes; must not throw. */
   readonly onChange?: () => void
   readonly onArchived?: (name: string) => void
 }
@@ -41,7 +51,7 @@ const RETRY_MS_MAX = 10_000
 /**
  * Takes what the server has finished out of its spool: one file after the other, each durable in the repository before
  * it leaves the spool. When the repository can't be written it tries again, with growing pauses of up to 10 s, and the
- * spool grows; nothing is lost as long as its disk has room.
+ * spool grows; when it reaches its bound, the oldest files are dropped, and `dropped` says so.
  */
 export function createArchiver(options: ArchiverOptions): Archiver {
   return new SpoolArchiver(options)
@@ -54,6 +64,7 @@ interface Waiter {
 
 class SpoolArchiver implements Archiver {
   readonly #options: ArchiverOptions
+  readonly #guard: SpoolGuard
   readonly #waiters = new Set<Waiter>()
   #last: Archiver['last']
   #problem: string | undefined
@@ -65,6 +76,8 @@ class SpoolArchiver implements Archiver {
 
   constructor(options: ArchiverOptions) {
     this.#options = options
+    const { spool, clock, spoolMaxBytes, onChange = () => undefined } = options
+    this.#guard = createSpoolGuard({ spool, clock, maxBytes: spoolMaxBytes, onChange })
   }
 
   get last(): Archiver['last'] {
@@ -79,19 +92,41 @@ class SpoolArchiver implements Archiver {
     return this.#spool
   }
 
+  get dropped(): DroppedLog | undefined {
+    return this.#guard.dropped
+  }
+
+  madeGood(segment: string): Promise<void> {
+    return this.#guard.madeGood(segment)
+  }
+
   async start(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
     this.#isRunning = true
+    await this.#guard.start()
     this.#next(0)
   }
 
   async stop(): Promise<void> {
     this.#isRunning = false
     this.#cancel?.()
-    await this.#round
+    await Promise.all([this.#guard.stop(), this.#round])
   }
 
-  async untilArchived(name: string, signal?: AbortSignal): Promise<void> {
+  async untilArchived(name: string, signal?: AbortSignal, from: string = name): Promise<void> {
+    await this.#untilTaken(name, signal)
+    // Later ones do not make up for it.
+    const { dropped } = this.#guard
+    if (dropped !== undefined && isDropped(dropped, from, name)) {
+      throw new TenfoldError(
+        'TF_BACKUP_INCOMPLETE',
+        `expected the archive to have ${from} to ${name}, but the spool had no room and ${dropped.first} to ${dropped.last} were dropped`,
+        { hint: 'repeat it; see "tenfold status" for why the archive was stuck' },
+      )
+    }
+  }
+
+  async #untilTaken(name: string, signal: AbortSignal | undefined): Promise<void> {
     if (this.#last !== undefined && covers(this.#last.name, name)) return
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const waiter: Waiter = { name, resolve }
@@ -125,7 +160,7 @@ class SpoolArchiver implements Archiver {
       for (const name of names) {
         if (!this.#isRunning) return 0
         try {
-          await archiveFile(spool, name, repository, keys)
+          if (!(await archiveFile(spool, name, repository, keys))) continue
         } catch (error) {
           // One file that can't be taken must not hold up the others.
           if (!hasCode(error, 'TF_ARCHIVE_CONFLICT')) throw error

@@ -2,7 +2,11 @@
 export interface BackupSchedule {
   readonly everyMs: number
   /** The newest backup; undefined: there is none. */
-  readonly last: { readonly endedEpochMs: number; readonly timeline: number } | undefined
+  readonly last:
+    | { readonly startedEpochMs: number; readonly endedEpochMs: number; readonly timeline: number }
+    | undefined
+  /** Whether log after the newest one was dropped. */
+  readonly hasHole: boolean
   /** Of the server now, and since when it is known to be of that one. */
   readonly timeline: number
   readonly timelineSinceEpochMs: number
@@ -24,9 +28,12 @@ export function backupDue(schedule: BackupSchedule): { readonly atEpochMs: numbe
 }
 
 function regularly(schedule: BackupSchedule): ReturnType<typeof backupDue> {
-  const { everyMs, last, timeline, timelineSinceEpochMs } = schedule
+  const { everyMs, last, timeline, timelineSinceEpochMs, hasHole } = schedule
   if (last === undefined) return { atEpochMs: 0, reason: 'there is none yet' }
   const nextEpochMs = last.endedEpochMs + everyMs
+  // An archive that is too slow gets holes all the time, and must not be kept busy with backups alone.
+  const rested = last.endedEpochMs + (last.endedEpochMs - last.startedEpochMs)
+  if (hasHole) return { atEpochMs: rested, reason: 'a hole in the log, which no earlier one leads over' }
   // A restore or a failover began a new history; the way back to the old one gets longer.
   const calmEpochMs = timelineSinceEpochMs + NEW_TIMELINE_MS
   if (last.timeline === timeline || calmEpochMs > nextEpochMs) return { atEpochMs: nextEpochMs, reason: 'its time' }

@@ -1,7 +1,10 @@
 import type { BackupStatus } from '../control/backup-status.ts'
 import { formatDuration } from '../core/duration.ts'
 import { formatSize } from '../core/size.ts'
+import { formatPosition } from '../sql/log-position.ts'
 import type { SpoolSize } from './spool.ts'
+import type { DroppedLog } from './spool-guard.ts'
+import { parseSegmentName, SEGMENT_BYTES } from './wal-names.ts'
 
 /** What is known of the backups of a database. */
 export interface BackupFacts {
@@ -16,6 +19,8 @@ export interface BackupFacts {
   readonly problem: string | undefined
   /** What waits for the archive. */
   readonly spool?: SpoolSize | undefined
+  /** What did not fit. */
+  readonly dropped?: DroppedLog | undefined
 }
 
 /** The archive may be so many times `walEvery` behind, and a moment, before that is a problem. */
@@ -35,7 +40,10 @@ export function reportBackups(facts: BackupFacts): BackupStatus {
   const isLate = behindMs > LATE_FACTOR * facts.walEveryMs + MOMENT_MS
   const late = isLate ? `the archive is ${formatDuration(behindMs)} behind` : undefined
   const spool = facts.spool !== undefined && facts.spool.waitingBytes >= SPOOL_BYTES_MIN ? facts.spool : undefined
-  const said = [problem ?? late, spool === undefined ? undefined : aboutSpool(spool)].filter(Boolean).join('; ')
+  const dropped = facts.dropped === undefined ? undefined : aboutDropped(facts.dropped)
+  const said = [dropped, problem ?? late, spool === undefined ? undefined : aboutSpool(spool)]
+    .filter(Boolean)
+    .join('; ')
   return {
     where: facts.where,
     ...(last === undefined
@@ -45,16 +53,34 @@ export function reportBackups(facts: BackupFacts): BackupStatus {
     ...(facts.taking === undefined ? {} : { taking: facts.taking }),
     ...(isLate ? { behindMs: Math.round(behindMs / 1_000) * 1_000 } : {}),
     ...(spool === undefined ? {} : { spool: stepped(spool) }),
+    ...(facts.dropped === undefined
+      ? {}
+      : {
+          dropped: {
+            files: facts.dropped.files,
+            fromLsn: beginOf(facts.dropped.first),
+            lastEpochMs: facts.dropped.epochMs,
+          },
+        }),
     ...(said === '' ? {} : { problem: said }),
   }
 }
 
-/** At the end its disk would be full, and the database would stop: somebody has to look well before. */
+/** Without the number of files: it is news once. */
+function aboutDropped({ first }: DroppedLog): string {
+  return `LOG WAS DROPPED from ${beginOf(first)} on, since what waits may take no more of the disk: until the next backup nothing later can be restored`
+}
+
+function beginOf(segment: string): string {
+  return formatPosition((parseSegmentName(segment.slice(0, 24))?.number ?? 0n) * SEGMENT_BYTES)
+}
+
+/** At the end the oldest of it is dropped: somebody has to look well before. */
 function aboutSpool(spool: SpoolSize): string {
   const { waitingBytes, freeBytes } = stepped(spool)
   const waits = `${formatSize(waitingBytes)} of the log wait in the spool`
   if (waitingBytes < SPOOL_PART_MAX * (waitingBytes + freeBytes)) return waits
-  return `${waits} and only ${formatSize(freeBytes)} are free on the disk of the data: the database stops when it is full`
+  return `${waits} and only ${formatSize(freeBytes)} are free on the disk of the data: when half of that room is taken, the oldest is dropped`
 }
 
 function stepped({ waitingBytes, freeBytes }: SpoolSize): SpoolSize {

@@ -13,15 +13,15 @@ import { createArchiver } from './archiver.ts'
 import { backupDue } from './backup-due.ts'
 import { reportBackups } from './backup-report.ts'
 import type { NamedPoint } from './catalog.ts'
-import { readCatalog, writePoint } from './catalog.ts'
+import { readCatalog } from './catalog.ts'
 import type { Lineage } from './lineage.ts'
 import { keysOf } from './lineage.ts'
 import type { BackupManifest } from './manifest.ts'
+import { markPoint, requirePointName } from './mark-point.ts'
 import type { BackupRepository } from './repository.ts'
-import { isPointName } from './restore-target.ts'
 import { takeBackup } from './take-backup.ts'
 import { parsePosition } from '../sql/log-position.ts'
-import { parseSegmentName, SEGMENT_BYTES } from './wal-names.ts'
+import { parseSegmentName, SEGMENT_BYTES, segmentName, segmentOf } from './wal-names.ts'
 
 /** The backups of one database that runs: its archive, and base backups when they are due or asked for. */
 export interface DatabaseBackups extends Component {
@@ -51,6 +51,8 @@ export interface DatabaseBackupsOptions {
   readonly postgresVersion: string
   readonly tenfoldVersion: string
   readonly clock: Clock
+  /** How much of the log may wait for the archive. @default as of `SpoolGuardOptions` */
+  readonly spoolMaxBytes?: number | undefined
   /** Called at each change; must not throw. */
   readonly onStatus: (status: BackupStatus) => void
   /** What a person should do something about; undefined: it is well again. */
@@ -87,6 +89,7 @@ class RunningBackups implements DatabaseBackups {
   #failure: { readonly epochMs: number; readonly reason: string } | undefined
   #taking: Promise<BackupManifest> | undefined
   #progress: BackupStatus['taking']
+  #archiverProblem: string | undefined
   #problem: string | undefined
   #said = ''
   #cancel: Cancel | undefined
@@ -106,7 +109,8 @@ class RunningBackups implements DatabaseBackups {
       repository,
       keys: keysOf(lineage),
       clock: this.#clock,
-      onChange: () => this.#say(),
+      spoolMaxBytes: this.#options.spoolMaxBytes,
+      onChange: () => this.#archiverChanged(),
       onArchived: (name) => this.#archived(name),
     })
     this.#life = { lineage, archiver, abort: new AbortController() }
@@ -143,21 +147,9 @@ class RunningBackups implements DatabaseBackups {
 
   async mark(name: string): Promise<NamedPoint> {
     const { lineage } = this.#running()
-    if (!isPointName(name)) {
-      throw new TenfoldError('TF_USAGE', `expected a name for a point, got ${JSON.stringify(name)}`, {
-        hint: 'use letters, digits, - and _; not latest, and nothing that looks like a time',
-      })
-    }
-    const session = await this.#connected()
-    const { rows } = await session.query<{ lsn: string; segment: string }>(
-      'select lsn::text, pg_walfile_name(lsn) as segment from pg_create_restore_point($1) as lsn',
-      [name],
-    )
-    const { lsn, segment } = rows[0]!
-    const timeline = Number.parseInt(segment.slice(0, 8), 16)
-    const point = { name, lsn, timeline, epochMs: this.#clock.epochMs() }
-    await writePoint(this.#options.repository, lineage, point)
-    return point
+    requirePointName(name)
+    const { repository } = this.#options
+    return markPoint(name, { session: await this.#connected(), repository, lineage, clock: this.#clock })
   }
 
   flush(timeoutMs: number): Promise<void> {
@@ -182,7 +174,7 @@ class RunningBackups implements DatabaseBackups {
         postgresVersion: this.#options.postgresVersion,
         tenfoldVersion: this.#options.tenfoldVersion,
         clock: this.#clock,
-        untilArchived: (segment, signal) => life.archiver.untilArchived(segment, signal),
+        untilArchived: (last, signal, first) => life.archiver.untilArchived(last, signal, first),
         onProgress: (progress) => {
           this.#progress = progress
         },
@@ -190,6 +182,7 @@ class RunningBackups implements DatabaseBackups {
       })
       this.#last = manifest
       this.#failure = undefined
+      await life.archiver.madeGood(segmentName(segmentOf(manifest.timeline, parsePosition(manifest.startLsn))))
       await applyRetention({ repository, lineage: life.lineage, keep: settings.keep, clock: this.#clock })
       return manifest
     } catch (error) {
@@ -279,6 +272,14 @@ class RunningBackups implements DatabaseBackups {
     return this.#session
   }
 
+  #archiverChanged(): void {
+    const problem = this.#life?.archiver.problem
+    // The repository answers again: what failed meanwhile need not wait for its time, least of all a backup after a hole.
+    if (problem === undefined && this.#archiverProblem !== undefined) this.#failure = undefined
+    this.#archiverProblem = problem
+    this.#say()
+  }
+
   #archived(name: string): void {
     const segment = parseSegmentName(name)
     if (segment !== undefined) this.#lag = withArchived(this.#lag, (segment.number + 1n) * SEGMENT_BYTES)
@@ -288,6 +289,7 @@ class RunningBackups implements DatabaseBackups {
     return backupDue({
       everyMs: this.#options.settings.everyMs,
       last: this.#last,
+      hasHole: this.#life?.archiver.dropped !== undefined,
       timeline: this.#timeline,
       timelineSinceEpochMs: this.#timelineSinceEpochMs,
       failedEpochMs: this.#failure?.epochMs,
@@ -306,6 +308,7 @@ class RunningBackups implements DatabaseBackups {
       walEveryMs: settings.walEveryMs,
       problem: this.#life?.archiver.problem ?? this.#failure?.reason,
       spool: this.#life?.archiver.spool,
+      dropped: this.#life?.archiver.dropped,
     })
     const { problem } = status
     const text = JSON.stringify(status)

@@ -39,6 +39,7 @@ export async function measureSpool(directory: string, names: readonly string[]):
  * Takes one file of a spool into the repository, and only then out of the spool. After a crash in between the file
  * meets itself in the repository, which is fine.
  *
+ * @returns false when the spool does not have it any more
  * @throws TF_ARCHIVE_CONFLICT when the repository has another file of this name; it stays, and so does the spool's
  */
 export async function archiveFile(
@@ -46,9 +47,13 @@ export async function archiveFile(
   name: string,
   repository: BackupRepository,
   keys: LineageKeys,
-): Promise<void> {
+): Promise<boolean> {
   const file = join(spool, name)
-  const content = await readFile(file)
+  const content = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (content === undefined) return false
   const key = keys.walObject(name)
   if ((await repository.write(key, await packWal(name, content))) === 'exists') {
     const there = await repository.read(key)
@@ -57,6 +62,7 @@ export async function archiveFile(
   await rm(file, { force: true })
   // If the removal is lost in a power cut, the file is taken once more.
   await syncDirectory(spool)
+  return true
 }
 
 /** Takes everything that is in a spool: for a cluster that is down, whose archiver does not run. Throws as `archiveFile`. */

@@ -11,7 +11,7 @@ import type { BackupManifest, ManifestFile } from './manifest.ts'
 import { backupName, writeManifest } from './manifest.ts'
 import type { BackupRepository } from './repository.ts'
 import { parsePosition } from '../sql/log-position.ts'
-import { segmentBefore, segmentName } from './wal-names.ts'
+import { segmentBefore, segmentName, segmentOf } from './wal-names.ts'
 
 /** @see takeBackup */
 export interface TakeBackupOptions {
@@ -23,8 +23,8 @@ export interface TakeBackupOptions {
   readonly postgresVersion: string
   readonly tenfoldVersion: string
   readonly clock: Clock
-  /** Resolves when the archive has this segment: before, the backup is worth nothing. */
-  readonly untilArchived: (segment: string, signal: AbortSignal | undefined) => Promise<void>
+  /** Resolves when the archive has all from one segment to another: before, the backup is worth nothing. */
+  readonly untilArchived: (last: string, signal: AbortSignal | undefined, first: string) => Promise<void>
   readonly onProgress?: ((progress: CopyProgress) => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -49,7 +49,9 @@ export async function takeBackup(options: TakeBackupOptions): Promise<BackupMani
     copyInto(options, base.file),
   )
   await repository.settle()
-  await options.untilArchived(segmentName(segmentBefore(bounds.timeline, parsePosition(bounds.stopLsn))), signal)
+  const last = segmentName(segmentBefore(bounds.timeline, parsePosition(bounds.stopLsn)))
+  const first = segmentName(segmentOf(bounds.timeline, parsePosition(bounds.startLsn)))
+  await options.untilArchived(last, signal, first)
   signal?.throwIfAborted()
   const manifest: BackupManifest = {
     layout: 1,

@@ -12,6 +12,8 @@ export interface BackupStatus {
   readonly behindMs?: number
   /** Log that waits for the archive beside the data, where that is much, and the room that is left there. */
   readonly spool?: { readonly waitingBytes: number; readonly freeBytes: number }
+  /** Log that was dropped because what waited took too much of the disk; absent again after the next backup. */
+  readonly dropped?: { readonly files: number; readonly fromLsn: string; readonly lastEpochMs: number }
   /** Why not all is well. */
   readonly problem?: string
 }

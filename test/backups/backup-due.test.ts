@@ -2,8 +2,15 @@ import { expect, test } from 'vitest'
 import { backupDue } from '../../src/backups/backup-due.ts'
 import { reportBackups } from '../../src/backups/backup-report.ts'
 
-const last = { endedEpochMs: 1_000_000, timeline: 1 }
-const schedule = { everyMs: 3_600_000, last, timeline: 1, timelineSinceEpochMs: 0, failedEpochMs: undefined }
+const last = { startedEpochMs: 990_000, endedEpochMs: 1_000_000, timeline: 1 }
+const schedule = {
+  everyMs: 3_600_000,
+  last,
+  timeline: 1,
+  timelineSinceEpochMs: 0,
+  hasHole: false,
+  failedEpochMs: undefined,
+}
 
 test('a backup is due at once where there is none, and else at its time', () => {
   expect(backupDue({ ...schedule, last: undefined })).toEqual({ atEpochMs: 0, reason: 'there is none yet' })
@@ -15,6 +22,10 @@ test('a new history is backed up earlier than its time, but not in the minutes a
   expect(backupDue(failedOver)).toEqual({ atEpochMs: 2_600_000, reason: 'a new timeline, 2' })
   const justBefore = { ...failedOver, timelineSinceEpochMs: 4_500_000 }
   expect(backupDue(justBefore)).toEqual({ atEpochMs: 4_600_000, reason: 'its time' })
+})
+
+test('a hole in the log makes one due, but backups alone do not keep a slow archive busy', () => {
+  expect(backupDue({ ...schedule, hasHole: true })).toMatchObject({ atEpochMs: 1_010_000 })
 })
 
 test('after a failure it is tried again in ten minutes at the latest, and not at once', () => {
@@ -53,8 +64,19 @@ test('what waits in the spool is shown when it is much, and a problem well befor
     problem: 'no network; 256MiB of the log wait in the spool',
   })
   expect(reported(1024, 2048, 'no network').problem).toBe(
-    'no network; 1GiB of the log wait in the spool and only 2GiB are free on the disk of the data: the database stops when it is full',
+    'no network; 1GiB of the log wait in the spool and only 2GiB are free on the disk of the data: when half of that room is taken, the oldest is dropped',
   )
   // A little more is no news.
   expect(reported(1030, 2050, 'no network')).toEqual(reported(1024, 2048, 'no network'))
+})
+
+test('what was dropped is said once, with the position up to which all is there', () => {
+  const facts = { where: '/b', last: undefined, nextEpochMs: undefined, taking: undefined, problem: 'no network' }
+  const reported = (files: number): ReturnType<typeof reportBackups> => {
+    const dropped = { files, first: '000000010000000000000007', last: '00000001000000000000000A', epochMs: 5 }
+    return reportBackups({ ...facts, behindMs: 0, walEveryMs: 10_000, dropped })
+  }
+  expect(reported(4)).toMatchObject({ dropped: { files: 4, fromLsn: '0/7000000', lastEpochMs: 5 } })
+  expect(reported(4).problem).toMatch(/^LOG WAS DROPPED from 0\/7000000 on, .*; no network$/)
+  expect(reported(5).problem).toBe(reported(4).problem)
 })
