@@ -162,7 +162,8 @@ class Operator implements ClusterOperator {
       while (!signal.aborted) {
         const decision = await this.exclusively(() => this.#step(signal))
         if (signal.aborted) return
-        this.#alarms.judge(decision, this.#isAttached && this.watch.silentMs() < LOOK_MS)
+        const answers = this.#isAttached && this.watch.silentMs() < LOOK_MS
+        this.#alarms.judge(decision, { answers, stalledMs: this.watch.stalledMs() })
         if (decision.step !== 'none') continue
         next ??= this.#look(signal).finally(() => (next = undefined))
         await Promise.race([next, this.#woken.promise])

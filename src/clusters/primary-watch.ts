@@ -17,6 +17,8 @@ export interface PrimaryWatch {
   silentMs(): number
   /** For how long a follower has not confirmed what the primary had on its disk. */
   behindMs(follower: number): number
+  /** For how long its log has not grown on its disk, though somebody has waited for that whenever it was asked. */
+  stalledMs(): number
   /** Asks the primary on a new connection, as anybody would who comes now. Never rejects. */
   ask(primary: ClusterNode): Promise<void>
   /** Forgets: there is another primary, or none. */
@@ -37,9 +39,14 @@ export function createPrimaryWatch(clock: Clock): PrimaryWatch {
   /** What a follower has to confirm, and since when it was there. */
   let awaited = new Map<number, { readonly position: LogPosition; readonly sinceMs: number }>()
 
+  /** Where the log ends on the disk while somebody waits for more, and since when. */
+  let stalled: { readonly position: LogPosition; readonly sinceMs: number } | undefined
+
   function answered(next: ReplicationStatus): void {
     const nowMs = clock.nowMs()
     silentSinceMs = undefined
+    if (!next.isFlushing) stalled = undefined
+    else if (stalled?.position !== next.flushed) stalled = { position: next.flushed, sinceMs: nowMs }
     status = next
     answers++
     awaited = new Map(
@@ -64,10 +71,12 @@ export function createPrimaryWatch(clock: Clock): PrimaryWatch {
       const flushed = status?.followers.get(follower)?.flushed
       return open === undefined || flushed === undefined || flushed >= open.position ? 0 : clock.nowMs() - open.sinceMs
     },
+    stalledMs: () => (stalled === undefined ? 0 : clock.nowMs() - stalled.sinceMs),
     async ask(primary) {
       const askedMs = clock.nowMs()
       if (askedMs - (lastAskedMs ?? askedMs) > ANSWER_MS_MAX + OWN_STALL_MS) {
         silentSinceMs = undefined
+        stalled = undefined
         awaited = new Map()
       }
       lastAskedMs = askedMs
@@ -85,6 +94,7 @@ export function createPrimaryWatch(clock: Clock): PrimaryWatch {
     forget() {
       status = undefined
       silentSinceMs = undefined
+      stalled = undefined
       lastAskedMs = undefined
       awaited = new Map()
     },

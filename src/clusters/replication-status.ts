@@ -9,6 +9,8 @@ export interface ReplicationStatus {
   readonly isInRecovery: boolean
   /** How far its log is on the disk: of a primary what it has written, of a follower what it has got. */
   readonly flushed: LogPosition
+  /** Whether somebody waits until a part of the log is on the disk. */
+  readonly isFlushing: boolean
   readonly followers: ReadonlyMap<number, FollowerStatus>
 }
 
@@ -26,6 +28,7 @@ const QUERY = `
          -- A receiver that has just been started says the beginning of its file.
          coalesce(case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
                        else pg_current_wal_flush_lsn() end, '0/0')::text as flushed,
+         exists (select from pg_stat_activity where wait_event in ('WALWrite', 'WalWrite', 'WalSync')) as "isFlushing",
          coalesce((select json_agg(json_build_object('name', application_name, 'state', state,
                           'flushed', coalesce(flush_lsn, '0/0'), 'replayed', coalesce(replay_lsn, '0/0')))
                      from pg_stat_replication where application_name ~ '^${followerName(0).slice(0, -1)}\\d+$'), '[]') as followers`
@@ -35,12 +38,14 @@ export async function replicationStatus(session: Session): Promise<ReplicationSt
   const { rows } = await session.query<{
     isInRecovery: boolean
     flushed: string
+    isFlushing: boolean
     followers: { name: string; state: string; flushed: string; replayed: string }[]
   }>(QUERY)
-  const { isInRecovery, flushed, followers } = rows[0]!
+  const { isInRecovery, flushed, isFlushing, followers } = rows[0]!
   return {
     isInRecovery,
     flushed: parsePosition(flushed),
+    isFlushing,
     followers: new Map(
       followers.map(({ name, state, ...at }) => [
         Number(name.slice(followerName(0).length - 1)),
