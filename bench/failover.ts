@@ -37,12 +37,18 @@ async function killAgain(cluster: Cluster, context: BenchmarkContext): Promise<B
   const gaps: number[] = []
   const whole: number[] = []
   const mayGoOn = (): boolean => (isQuick ? systemClock.nowMs() - startMs < QUICK_MS : gaps.length < RUNS)
-  while (mayGoOn() && !context.signal.aborted) {
-    const figures = await killOnce(cluster, probe, context.signal)
-    gaps.push(figures.writeGapMs)
-    whole.push(figures.standbyAgainMs)
-    keep('kill -9', figures)
-    log(`failover ${gaps.length}: no write for ${Math.round(figures.writeGapMs)} ms`)
+  try {
+    while (mayGoOn() && !context.signal.aborted) {
+      const figures = await killOnce(cluster, probe, context.signal)
+      gaps.push(figures.writeGapMs)
+      whole.push(figures.standbyAgainMs)
+      keep('kill -9', figures)
+      log(`failover ${gaps.length}: no write for ${Math.round(figures.writeGapMs)} ms`)
+    }
+  } catch (error) {
+    // Else the writers would go on for ever.
+    await probe.end().catch(() => undefined)
+    throw error
   }
   const { acknowledged } = probe.ledger
   const { lost, duplicated, unknown } = probe.ledger.compare(await probe.end(), startMs)
@@ -72,12 +78,12 @@ async function killOnce(
   probe: WriteProbe,
   signal: AbortSignal,
 ): Promise<{ writeGapMs: number; standbyAgainMs: number }> {
-  await until('a standby', () => isProtected(cluster), signal)
+  await until('a standby', cluster, () => true, signal)
   await sleep(systemClock, CALM_MS, signal)
   const { term } = cluster
   const struckMs = systemClock.nowMs()
   cluster.process!.signal('SIGKILL')
-  await until('another term', () => cluster.term !== term && isProtected(cluster), signal)
+  await until('another term with a standby', cluster, () => cluster.term !== term, signal)
   const standbyAgainMs = systemClock.nowMs() - struckMs
   await sleep(systemClock, CALM_MS, signal)
   return { writeGapMs: probe.ledger.longestGapMs(struckMs), standbyAgainMs }
@@ -87,12 +93,20 @@ function isProtected({ state, nodes }: Cluster): boolean {
   return state.kind === 'ready' && nodes.some((node) => node.role === 'standby' && node.state === 'ready')
 }
 
-async function until(what: string, holds: () => boolean, signal: AbortSignal): Promise<void> {
+/** Until the cluster has a standby, and what is waited for besides. @throws with the state of each node */
+async function until(what: string, cluster: Cluster, holds: () => boolean, signal: AbortSignal): Promise<void> {
   const deadlineMs = systemClock.nowMs() + PATIENCE_MS
-  while (!holds()) {
-    if (systemClock.nowMs() > deadlineMs) throw new Error(`expected ${what} within ${PATIENCE_MS} ms`)
+  while (!holds() || !isProtected(cluster)) {
+    if (systemClock.nowMs() > deadlineMs) {
+      throw new Error(`expected ${what} within ${PATIENCE_MS / 1_000} s, got ${describe(cluster)}`)
+    }
     await sleep(systemClock, 5, signal)
   }
+}
+
+function describe({ state, term, nodes, alarm }: Cluster): string {
+  const each = nodes.map(({ id, role, state: its, reason }) => `node ${id} a ${role} that is ${its} (${reason ?? '-'})`)
+  return [`term ${term}, ${JSON.stringify(state)}`, ...each, `alarm: ${alarm?.reason ?? 'none'}`].join('; ')
 }
 
 function token(): string {
