@@ -110,6 +110,7 @@ class Operator implements ClusterOperator {
       primary: () => (this.#isAttached ? this.primary : undefined),
       roleOf: (node) => this.#roleOf(node),
       isStreaming: (node) => this.watch.status?.followers.get(node)?.isStreaming === true,
+      flushed: (node) => this.watch.status?.followers.get(node)?.flushed,
       beforeRebuild: (node) =>
         this.exclusively(() =>
           record.change((now) => (now.synchronous === node ? { ...now, synchronous: undefined } : now)),

@@ -4,6 +4,7 @@ import { sleep } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import { cloneNode, removeUnfinishedClones } from './clone.ts'
 import { restartDelayMs } from './keep-running.ts'
+import type { LogPosition } from '../sql/log-position.ts'
 import type { ClusterNode } from './node.ts'
 import type { NodeRole } from './node-role.ts'
 import { readLogTail, sizeOf } from './start-failure.ts'
@@ -35,15 +36,17 @@ export interface FollowerOptions {
   role(): NodeRole
   /** The primary while it takes writes and keeps the log for this node; undefined: there is none. */
   primary(): ClusterNode | undefined
-  /** Whether the primary sends it the log. */
+  /** Whether the primary sends it the log as it is written. */
   isStreaming(): boolean
+  /** How far it has the log on its disk, as the primary knows; undefined while nobody knows. */
+  flushed(): LogPosition | undefined
   /** Nobody counts on its data any more when this resolves. */
   beforeRebuild(signal: AbortSignal): Promise<void>
   onChange(): void
 }
 
 const LOOK_MS = 100
-/** How long a follower may go without the log, while there is a primary that answers, until it is copied anew. */
+/** How long a follower may get nothing of the log, while there is a primary that answers, until it is copied anew. */
 const DEAF_MS_MAX = 15_000
 /** What a follower says when its log has gone another way than the primary's, or the primary's begins too late. */
 const HOPELESS =
@@ -110,7 +113,7 @@ class Keeper implements FollowerKeeper {
     if (!(await node.isFollower())) await this.#fenced()
     await node.becomeFollower()
     await node.tell(this.#options.role())
-    await node.start(signal)
+    await this.#start(signal)
     // It may have been adopted, with what it was told before.
     await node.tell(this.#options.role())
   }
@@ -139,10 +142,31 @@ class Keeper implements FollowerKeeper {
     this.#mustRebuild = undefined
   }
 
+  /** A server whose log has gone another way before it was consistent would be waited for in vain. */
+  async #start(signal: AbortSignal): Promise<void> {
+    const giveUp = new AbortController()
+    const hasEnded = new AbortController()
+    const starting = this.node.start(AbortSignal.any([signal, giveUp.signal])).finally(() => hasEnded.abort())
+    void this.#giveUpIfHopeless(giveUp, hasEnded.signal)
+    await starting
+  }
+
+  async #giveUpIfHopeless(giveUp: AbortController, hasEnded: AbortSignal): Promise<void> {
+    while (!hasEnded.aborted) {
+      await sleep(this.#options.clock, LOOK_MS, hasEnded).catch(() => undefined)
+      const said = this.#options.primary() === undefined ? undefined : await this.#hopelessLine()
+      if (hasEnded.aborted || said === undefined) continue
+      this.#mustRebuild = said
+      giveUp.abort(new Error(said))
+      return
+    }
+  }
+
   /** Until its server ends, or it has to be copied anew. */
   async #watch(signal: AbortSignal, onWell: () => void): Promise<void> {
     const { clock } = this.#options
     let deafMs = 0
+    let furthest = 0n
     for (;;) {
       if (this.node.server === undefined) throw new Error('the server ended')
       if (this.#options.isStreaming()) {
@@ -151,8 +175,13 @@ class Keeper implements FollowerKeeper {
         this.#become({ kind: 'following' })
       } else {
         const hasPrimary = this.#options.primary() !== undefined
-        this.#become({ kind: 'waiting', reason: hasPrimary ? 'it does not get the log' : 'there is no primary' })
-        if (hasPrimary) deafMs += LOOK_MS
+        const flushed = this.#options.flushed() ?? 0n
+        // However much it has to get, as long as it gets something; a copy would have to get as much.
+        if (flushed > furthest) deafMs = 0
+        else if (hasPrimary) deafMs += LOOK_MS
+        furthest = flushed > furthest ? flushed : furthest
+        const got = furthest === 0n ? 'it does not get the log' : 'it is catching up'
+        this.#become({ kind: 'waiting', reason: hasPrimary ? got : 'there is no primary' })
         const said = hasPrimary ? await this.#hopelessLine() : undefined
         if (said !== undefined || deafMs >= DEAF_MS_MAX) {
           this.#mustRebuild = said ?? `it has not got the log for ${DEAF_MS_MAX / 1_000} s`

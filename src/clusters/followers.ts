@@ -3,6 +3,7 @@ import type { FollowerKeeper, FollowerOptions } from './follower-keeper.ts'
 import { keepFollower } from './follower-keeper.ts'
 import type { ClusterNode } from './node.ts'
 import type { NodeRole } from './node-role.ts'
+import type { LogPosition } from '../sql/log-position.ts'
 
 /** The nodes of a cluster that are kept following. */
 export interface Followers {
@@ -19,6 +20,7 @@ export function createFollowers(
   options: Pick<FollowerOptions, 'user' | 'clock' | 'primary' | 'onChange'> & {
     roleOf(node: number): NodeRole
     isStreaming(node: number): boolean
+    flushed(node: number): LogPosition | undefined
     beforeRebuild(node: number): Promise<void>
   },
 ): Followers {
@@ -41,6 +43,7 @@ export function createFollowers(
         node,
         role: () => options.roleOf(id),
         isStreaming: () => options.isStreaming(id),
+        flushed: () => options.flushed(id),
         // Whoever releases the node may hold up what is waited for here.
         beforeRebuild: (signal) => unlessAborted(options.beforeRebuild(id), signal, `${node.name} to be replaced`),
       })
