@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { clusterPathsOf } from '../../src/clusters/cluster-record.ts'
 import type { FollowerKeeper, FollowerOptions, FollowerState } from '../../src/clusters/follower-keeper.ts'
@@ -65,7 +64,7 @@ async function until(holds: () => boolean): Promise<void> {
   for (let turn = 0; !holds(); turn++) {
     if (turn > 100_000) throw new Error(`expected another state than ${JSON.stringify(keeper.state)}`)
     await clock.advance(100)
-    await setImmediate()
+    await new Promise((resolve) => setImmediate(resolve))
   }
 }
 
