@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { sleep } from '../core/clock.ts'
+import { sleep, withTimeout } from '../core/clock.ts'
 import type { TenfoldError } from '../core/errors.ts'
 import { hasCode } from '../core/errors.ts'
 import type { Position } from './position.ts'
@@ -101,22 +101,42 @@ export async function askCommit(
 const WAIT_MS = 2_000
 const POLL_MS = 50
 
-/** Asks until the transaction has ended, for a bounded time; then `unknown`. */
+/** Commits something that nobody reads, so it is answered when the standby has everything before it. */
+const CONFIRM = `select pg_logical_emit_message(true, 'tenfold', '')::text as at`
+
+/**
+ * Asks until the transaction has ended, for a bounded time; then `unknown`. A primary that has started over shows what its
+ * standby may lack, so `committed` is not said before that has it too.
+ */
 export async function waitForCommitStatus(
   of: unknown,
   primary: {
     readonly clock: Clock
     readonly hasTerms: boolean
-    query(text: string, values: readonly unknown[]): Promise<SqlResult<Answer>>
+    query(text: string, values?: readonly unknown[]): Promise<SqlResult<Answer>>
   },
 ): Promise<CommitStatus> {
+  const { clock, hasTerms, query } = primary
   const sent = sentCommitOf(of)
   if (sent === undefined) return 'unknown'
-  const deadlineMs = primary.clock.nowMs() + WAIT_MS
+  const deadlineMs = clock.nowMs() + WAIT_MS
+  let isConfirmed = !hasTerms
   for (;;) {
-    const status = judgeCommit(sent, await askCommit(primary.query, sent, primary.hasTerms))
-    if (status !== 'in progress') return status
-    if (primary.clock.nowMs() >= deadlineMs) return 'unknown'
-    await sleep(primary.clock, POLL_MS)
+    const seen = await askCommit(query, sent, hasTerms)
+    const status = judgeCommit(sent, seen)
+    if (status !== 'in progress' && (status !== 'committed' || isConfirmed || seen.term > sent.term)) return status
+    const leftMs = deadlineMs - clock.nowMs()
+    if (leftMs <= 0) return 'unknown'
+    if (status === 'in progress') await sleep(clock, POLL_MS)
+    // Another primary may have answered it: the next look tells.
+    else if (await isDone(query(CONFIRM), leftMs, clock)) isConfirmed = true
   }
+}
+
+/** Whoever waits in vain goes on without anybody asking for it. */
+function isDone(work: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
+  return withTimeout(clock, limitMs, 'a confirmation', work).then(
+    () => true,
+    () => sleep(clock, POLL_MS).then(() => false),
+  )
 }

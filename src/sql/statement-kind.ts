@@ -11,9 +11,9 @@ export interface StatementKind {
 
 const READS = new Set(['select', 'values', 'table', 'with'])
 
-/** Writes, locks that others may hold for long, and what is about the session itself. */
+/** Writes, commits that wait for a standby, locks that others may hold for long, and what is about the session itself. */
 const NOT_PLAIN =
-  /\b(?:insert|update|delete|merge|into|share|currval|lastval|set_config|pg_sleep\w*|pg_notify|pg_backend_pid|pg_(?:try_)?advisory\w*)\b/i
+  /\b(?:insert|update|delete|merge|into|share|currval|lastval|set_config|pg_sleep\w*|pg_notify|pg_backend_pid|pg_logical_emit_message|pg_(?:try_)?advisory\w*)\b/i
 
 /** First words of statements that leave the session as it was, or can't run outside a transaction that ends. */
 const KEEPS_SESSION = new Set(

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { TenfoldError } from '../../src/core/errors.ts'
 import type { CommitEvidence } from '../../src/sql/commit-status.ts'
 import { formatCommitToken, judgeCommit, sentCommitOf, waitForCommitStatus } from '../../src/sql/commit-status.ts'
+import type { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { serverError } from './fake-session.ts'
 
@@ -49,6 +50,48 @@ describe('what became of a commit', () => {
     const never = ask()
     await clock.advance('3s')
     expect(await never).toBe('unknown')
+  })
+
+  describe('where the server says committed in the same term', () => {
+    type Primary = Parameters<typeof waitForCommitStatus>[1]
+    const answering = (confirm: () => Promise<void>, terms = [3, 3]): Primary & { clock: VirtualClock } => ({
+      clock: virtualClock(),
+      hasTerms: true,
+      async query(text) {
+        if (text.includes('pg_logical_emit_message')) {
+          await confirm()
+          return { rows: [], rowCount: 1, command: 'SELECT' }
+        }
+        return {
+          rows: [{ status: 'committed', term: terms.shift() ?? 3, endLsn: '99' }],
+          rowCount: 1,
+          command: 'SELECT',
+        }
+      },
+    })
+
+    test('is that once the standby has it too', async () => {
+      let confirmations = 0
+      const primary = answering(async () => void confirmations++)
+      expect(await waitForCommitStatus('3-64-812', primary)).toBe('committed')
+      expect(confirmations).toBe(1)
+    })
+
+    test('is unknown while the standby does not confirm it', async () => {
+      const primary = answering(() => new Promise(() => {}))
+      const status = waitForCommitStatus('3-64-812', primary)
+      await primary.clock.advance('3s')
+      expect(await status).toBe('unknown')
+    })
+
+    test('is what the next primary says if the confirmation was its', async () => {
+      expect(
+        await waitForCommitStatus(
+          '3-64-812',
+          answering(async () => {}, [3, 4]),
+        ),
+      ).toBe('not-committed')
+    })
   })
 
   test('is no commit if the id lies in the future of the server', async () => {

@@ -27,6 +27,7 @@ describe('the kind of a statement', () => {
     'select pg_advisory_xact_lock(1)',
     `select currval('item_id_seq')`,
     'select pg_sleep(1)',
+    `select pg_logical_emit_message(true, 'a', 'b')`,
     '',
   ])('is no plain read: %s', (text) => {
     expect(statementKind(text).isPlainRead).toBe(false)

@@ -198,6 +198,32 @@ describe('reads of a database with a replica', () => {
       expect(await centsIn(late)).toBe(before.cents + 1)
     })
 
+    test('a commit that was cut off there is said to have happened only once the standby has it', async () => {
+      let pid = 0
+      const commit = onPrimary().transaction(async (tx) => {
+        await tx.query('insert into account values (2, 0)')
+        pid = (await tx.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid
+      })
+      const cutOff = commit.catch((error: unknown) => error as Error)
+      const admin = bed.connect(cluster.adminUrl(), { connectionsMax: 1 })
+      await until('the commit to wait', async () => {
+        const { rows } = await admin.query(`select from pg_stat_activity where pid = $1 and wait_event = 'SyncRep'`, [
+          pid,
+        ])
+        return rows.length === 1
+      })
+      await admin.query('select pg_terminate_backend($1)', [pid])
+      const error = (await cutOff) as Error
+      expect(error).toMatchObject({ code: 'TF_COMMIT_INDETERMINATE' })
+      // The primary shows it: who waits in vain is told so, and then it is committed.
+      await until('the primary to show it', async () => {
+        return (await onPrimary().query('select from account where id = 2')).rowCount === 1
+      })
+      expect(await database.committed(error)).toBe('unknown')
+      await waitForStandby('')
+      expect(await database.committed(error)).toBe('committed')
+    })
+
     test('a view whose replica goes away does not go back either', async () => {
       database.moveTo(address({ replicas: [] }))
       const reading = centsIn(view)
