@@ -4,6 +4,7 @@ import type { Random } from '../../../../src/core/random.ts'
 import type { DatabaseAddress, DatabaseConnection } from '../../../../src/sql/database.ts'
 import { connectDatabase } from '../../../../src/sql/database.ts'
 import type { ReadToken } from '../../../../src/sql/position.ts'
+import { laterToken } from '../../../../src/sql/position.ts'
 import type { Attempt, Served } from './history.ts'
 import { TIMELINE } from './prober.ts'
 
@@ -73,7 +74,9 @@ export function startClients(address: DatabaseAddress, random: Random): Clients 
       try {
         if (token === undefined || chance.integer(4) === 0) {
           const before = new Map(acknowledged)
-          token = await connection.token()
+          const fresh = await connection.token()
+          // As readTokens does: what was seen on a replica is not in a token of the primary.
+          token = token === undefined ? fresh : laterToken(token, fresh)
           for (const [writer, seq] of before) raise(floor, { writer, seq, rows: 0 })
         }
         const view = connection.read({ after: token })
