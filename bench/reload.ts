@@ -1,9 +1,9 @@
-import type { Histogram } from '../src/core/histogram.ts'
 import { createHistogram } from '../src/core/histogram.ts'
 import type { LoadResult } from '../src/load/load-result.ts'
 import { runRequests } from '../src/load/run-load.ts'
 import { sleep, systemClock } from '../src/core/clock.ts'
 import type { Benchmark, BenchmarkContext, Figures, Peer } from './benchmark.ts'
+import { median } from './benchmark.ts'
 import { pm2Subject, pm2Version } from './reload/pm2-subject.ts'
 import type { Subject } from './reload/subject.ts'
 import { tenfoldSubject } from './reload/tenfold-subject.ts'
@@ -19,7 +19,7 @@ interface Size {
   readonly rounds: number
 }
 const FULL: Size = { rateMax: 1_000, requests: 100_000, quietSeconds: 20, rounds: 10 }
-const QUICK: Size = { rateMax: 400, requests: 5_000, quietSeconds: 4, rounds: 2 }
+const QUICK: Size = { rateMax: 400, requests: 5_000, quietSeconds: 4.5, rounds: 3 }
 /** pm2 takes several times as long for a round, whatever is asked of it meanwhile. */
 const FULL_PEER: Size = { ...FULL, requests: 20_000 }
 const QUICK_PEER: Size = { rateMax: 300, requests: 1_500, quietSeconds: 2, rounds: 1 }
@@ -75,7 +75,8 @@ interface Trial {
   readonly ratePerSecond: number
   readonly shareOfCapacity: number
   readonly quiet: LoadResult[]
-  readonly disturbed: LoadResult[]
+  /** By round. */
+  readonly disturbed: LoadResult[][]
   readonly counts: { releases: number; scalings: number; kills: number }
 }
 
@@ -103,36 +104,45 @@ async function disturbed(trial: Trial, { signal, log }: BenchmarkContext): Promi
     })
   const quietSeconds = size.quietSeconds / size.rounds
   trial.quiet.push(await load(quietSeconds))
+  const results: LoadResult[] = []
+  trial.disturbed.push(results)
   const disturbances = disturb(trial, log)
   let seconds = Math.max(1, Math.ceil(size.requests / ratePerSecond / size.rounds - quietSeconds))
   do {
     const result = await load(seconds)
-    trial.disturbed.push(result)
+    results.push(result)
     for (const { kind, problem } of result.examples) log(`  ${subject.name}: ${kind}: ${problem}`)
     seconds = 2
   } while (!disturbances.isOver())
   await disturbances.done
 }
 
-function figuresOf({ quiet, disturbed: runs, counts, shareOfCapacity }: Trial): Figures {
-  const percentiles = (results: readonly LoadResult[]): Histogram => {
-    const all = createHistogram()
-    for (const { latency } of results) all.merge(latency.succeeded)
-    return all
-  }
-  const [before, meanwhile] = [percentiles(quiet), percentiles(runs)]
-  const sum = (of: (result: LoadResult) => number): number =>
-    [...quiet, ...runs].reduce((total, each) => total + of(each), 0)
+/** Percentiles are medians of the rounds: one in which the machine had other work to do tells of that. */
+function figuresOf({ quiet, disturbed: rounds, counts, shareOfCapacity }: Trial): Figures {
+  const before = median(quiet.map((result) => msP99([result])))
+  const meanwhile = rounds.map(msP99)
+  const all = [...quiet, ...rounds.flat()]
+  const sum = (of: (result: LoadResult) => number): number => all.reduce((total, each) => total + of(each), 0)
   return {
     failedRequests: sum(({ requests }) => requests.failed),
     totalRequests: sum(({ requests }) => requests.offered),
-    p99Ratio: meanwhile.percentile(99) / before.percentile(99),
-    p99QuietMs: before.percentile(99) / 1_000,
-    p99Ms: meanwhile.percentile(99) / 1_000,
-    msMax: meanwhile.max / 1_000,
+    p99Ratio: median(meanwhile) / before,
+    p99QuietMs: before,
+    p99Ms: median(meanwhile),
+    p99MsMin: Math.min(...meanwhile),
+    p99MsMax: Math.max(...meanwhile),
+    msMax: Math.max(...all.map(({ latency }) => latency.msMax)),
+    // What the client itself was late by counts as latency.
+    generatorLagMsP99: median(rounds.flat().map(({ generator }) => generator.lagMsP99)),
     shareOfCapacity,
     ...counts,
   }
+}
+
+function msP99(results: readonly LoadResult[]): number {
+  const all = createHistogram()
+  for (const { latency } of results) all.merge(latency.succeeded)
+  return all.percentile(99) / 1_000
 }
 
 /** One thing after the other, while requests come in. */
