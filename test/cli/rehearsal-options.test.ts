@@ -18,6 +18,9 @@ const request = (options: Record<string, string>): unknown => rehearsalRequest(o
 
 test('takes the blueprint’s duration, once its peak and a seed of its own by default', () => {
   expect(request({})).toEqual({ times: 1, durationMs: 45_000, seed: expect.any(Number) })
+  // The hours of a shape can be packed into less, a disaster can't.
+  expect(request({ drill: 'failover' })).toMatchObject({ durationMs: 135_000 })
+  expect(request({ drill: 'failover', duration: '10s' })).toMatchObject({ durationMs: 10_000 })
 })
 
 test('understands every option', () => {
