@@ -30,7 +30,7 @@ export const REHEARSAL_OPTIONS: Readonly<Record<string, CommandOption>> = {
   drill: {
     type: 'string',
     value: 'DRILL',
-    description: `a disaster in the middle of a peak three times as long: ${DRILLS.map(({ name }) => name).join(', ')}`,
+    description: `a disaster amid a peak three times as long: ${DRILLS.map(({ name }) => name).join(', ')}`,
   },
 }
 
