@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const project = mkdtempSync(join(tmpdir(), 'tenfold package '))
@@ -37,6 +37,12 @@ try {
     const specifier = join('tenfold', subpath)
     run(`imports ${specifier}`, 'node', ['--input-type=module', '-e', `await import('${specifier}')`])
   }
+
+  // Commands may run another Node than ours, such as the one that npm runs on here.
+  const other = process.env.npm_node_execpath ?? process.execPath
+  const preload = pathToFileURL(join(project, 'node_modules/tenfold/dist/service/preload.js')).href
+  const serve = `const server = require('node:http').createServer().listen(0, () => server.close(() => console.log('served')))`
+  run('lets the Node of a command serve', other, ['--import', preload, '-e', serve], { expect: 'served' })
 
   mkdirSync(join(project, 'services'))
   writeFileSync(

@@ -3,7 +3,7 @@
  * lets them keep idle connections longer than the gateway does, makes SIGTERM end it in order, and reports how it is. Must work, or do nothing, in any program.
  */
 import { subscribe } from 'node:diagnostics_channel'
-import { flushCompileCache } from 'node:module'
+import nodeModule, { createRequire } from 'node:module'
 import { isMainThread } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { installBodyContext } from './body-context.ts'
@@ -16,6 +16,9 @@ import { installShutdown } from './shutdown.ts'
 
 /** The gateway closes idle connections first; a server that did could cut a request that is just being sent. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
+
+/** A command may bring a Node of its own, and an import by a name that it does not have would end the program. */
+const nodeSince22: Partial<Pick<typeof nodeModule, 'flushCompileCache'>> = nodeModule
 
 const { PORT = '', HOST = '127.0.0.1', TENFOLD_LISTENS_ON: ownPort } = process.env
 const port = Number(PORT)
@@ -30,8 +33,7 @@ if (isMainThread) {
   let isServing = false
   subscribe('tracing:net.server.listen:asyncStart', (message) => {
     const { server } = message as { server: { keepAliveTimeout?: number } }
-    // An import would load all that `node:http` has to offer, "fetch" too: 50 ms of each start.
-    keepAliveTimeoutDefault ??= process.getBuiltinModule('node:http').createServer().keepAliveTimeout
+    keepAliveTimeoutDefault ??= requireHttp().createServer().keepAliveTimeout
     // Whoever chose another value than Node's default meant it.
     if (server.keepAliveTimeout === keepAliveTimeoutDefault) server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS
     if (isServing) return
@@ -40,8 +42,13 @@ if (isMainThread) {
     report(process.env)
     installBodyContext()
     // Node would do so when it exits; the next instance starts while this one still serves.
-    flushCompileCache()
+    nodeSince22.flushCompileCache?.()
   })
+}
+
+/** An import would load all that `node:http` has to offer, "fetch" too: 50 ms of each start. */
+function requireHttp(): typeof import('node:http') {
+  return createRequire(import.meta.url)('node:http') as typeof import('node:http')
 }
 
 function report(env: NodeJS.ProcessEnv): void {
