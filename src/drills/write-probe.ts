@@ -76,7 +76,8 @@ export async function startWriteProbe(options: WriteProbeOptions): Promise<Write
         await sleep(clock, pauseMs)
       } catch (error) {
         lastError = messageOf(error)
-        if (!isRefusal(error)) ledger.leaveOpen(number)
+        // What the server itself has refused certainly is not there.
+        if (!isServerError(error)) ledger.leaveOpen(number)
         void session.close()
         session = undefined
         await sleep(clock, RETRY_MS)
@@ -138,11 +139,6 @@ async function readRows(session: Session, table: string): Promise<readonly numbe
 
 function tableOf(id: string): string {
   return `tenfold.drill_${id}`
-}
-
-/** Whether the server itself said no, so that the row certainly is not there. */
-function isRefusal(error: unknown): boolean {
-  return isServerError(error)
 }
 
 async function answered<Result>(work: Promise<Result>, clock: Clock): Promise<Result> {

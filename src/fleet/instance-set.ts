@@ -63,7 +63,9 @@ export class InstanceSet {
     const { revision, desired, isOfSet, isFirst } = wanted
     const observed = this.all().filter(isOfSet)
     const isServing = this.all().some(({ phase }) => phase.kind === 'ready')
-    const free = { ...policy, taken: [...this.#instances.keys()] }
+    // Where nobody serves, nobody has to be spared.
+    const { startsAtOnce = Infinity } = isServing ? policy : {}
+    const free = { ...policy, taken: [...this.#instances.keys()], startsAtOnce }
     for (const { kind, id, reason } of reconcile(this.#options.service, observed, desired, nowMs, free)) {
       const instance = this.#instances.get(id) ?? this.#instanceOf(id, revision)
       this.#instances.set(id, instance)

@@ -48,7 +48,7 @@ export interface ReconcilePolicy {
   readonly zones?: readonly string[]
   /** Ids that others have. @default those of the instances */
   readonly taken?: readonly string[]
-  /** So many start at once while one serves; each counts until it is ready, and for a second at most. @default any number */
+  /** So many start at once; each counts until it is ready, and for a second at most. @default any number */
   readonly startsAtOnce?: number
 }
 
@@ -58,10 +58,10 @@ const START_TURN_MS = 1_000
 /**
  * What to do so that `desired` instances run. Pure; called again after each change until it asks for nothing.
  *
- * Starts never make more processes run than `desired` and the surge, and take turns while others serve. Outdated instances that serve stay until as many
- * new ones are ready; those that don't serve leave at once. Those removed first are those that serve least:
- * not running, not ready, failing, then those of the zone that has the most, then the highest number. Failing instances are restarted one at a time, since what
- * fails all of them at once is seldom cured by a restart.
+ * Starts never make more processes run than `desired` and the surge. Outdated instances that serve stay until as many new
+ * ones are ready; those that don't serve leave at once. Those removed first are those that serve least: not running, not
+ * ready, failing, then those of the zone that has the most, then the highest number. Failing instances are restarted one
+ * at a time, since what fails all of them at once is seldom cured by a restart.
  */
 export function reconcile(
   service: string,
@@ -173,7 +173,6 @@ function turnsLeft(
   nowMs: number,
   { startsAtOnce = Infinity }: ReconcilePolicy,
 ): number {
-  if (!instances.some(({ phase }) => phase.kind === 'ready')) return Infinity
   const taken = instances.filter(({ phase }) => phase.kind === 'starting' && nowMs < phase.sinceMs + START_TURN_MS)
   return startsAtOnce - taken.length
 }

@@ -30,3 +30,36 @@ test('only instances that start beside some that serve give way', async () => {
   await clock.advance('1s')
   expect(starts.slice(4).filter((each) => each.endsWith('does not'))).not.toEqual([])
 })
+
+test('starts take turns while others serve, also those of a canary, and not when nobody does', async () => {
+  const clock = virtualClock()
+  const starts: string[] = []
+  const host = simulatedHost(clock, ({ id }) => {
+    starts.push(`${id} at ${clock.nowMs()}`)
+    return { readyAfterMs: 300 }
+  })
+  const service = testService()
+  const supervisor = createServiceSupervisor({
+    service,
+    release: testRelease,
+    host,
+    balancer: rememberingBalancer(),
+    clock,
+    desired: 4,
+    startsAtOnce: 1,
+  })
+  const start = supervisor.start()
+  await clock.advance('1s')
+  await start
+  const beganMs = new Set(starts.map((each) => each.split(' at ')[1]))
+  expect({ count: starts.length, moments: beganMs.size }).toEqual({ count: 4, moments: 1 })
+  const release = { ...testRelease, id: 'next' }
+  const over = Promise.withResolvers<void>()
+  const replaced = supervisor.replace({ service, release }, { canary: { share: 0.5, hold: () => over.promise } })
+  await clock.advance('2s')
+  const canaries = starts.slice(4).map((each) => each.split(' at ')[1])
+  expect({ count: canaries.length, moments: new Set(canaries).size }).toEqual({ count: 2, moments: 2 })
+  over.resolve()
+  await clock.advance('10s')
+  await replaced
+})
