@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Cancel, Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { syncDirectory, writeFileDurably } from '../core/durable-file.ts'
+import { TenfoldError } from '../core/errors.ts'
 import { listSpool } from './spool.ts'
 import type { Segment } from './wal-names.ts'
 import { parseSegmentName, SEGMENT_BYTES } from './wal-names.ts'
@@ -77,7 +78,15 @@ async function readMark(file: string): Promise<DroppedLog | undefined> {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
-  return text === undefined ? undefined : markSchema.parse(JSON.parse(text))
+  if (text === undefined) return undefined
+  try {
+    return markSchema.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new TenfoldError('TF_STATE_UNUSABLE', `expected ${file} to say which log was dropped, got something else`, {
+      hint: 'remove it, and take a backup: tenfold backup',
+      cause,
+    })
+  }
 }
 
 class RunningGuard implements SpoolGuard {

@@ -91,6 +91,14 @@ describe('the guard of a spool', () => {
     expect(await readdir(spool)).toEqual(segments(4, 6))
   })
 
+  test('does not guess what an unreadable mark said', async () => {
+    await writeFile(join(spool, 'dropped.json'), '{"files": 2')
+    await expect(guard.start()).rejects.toMatchObject({
+      code: 'TF_STATE_UNUSABLE',
+      hint: expect.stringContaining('remove it'),
+    })
+  })
+
   test('who waits for what was dropped is told, also once something later has been taken', async () => {
     const repository = memoryRepository()
     repository.failure = new TenfoldError('TF_REPOSITORY_UNREACHABLE', 'expected the folder, but it is gone')
