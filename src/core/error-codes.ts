@@ -69,6 +69,11 @@ export const ERROR_CODES = {
     meaning: 'Tenfold runs as root, and the machine has no unprivileged account for its children.',
     remedy: 'Create an account named postgres or nobody, or start Tenfold as an ordinary user.',
   },
+  TF_CLAIM_LOST: {
+    meaning: 'Another member of the group has the partition: this one was too slow, or was thought dead.',
+    remedy:
+      'Nothing: the other goes on where the last commit was. If it happens often, make handlers faster or the lease longer.',
+  },
   TF_CLUSTER_DATA_INVALID: {
     meaning:
       'The directory of a PostgreSQL cluster does not hold what belongs there: the data, the record of its passwords, or both are gone, damaged or of another cluster.',
@@ -140,6 +145,11 @@ export const ERROR_CODES = {
   TF_DURATION_INVALID: {
     meaning: 'A duration is not a number followed by ms, s, m, h or d.',
     remedy: "Write it like '250ms', '5s' or '1h'.",
+  },
+  TF_EVENT_INVALID: {
+    meaning: 'An event is not what the schema of its topic says.',
+    remedy:
+      'Publish what the schema describes; the message lists each place. A schema may only change so that old events stay valid.',
   },
   TF_FEED_INVALID: {
     meaning: "A scenario's feed can't be read or has no rows.",
@@ -357,6 +367,19 @@ export const ERROR_CODES = {
   TF_TIMEOUT: {
     meaning: 'An operation did not end within its deadline.',
     remedy: 'Look at the details for what it waited on; raise the deadline if the wait is expected.',
+  },
+  TF_TOPICS_LAYOUT: {
+    meaning: 'The tables of topics in a database were made by a later version of tenfold.',
+    remedy: 'Use that version, or a later one.',
+  },
+  TF_TOPIC_CHANGED: {
+    meaning:
+      'A topic exists with another number of partitions: keys would move between partitions and lose their order.',
+    remedy: 'Keep the number, or publish to a topic with another name.',
+  },
+  TF_TOPIC_UNKNOWN: {
+    meaning: 'The log has no topic of this name.',
+    remedy: 'Look for a typing mistake; add the topic to the blueprint and start the system with it.',
   },
   TF_TRACE_INVALID: {
     meaning: "A trace of arrivals can't be read or holds no counts.",

@@ -20,6 +20,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   drills: ['core', 'blueprint', 'sql', 'control', 'load'],
   rehearsal: ['core', 'blueprint', 'objectives', 'control', 'load'],
   telemetry: ['core', 'blueprint', 'objectives', 'control', 'sql'],
+  topics: ['core', 'blueprint', 'sql'],
   service: ['core', 'blueprint', 'sql', 'control'],
   testing: ['core', 'blueprint', 'fleet/instance-host', 'fleet/release'],
   runtime: 'everything',

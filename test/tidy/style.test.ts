@@ -8,6 +8,8 @@ const tests = sourceFiles('test')
 /** Files that may touch the machine's clock and chance: the ports, and code that runs inside other processes. */
 const MAY_TOUCH_TIME = /^src\/(core\/(clock|random)|testing\/.*|service\/preload)\.ts$/
 const LINES_MAX = 400
+/** A table with a row for each code. */
+const MAY_BE_LONG = 'src/core/error-codes.ts'
 
 function offenders(files: typeof sources, pattern: RegExp, except = /^$/): readonly string[] {
   return files
@@ -25,7 +27,8 @@ describe('style', () => {
   })
 
   test(`no file of src is longer than ${LINES_MAX} lines: it is two concepts`, () => {
-    expect(sources.filter(({ text }) => text.split('\n').length > LINES_MAX).map(({ path }) => path)).toEqual([])
+    const isLong = (text: string): boolean => text.split('\n').length > LINES_MAX
+    expect(sources.filter(({ path, text }) => path !== MAY_BE_LONG && isLong(text)).map(({ path }) => path)).toEqual([])
   })
 
   test('only core/clock.ts touches time', () => {

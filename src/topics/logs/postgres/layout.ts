@@ -1,0 +1,194 @@
+import type { TopicDatabase } from '../../topic-database.ts'
+import { TenfoldError } from '../../../core/errors.ts'
+
+/**
+ * Everything that topics keep in a database is in this schema; tables of the application are never touched.
+ *
+ * - `log` holds the events, in slices of time. A slice is closed when the next one is opened, sealed when nobody can write
+ *   into it any more, and dropped as a whole when every group has read it; no row is ever updated or deleted, so that a
+ *   snapshot that somebody holds for hours costs readers nothing.
+ * - `progress` says how far each group is on each partition, and who reads it: the row with the highest `seq` counts. A
+ *   change is a new row with the next number, and only one can have that, so that the primary key is the fence.
+ * - `inbox`, in the database of a consumer's effects, has the events whose effects are there. Its tables are for days, used
+ *   again in turn, and emptied as a whole.
+ * - `tick` remembers snapshots, about one a second while somebody consumes: stepping stones for groups far behind.
+ */
+export const SCHEMA = 'tenfold_topics'
+
+/** Creates what is missing in the database, or changes it to what this version needs. Run it as the database's owner. */
+export async function installLayout(database: TopicDatabase): Promise<void> {
+  await database.transaction(async (tx) => {
+    await tx.query(`select pg_advisory_xact_lock(hashtextextended('${SCHEMA}', 0))`)
+    await tx.query(`create schema if not exists ${SCHEMA}`)
+    await tx.query(`create table if not exists ${SCHEMA}.layout (version int not null)`)
+    const { rows } = await tx.query<{ version: number | null }>(`select max(version) as version from ${SCHEMA}.layout`)
+    const present = rows[0]?.version ?? 0
+    if (present > VERSIONS.length) throw tooNew(present)
+    for (let version = present; version < VERSIONS.length; version++) {
+      await tx.query(VERSIONS[version] as string)
+      await tx.query(`insert into ${SCHEMA}.layout values ($1)`, [version + 1])
+    }
+  })
+}
+
+/**
+ * Makes sure that a topic exists.
+ *
+ * @throws TF_TOPIC_CHANGED it exists with another number of partitions: keys would move, and lose their order
+ */
+export async function ensureTopic(
+  database: TopicDatabase,
+  { name, partitions }: { readonly name: string; readonly partitions: number },
+): Promise<void> {
+  await database.query(`insert into ${SCHEMA}.topic (name, partitions) values ($1, $2) on conflict (name) do nothing`, [
+    name,
+    partitions,
+  ])
+  const { rows } = await database.query<{ partitions: number }>(
+    `select partitions from ${SCHEMA}.topic where name = $1`,
+    [name],
+  )
+  const present = rows[0]?.partitions
+  if (present === partitions) return
+  throw new TenfoldError(
+    'TF_TOPIC_CHANGED',
+    `expected topic ${name} to have ${partitions} partitions, got ${present}`,
+    {
+      hint: 'keep the number of partitions, or publish to a topic with another name',
+      details: { topic: name, partitions, present },
+    },
+  )
+}
+
+/** Days that the inbox has tables for. */
+export const INBOX_RING = 16
+
+/** The table of the days that have this number in the ring. */
+export function inboxTable(ring: number): string {
+  return `${SCHEMA}.inbox_${ring}`
+}
+
+/** The table of a slice. */
+export function sliceTable(number: number): string {
+  return `${SCHEMA}.log_${number}`
+}
+
+/** Statements that add a slice; attaching, unlike creating it in place, lets others publish and read meanwhile. */
+export function addSlice(number: number): string {
+  const table = sliceTable(number)
+  return `
+    create table ${table} (like ${SCHEMA}.log including defaults including constraints);
+    create index on ${table} (topic, partition, xid, id);
+    alter table ${SCHEMA}.log attach partition ${table} for values in (${number});
+    insert into ${SCHEMA}.slice (number) values (${number});`
+}
+
+/** Never change one that has been released: add the next. */
+const VERSIONS: readonly string[] = [
+  `
+  create table ${SCHEMA}.topic (
+    id int generated always as identity primary key,
+    name text not null unique,
+    partitions smallint not null check (partitions between 1 and 1024)
+  );
+  create table ${SCHEMA}.slice (
+    number int primary key,
+    opened_at timestamptz not null default clock_timestamp(),
+    closed_at timestamptz,
+    sealed pg_snapshot -- taken when nobody could write into the slice any more
+  );
+  create sequence ${SCHEMA}.event_id;
+  create table ${SCHEMA}.log (
+    slice int not null,
+    topic int not null,
+    partition smallint not null,
+    xid xid8 not null default pg_current_xact_id(),
+    id bigint not null default nextval('${SCHEMA}.event_id'),
+    at timestamptz not null default clock_timestamp(),
+    message_id uuid not null,
+    key text,
+    headers text,
+    payload text not null
+  ) partition by list (slice);
+  create index on ${SCHEMA}.log (topic, partition, xid, id);
+  ${addSlice(1)}
+  create table ${SCHEMA}.tick (
+    until xid8 primary key, -- xmax of the snapshot, which only grows
+    snapshot pg_snapshot not null,
+    mark bigint not null, -- the last id that had been given out
+    at timestamptz not null default clock_timestamp()
+  );
+  create index on ${SCHEMA}.tick (mark);
+  create index on ${SCHEMA}.tick (at);
+  create table ${SCHEMA}.consumer_group (
+    id int generated always as identity primary key,
+    topic int not null references ${SCHEMA}.topic,
+    name text not null,
+    unique (topic, name)
+  );
+  create table ${SCHEMA}.member (
+    consumer int not null references ${SCHEMA}.consumer_group on delete cascade,
+    id text not null,
+    seen_at timestamptz not null,
+    primary key (consumer, id)
+  ) with (fillfactor = 50);
+  create table ${SCHEMA}.progress (
+    consumer int not null references ${SCHEMA}.consumer_group on delete cascade,
+    partition smallint not null,
+    seq bigint not null,
+    epoch int not null,
+    owner text, -- nobody: anybody may take it
+    lease_until timestamptz not null,
+    done bigint not null, -- events that the group has finished on this partition
+    base pg_snapshot not null, -- everything visible in it is done
+    mark bigint not null,
+    slice int not null, -- earlier ones have nothing that is not done
+    target pg_snapshot, -- what is visible in it, but not in base, is being read, in the order of ids
+    target_mark bigint,
+    target_slice int,
+    after_id bigint not null,
+    at timestamptz not null default clock_timestamp(),
+    primary key (consumer, partition, seq)
+  );
+  create table ${SCHEMA}.dead_letter (
+    number bigint generated always as identity,
+    consumer int not null references ${SCHEMA}.consumer_group on delete cascade,
+    partition smallint not null,
+    message_id uuid not null,
+    id bigint not null,
+    key text,
+    headers text,
+    payload text not null,
+    published_at timestamptz not null,
+    state text not null check (state in ('dead', 'waiting', 'due')),
+    is_blocking boolean not null, -- later events of its key wait behind it
+    attempts int not null,
+    cause text not null,
+    failed_at timestamptz not null default clock_timestamp(),
+    primary key (consumer, message_id)
+  );
+  create index on ${SCHEMA}.dead_letter (consumer, partition, number);
+  create index on ${SCHEMA}.dead_letter (consumer, partition, number) where state = 'due';
+  create table ${SCHEMA}.inbox (
+    ring smallint not null, -- the day on which the event was published, modulo ${INBOX_RING}
+    group_name text not null,
+    message_id uuid not null,
+    primary key (ring, group_name, message_id)
+  ) partition by list (ring);
+  ${inboxTables()}`,
+]
+
+function inboxTables(): string {
+  const rings = Array.from({ length: INBOX_RING }, (_, ring) => ring)
+  return rings
+    .map((ring) => `create table ${inboxTable(ring)} partition of ${SCHEMA}.inbox for values in (${ring});`)
+    .join(' ')
+}
+
+function tooNew(present: number): TenfoldError {
+  return new TenfoldError(
+    'TF_TOPICS_LAYOUT',
+    `expected the layout of topics to be version ${VERSIONS.length} at most, got ${present}`,
+    { hint: 'use the version of tenfold that has written it, or a later one' },
+  )
+}

@@ -1,0 +1,113 @@
+import type { TopicDatabase, TopicTransaction } from './topic-database.ts'
+
+/** What an engine can do beyond the rest of the contract. What it can't do it refuses, or the caller does without. */
+export interface LogCapabilities {
+  /** A group can be set back to an earlier time. */
+  readonly canReplay: boolean
+  /** Events of one key reach a group in the order in which they were published; see `TopicLog.publish`. */
+  readonly keepsOrderPerKey: boolean
+  /** An event can be published by a transaction of the database that holds the log: both happen, or neither. */
+  readonly publishesInTransaction: boolean
+  /** Progress can be committed by a transaction of the database that holds the log. */
+  readonly commitsInTransaction: boolean
+}
+
+/** An event on its way to a log: what it says is text by now. */
+export interface NewEvent {
+  /** Stable through repetitions of the same event: consumers know it by this id. A UUID. */
+  readonly messageId: string
+  /** Events with the same key are in the same partition. Undefined: any partition, in no order. */
+  readonly key?: string | undefined
+  readonly payload: string
+  /** Trace context, read token and the like. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
+/** An event of a log. */
+export interface StoredEvent {
+  readonly messageId: string
+  readonly partition: number
+  /** Its number in the log, for people and for looking it up; later events may have smaller ones. */
+  readonly id: string
+  readonly key: string | undefined
+  readonly payload: string
+  readonly headers: Readonly<Record<string, string>>
+  /** By the clock of the log. */
+  readonly publishedEpochMs: number
+}
+
+/** An event as a claim has handed it out. */
+export interface ClaimedEvent extends StoredEvent {
+  /** Counts what the claim has handed out, from 1. */
+  readonly sequence: number
+}
+
+/**
+ * The right of one member to read one partition for its group, until it is given back or lost. Its methods may be called
+ * at once: they take turns.
+ */
+export interface PartitionClaim {
+  readonly partition: number
+  /** Grows each time the partition changes hands. */
+  readonly epoch: number
+  /** Aborted when another member shall have the partition: finish what is under way, commit, and return. */
+  readonly ending: AbortSignal
+  /** Aborted once another member may have the partition: begin no more work, nothing can be committed any more. */
+  readonly lost: AbortSignal
+  /** The next events, `max` at most, in order; none: there are none now. @throws TF_CLAIM_LOST */
+  read(max: number): Promise<readonly ClaimedEvent[]>
+  /**
+   * Records that all events up to and including this one are done; whoever has the partition next goes on behind it.
+   * Given a transaction, it counts if and only if that commits, so a member that was too slow makes its own effects fail;
+   * let it be the last statement, and use the claim again only when the transaction has ended.
+   *
+   * @throws TF_CLAIM_LOST another member has the partition
+   */
+  commit(sequence: number, options?: { transaction?: TopicTransaction }): Promise<void>
+}
+
+/** How a member takes part in a group. */
+export interface JoinOptions {
+  readonly topic: string
+  readonly group: string
+  /** Where a group begins that is new. @default 'beginning': nothing that was published before its first member came is left out */
+  readonly from?: 'beginning' | 'now'
+  /**
+   * Called with each partition that this member gets; does its work and resolves soon after the claim is ending or lost.
+   * The partition is another member's only then, unless the claim is lost.
+   */
+  run(claim: PartitionClaim): Promise<void>
+}
+
+/** One member of a group. */
+export interface Membership {
+  /** Gives every partition back, each when its `run` has returned, and leaves. Safe to call twice. */
+  leave(): Promise<void>
+}
+
+/**
+ * An ordered, replayable stream of events for each topic, in partitions, read by groups: each event goes to one member
+ * of every group, at least once.
+ */
+export interface TopicLog {
+  readonly capabilities: LogCapabilities
+  /**
+   * Adds events; they are durable when it resolves, or when the transaction has committed. All or none of them are.
+   *
+   * Order: what is published after an earlier publish has resolved comes after it. Events of one key, published in
+   * transactions, keep the order of the commits if each transaction holds a lock for the key, such as that of the row
+   * which the event tells about, from before it publishes until it ends. Without, transactions that overlap are in any order.
+   *
+   * @throws TF_TOPIC_UNKNOWN
+   */
+  publish(topic: string, events: readonly NewEvent[], options?: { transaction?: TopicTransaction }): Promise<void>
+  /** Takes part in a group. @throws TF_TOPIC_UNKNOWN */
+  join(options: JoinOptions): Promise<Membership>
+  /** Whether a transaction of this database can commit progress, or publish. */
+  isIn(database: TopicDatabase): boolean
+  /**
+   * Calls back soon after events may have been published, with the partition if it is known. It may call for nothing, or
+   * not at all: look now and then. Returns how to end it.
+   */
+  onWake(topic: string, callback: (partition: number | undefined) => void): () => void
+}

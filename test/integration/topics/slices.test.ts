@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { seededRandom, uniqueId } from '../../../src/core/random.ts'
+import type { StatementRunner } from '../../../src/topics/topic-database.ts'
+import { insertEvents } from '../../../src/topics/logs/postgres/publish.ts'
+import { ensureTopic, installLayout } from '../../../src/topics/logs/postgres/layout.ts'
+import { maintainLog } from '../../../src/topics/logs/postgres/maintain.ts'
+import type { LogPosition } from '../../../src/topics/logs/postgres/position.ts'
+import { BEGINNING } from '../../../src/topics/logs/postgres/position.ts'
+import { readLog } from '../../../src/topics/logs/postgres/read-log.ts'
+import type { CatalogTopic } from '../../../src/topics/logs/postgres/topic-catalog.ts'
+import type { TestLog, TopicsBed } from './topics-bed.ts'
+import { createTopicsBed } from './topics-bed.ts'
+
+let bed: TopicsBed
+let topics: TestLog
+let topic: CatalogTopic
+
+beforeAll(async () => {
+  bed = await createTopicsBed()
+})
+
+afterAll(() => bed.end())
+
+beforeEach(async () => {
+  topics = await bed.log()
+  topic = await topics.topic()
+})
+
+const atOnce = { sliceMs: 0, graceMs: 0, retentionMs: 3_600_000 }
+
+function publish(payload: string, runner: StatementRunner = topics.database): Promise<unknown> {
+  return insertEvents(runner, topic, [{ messageId: uniqueId(), payload }], seededRandom(1))
+}
+
+async function readAll(from: LogPosition): Promise<{ payloads: readonly string[]; position: LogPosition }> {
+  const payloads: string[] = []
+  let position = from
+  for (let isMore = true; isMore;) {
+    const batch = await readLog(topics.database, { topic: topic.id, partition: 0, position, max: 100 })
+    payloads.push(...batch.events.map(({ payload }) => payload))
+    position = batch.positionAfter(batch.events.length)
+    isMore = batch.isMore
+  }
+  return { payloads, position }
+}
+
+test('the layout is installed once, whoever asks and how often', async () => {
+  await Promise.all(Array.from({ length: 5 }, () => installLayout(topics.database)))
+  const { rows } = await topics.database.query('select * from tenfold_topics.layout')
+  expect(rows).toEqual([{ version: 1 }])
+})
+
+test('a topic keeps its number of partitions', async () => {
+  await ensureTopic(topics.database, { name: 'orders', partitions: 4 })
+  await ensureTopic(topics.database, { name: 'orders', partitions: 4 })
+  await expect(ensureTopic(topics.database, { name: 'orders', partitions: 8 })).rejects.toMatchObject({
+    code: 'TF_TOPIC_CHANGED',
+  })
+})
+
+test('events go into the newest slice, are read across slices, and leave with their slice', async () => {
+  await publish('one')
+  expect(await maintainLog(topics.database, atOnce)).toMatchObject({ opened: [2], sealed: [1], dropped: [] })
+  await publish('two')
+  const first = await readAll(BEGINNING)
+  expect(first.payloads).toEqual(['one', 'two'])
+  expect(first.position.base.slice).toBe(2)
+  const report = await maintainLog(topics.database, { ...atOnce, retentionMs: 0 })
+  expect(report).toMatchObject({ opened: [3], sealed: [2], dropped: [1, 2] })
+  await publish('three')
+  expect((await readAll(first.position)).payloads).toEqual(['three'])
+  expect((await readAll(BEGINNING)).payloads).toEqual(['three'])
+})
+
+test('a slice is not sealed before everybody who has written into it has ended, and nobody waits for that', async () => {
+  const isWritten = Promise.withResolvers<void>()
+  const mayCommit = Promise.withResolvers<void>()
+  const late = topics.database.transaction(async (tx) => {
+    await publish('late', tx)
+    isWritten.resolve()
+    await mayCommit.promise
+  })
+  await isWritten.promise
+  expect(await maintainLog(topics.database, atOnce)).toMatchObject({ opened: [2], sealed: [] })
+  await publish('between')
+  const before = await readAll(BEGINNING)
+  expect(before.payloads).toEqual(['between'])
+  expect(before.position.base.slice).toBe(1)
+  mayCommit.resolve()
+  await late
+  await maintainLog(topics.database, { ...atOnce, sliceMs: 3_600_000 })
+  const after = await readAll(before.position)
+  expect(after.payloads).toEqual(['late'])
+  expect(after.position.base.slice).toBe(2)
+})
+
+test('what would come into a sealed slice is refused, not lost', async () => {
+  const late = topics.database.transaction(
+    async (tx) => {
+      await tx.query('select 1')
+      await maintainLog(topics.database, atOnce)
+      await publish('late', tx)
+    },
+    { isolation: 'repeatable read' },
+  )
+  await expect(late).rejects.toMatchObject({ code: '23514', constraint: 'sealed' })
+})
+
+test('a slice stays while a transaction that has published is open', async () => {
+  await maintainLog(topics.database, atOnce)
+  await topics.database.transaction(async (tx) => {
+    await publish('open', tx)
+    const report = await maintainLog(topics.database, { ...atOnce, sliceMs: 3_600_000, retentionMs: 0 })
+    expect(report).toMatchObject({ dropped: [], held: [{ slice: 1 }] })
+  })
+  const report = await maintainLog(topics.database, { ...atOnce, sliceMs: 3_600_000, retentionMs: 0 })
+  expect(report).toMatchObject({ dropped: [1], held: [] })
+})
