@@ -10,6 +10,8 @@ import type { CommitStatus, CommitToken } from './commit-status.ts'
 import { waitForCommitStatus } from './commit-status.ts'
 import { untilShown } from './hidden-commits.ts'
 import { linkKysely } from './kysely-handle.ts'
+import type { Listener } from './listener.ts'
+import { createListener } from './listener.ts'
 import type { LinkStats, SessionUse } from './node-link.ts'
 import { createNodeLink } from './node-link.ts'
 import type { ReadToken } from './position.ts'
@@ -80,6 +82,11 @@ export interface DatabaseConnection<Tables = unknown> {
    * be. `unknown` if the error names no transaction, or the primary can't tell. Throws as `query`.
    */
   committed(of: CommitToken | Error): Promise<CommitStatus>
+  /**
+   * Calls back with the payload of each notification on the channel, on a connection of its own that is opened again when
+   * it is lost; and with an empty one whenever it has been opened, because something may have been missed.
+   */
+  listen(channel: string, onNotification: (payload: string) => void): Listener
   stats(): LinkStats
   /**
    * Uses this address from now on. A new term ends everything that is under way on the primary of before; without one it
@@ -162,6 +169,7 @@ interface Parts extends ReadNodes {
 class PrimaryDatabase<Tables> implements DatabaseConnection<Tables> {
   readonly #parts: Parts
   readonly #context: TransactionContext
+  readonly #listeners = new Set<Listener>()
   #db: Kysely<Tables> | undefined
 
   constructor(parts: Parts) {
@@ -201,6 +209,18 @@ class PrimaryDatabase<Tables> implements DatabaseConnection<Tables> {
     })
   }
 
+  listen(channel: string, onNotification: (payload: string) => void): Listener {
+    const { place, clock } = this.#parts
+    const listener = createListener({
+      clock,
+      channel,
+      onNotification,
+      open: () => place.open({ isReadOnly: false, isSingleStatement: false, statementTimeoutMs: 0 }),
+    })
+    this.#listeners.add(listener)
+    return listener
+  }
+
   stats(): LinkStats {
     return this.#parts.primary.stats()
   }
@@ -214,11 +234,13 @@ class PrimaryDatabase<Tables> implements DatabaseConnection<Tables> {
     if (change === 'new-term') {
       primary.renew({ connectionsMax, cutReason: `term ${address.term} has begun on another primary` })
     }
+    for (const listener of this.#listeners) listener.renew()
     this.#followReplicas()
   }
 
   async end(): Promise<void> {
-    await Promise.all([this.#parts.primary.end(), this.#parts.replicas.end()])
+    const ended = [...this.#listeners].map((listener) => listener.end())
+    await Promise.all([this.#parts.primary.end(), this.#parts.replicas.end(), ...ended])
   }
 
   #followReplicas(): void {

@@ -39,6 +39,8 @@ export interface Session {
   readonly isChanged: boolean
   /** Calls back once when the connection goes away without `close`. */
   onLost(callback: () => void): void
+  /** Calls back with the payload of each notification, of whatever channel. */
+  onNotification(callback: (payload: string) => void): void
   /** Ends the connection at once; what is under way on it fails with TF_CONNECTION_LOST and this reason. */
   cut(reason: string): void
   /** Says good-bye, or cuts the connection if something is under way; never rejects. */
@@ -115,6 +117,10 @@ class PostgresSession implements Session {
 
   onLost(callback: () => void): void {
     this.#onLost = callback
+  }
+
+  onNotification(callback: (payload: string) => void): void {
+    this.#client.on('notification', ({ payload }) => callback(payload ?? ''))
   }
 
   query<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {

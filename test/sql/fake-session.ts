@@ -37,6 +37,7 @@ export function fakeSession(
       isLost = true
       onLost()
     },
+    onNotification() {},
     cut() {
       session.lose()
     },

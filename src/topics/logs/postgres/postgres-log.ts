@@ -1,0 +1,116 @@
+import type { Clock } from '../../../core/clock.ts'
+import { systemClock } from '../../../core/clock.ts'
+import type { Duration } from '../../../core/duration.ts'
+import { parseDuration } from '../../../core/duration.ts'
+import { TenfoldError } from '../../../core/errors.ts'
+import type { Random } from '../../../core/random.ts'
+import { freshSeed, seededRandom } from '../../../core/random.ts'
+import type { TopicDatabase } from '../../topic-database.ts'
+import type { LogCapabilities, TopicLog } from '../../topic-log.ts'
+import { createMembership } from './membership.ts'
+import { insertEvents } from './publish.ts'
+import { ensureGroup } from './progress.ts'
+import { createTopicCatalog } from './topic-catalog.ts'
+import { createNotifier, readWakeUp } from './wake-ups.ts'
+
+/** A database that can also be listened to, as `connectDatabase` makes it. */
+export interface LogDatabase extends TopicDatabase {
+  listen(channel: string, onNotification: (payload: string) => void): { end(): Promise<void> }
+}
+
+/** @see createPostgresLog */
+export interface PostgresLogOptions {
+  /** How long a member that stands still keeps its partitions. At least `'1s'`. @default '10s' */
+  lease?: Duration
+  clock?: Clock
+  random?: Random
+}
+
+/** A log in PostgreSQL. */
+export interface PostgresLog extends TopicLog {
+  /** Stops listening. What was published is in the database; its members have left before. Safe to call twice. */
+  end(): Promise<void>
+}
+
+export const POSTGRES_CAPABILITIES: LogCapabilities = {
+  canReplay: true,
+  keepsOrderPerKey: true,
+  publishesInTransaction: true,
+  commitsInTransaction: true,
+}
+
+const CHANNEL = 'tenfold_topics'
+/** In a transaction of its own, which is not worth a wait for the disk or the standby. */
+const NOTIFY = `select set_config('synchronous_commit', 'off', true), pg_notify('${CHANNEL}', $1)`
+
+/**
+ * The log in a database that `installLayout` has prepared.
+ *
+ * @example
+ * const log = createPostgresLog(database)
+ * await log.publish('orders', [{ messageId: uniqueId(), key: 'user-7', payload: '{"cents":5}' }])
+ */
+export function createPostgresLog(database: LogDatabase, options: PostgresLogOptions = {}): PostgresLog {
+  const { clock = systemClock, random = seededRandom(freshSeed()) } = options
+  const leaseMs = parseDuration(options.lease ?? '10s')
+  if (leaseMs < 1_000) {
+    throw new TenfoldError('TF_OPTION_INVALID', `expected lease to be 1s at least, got ${options.lease}`)
+  }
+  const catalog = createTopicCatalog(database)
+  const notifier = createNotifier({
+    clock,
+    send: async (payload) => void (await database.query(NOTIFY, [payload])),
+  })
+  const wakeUps = createWakeUps(database)
+  return {
+    capabilities: POSTGRES_CAPABILITIES,
+    isIn: (other) => other === database,
+    async publish(name, events, { transaction } = {}) {
+      const topic = await catalog.find(name)
+      const partitions = await insertEvents(transaction ?? database, topic, events, random)
+      if (transaction === undefined) notifier.wake(topic.id, partitions)
+      else transaction.afterCommit(() => notifier.wake(topic.id, partitions))
+    },
+    async join({ topic: name, group, from = 'beginning', run }) {
+      const topic = await catalog.find(name)
+      const consumer = await ensureGroup(database, topic, { group, from })
+      return createMembership({ database, clock, topic, consumer, leaseMs, run })
+    },
+    onWake(name, callback) {
+      let topicId: number | undefined
+      // A topic that is not there will be complained about where it is joined.
+      catalog.find(name).then(
+        ({ id }) => void (topicId = id),
+        () => undefined,
+      )
+      return wakeUps.add((topic, partition) => {
+        if (topic === undefined || topic === topicId) callback(partition)
+      })
+    },
+    async end() {
+      await Promise.all([notifier.end(), wakeUps.end()])
+    },
+  }
+}
+
+type WakeUp = (topic: number | undefined, partition: number | undefined) => void
+
+/** One connection for everybody in the process, while anybody wants to be woken. */
+function createWakeUps(database: LogDatabase): { add(callback: WakeUp): () => void; end(): Promise<void> } {
+  const callbacks = new Set<WakeUp>()
+  let listener: { end(): Promise<void> } | undefined
+  return {
+    add(callback) {
+      callbacks.add(callback)
+      listener ??= database.listen(CHANNEL, (payload) =>
+        readWakeUp(payload, (topic, partition) => {
+          for (const each of callbacks) each(topic, partition)
+        }),
+      )
+      return () => void callbacks.delete(callback)
+    },
+    async end() {
+      await listener?.end()
+    },
+  }
+}

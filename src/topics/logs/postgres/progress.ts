@@ -1,0 +1,124 @@
+import type { StatementRunner, TopicDatabase } from '../../topic-database.ts'
+import { SCHEMA } from './layout.ts'
+import type { LogPosition, PositionRow } from './position.ts'
+import { BEGINNING, POSITION_COLUMNS, positionOf, positionValues } from './position.ts'
+import { presentPosition } from './ticks.ts'
+import type { CatalogTopic } from './topic-catalog.ts'
+
+/*
+ * The protocol of groups. For each group and partition `progress` has rows numbered by `seq`; the last one counts. It says
+ * how far the group is, who owns the partition, and until when nobody else may take it (by the clock of the database).
+ *
+ * Whoever changes something writes the row with the next number: the owner, to commit, to keep its lease or to give back;
+ * anybody, to take what nobody owns or whose lease has run out. The primary key lets one of them do it. So an owner that
+ * was paused can commit only if nobody has taken the partition meanwhile, and a transaction that was to commit together
+ * with its progress fails with it. No row is updated, so that a snapshot held for hours does not slow down the reading of
+ * the last one.
+ */
+
+/** One group on one partition. */
+export interface ProgressPlace {
+  readonly consumer: number
+  readonly partition: number
+}
+
+/** The last row, as far as its owner needs it. */
+export interface ProgressRow {
+  readonly seq: bigint
+  readonly epoch: number
+  readonly position: LogPosition
+  /** Events that the group has finished on the partition. */
+  readonly done: bigint
+}
+
+/** What the owner writes; without `owner` it gives the partition back. */
+export interface ProgressChange extends ProgressRow {
+  readonly owner: string | undefined
+  readonly leaseMs: number
+}
+
+/** The id of a group, which is made if it is new. */
+export async function ensureGroup(
+  database: TopicDatabase,
+  topic: CatalogTopic,
+  { group, from }: { readonly group: string; readonly from: 'beginning' | 'now' },
+): Promise<number> {
+  const find = `select id from ${SCHEMA}.consumer_group where topic = $1 and name = $2`
+  const { rows } = await database.query<{ id: number }>(find, [topic.id, group])
+  if (rows[0] !== undefined) return rows[0].id
+  return database.transaction(async (tx) => {
+    const made = await tx.query<{ id: number }>(
+      `insert into ${SCHEMA}.consumer_group (topic, name) values ($1, $2) on conflict do nothing returning id`,
+      [topic.id, group],
+    )
+    // Another member was faster.
+    if (made.rows[0] === undefined) return (await tx.query<{ id: number }>(find, [topic.id, group])).rows[0]!.id
+    const consumer = made.rows[0].id
+    const start = from === 'now' ? await presentPosition(tx) : BEGINNING
+    await tx.query(
+      `insert into ${SCHEMA}.progress (consumer, partition, seq, epoch, lease_until, done, ${POSITION_COLUMNS})
+       select $1::int, partition, 1, 0, '-infinity', 0, $3::pg_snapshot, $4::bigint, $5::int, $6::pg_snapshot,
+         $7::bigint, $8::int, $9::bigint
+       from generate_series(0, $2::int - 1) partition`,
+      [consumer, topic.partitions, ...positionValues(start)],
+    )
+    return consumer
+  })
+}
+
+/** Takes a partition that nobody else owns any more; undefined if somebody does, or was faster. */
+export async function takePartition(
+  runner: StatementRunner,
+  { consumer, partition }: ProgressPlace,
+  { owner, leaseMs }: { readonly owner: string; readonly leaseMs: number },
+): Promise<ProgressRow | undefined> {
+  const { rows } = await runner.query<PositionRow & { seq: string; epoch: number; done: string }>(
+    `insert into ${SCHEMA}.progress
+       (consumer, partition, seq, epoch, owner, lease_until, done, ${POSITION_COLUMNS})
+     select consumer, partition, seq + 1, epoch + 1, $3, ${leaseEnd('$4')}, done, ${POSITION_COLUMNS}
+     from (select * from ${SCHEMA}.progress where consumer = $1 and partition = $2 order by seq desc limit 1) last
+     where owner is null or owner = $3 or lease_until < clock_timestamp()
+     on conflict do nothing
+     returning seq, epoch, done, base::text, mark, slice, target::text, target_mark, target_slice, after_id`,
+    [consumer, partition, owner, leaseMs],
+  )
+  const [row] = rows
+  if (row === undefined) return undefined
+  return { seq: BigInt(row.seq), epoch: row.epoch, done: BigInt(row.done), position: positionOf(row) }
+}
+
+/**
+ * Writes the row that comes after the owner's last; false if the partition is another's by now. Inside a transaction it
+ * waits for whoever writes the same row, and sees only what was committed before it began if the transaction says so:
+ * use it in transactions that read what is committed.
+ */
+export async function writeProgress(
+  runner: StatementRunner,
+  { consumer, partition }: ProgressPlace,
+  change: ProgressChange,
+): Promise<boolean> {
+  // The row before it has to be there: a primary that took over without the last commits has not got it.
+  const { rowCount } = await runner.query(
+    `insert into ${SCHEMA}.progress
+       (consumer, partition, seq, epoch, owner, lease_until, done, ${POSITION_COLUMNS})
+     select consumer, partition, seq + 1, $4::int, $5::text, ${leaseEnd('$6')}, $7::bigint, $8::pg_snapshot, $9::bigint,
+       $10::int, $11::pg_snapshot, $12::bigint, $13::int, $14::bigint
+     from ${SCHEMA}.progress where consumer = $1 and partition = $2 and seq = $3
+     on conflict do nothing`,
+    [
+      consumer,
+      partition,
+      String(change.seq - 1n),
+      change.epoch,
+      change.owner ?? null,
+      change.leaseMs,
+      String(change.done),
+      ...positionValues(change.position),
+    ],
+  )
+  return rowCount === 1
+}
+
+function leaseEnd(ms: string): string {
+  return `clock_timestamp() + make_interval(secs => ${ms}::float8 / 1000)`
+}
