@@ -1,3 +1,4 @@
+import type { DeadLetters } from './dead-letters.ts'
 import type { TopicDatabase, TopicTransaction } from './topic-database.ts'
 
 /** What an engine can do beyond the rest of the contract. What it can't do it refuses, or the caller does without. */
@@ -59,11 +60,13 @@ export interface PartitionClaim {
   /**
    * Records that all events up to and including this one are done; whoever has the partition next goes on behind it.
    * Given a transaction, it counts if and only if that commits, so a member that was too slow makes its own effects fail;
-   * let it be the last statement, and use the claim again only when the transaction has ended.
+   * let it be the last statement, commit nothing else meanwhile, and call `rolledBack` if it fails.
    *
    * @throws TF_CLAIM_LOST another member has the partition
    */
   commit(sequence: number, options?: { transaction?: TopicTransaction }): Promise<void>
+  /** The transaction that was given to `commit` has ended otherwise, or nobody knows how. */
+  rolledBack(): void
 }
 
 /** How a member takes part in a group. */
@@ -71,7 +74,7 @@ export interface JoinOptions {
   readonly topic: string
   readonly group: string
   /** Where a group begins that is new. @default 'beginning': nothing that was published before its first member came is left out */
-  readonly from?: 'beginning' | 'now'
+  readonly from?: 'beginning' | 'now' | undefined
   /**
    * Called with each partition that this member gets; does its work and resolves soon after the claim is ending or lost.
    * The partition is another member's only then, unless the claim is lost.
@@ -105,6 +108,15 @@ export interface TopicLog {
   join(options: JoinOptions): Promise<Membership>
   /** Whether a transaction of this database can commit progress, or publish. */
   isIn(database: TopicDatabase): boolean
+  /**
+   * Moves a group: it goes on with what was published at this time or later, or from an end of the log. What its members
+   * have under way is not committed. Somewhat earlier events may come, too; what the inbox knows has no effects again.
+   *
+   * @throws TF_TOPIC_UNKNOWN
+   */
+  moveGroup(topic: string, group: string, to: 'beginning' | 'now' | { readonly epochMs: number }): Promise<void>
+  /** What a group could not handle. @throws TF_TOPIC_UNKNOWN */
+  deadLetters(topic: string, group: string): Promise<DeadLetters>
   /**
    * Calls back soon after events may have been published, with the partition if it is known. It may call for nothing, or
    * not at all: look now and then. Returns how to end it.

@@ -1,8 +1,8 @@
-import diagnostics from 'node:diagnostics_channel'
 import type { Cancel, Clock } from '../../../core/clock.ts'
 import { uniqueId } from '../../../core/random.ts'
 import { assign } from '../../assignment.ts'
 import type { TopicDatabase } from '../../topic-database.ts'
+import { reportTrouble } from '../../trouble.ts'
 import type { Membership, PartitionClaim } from '../../topic-log.ts'
 import { sayGoodBye, sayHello } from './group-members.ts'
 import type { HeldClaim } from './partition-claim.ts'
@@ -10,9 +10,6 @@ import { createPartitionClaim } from './partition-claim.ts'
 import { takePartition } from './progress.ts'
 import { tick } from './ticks.ts'
 import type { CatalogTopic } from './topic-catalog.ts'
-
-/** Where what goes wrong in the background is published, as `{ what, error }`; it is tried again. */
-export const TROUBLE_CHANNEL = 'tenfold:topics:trouble'
 
 /** @see createMembership */
 export interface MembershipOptions {
@@ -31,8 +28,6 @@ export interface MembershipOptions {
 
 /** Looks around so often in the time of a lease. */
 const BEATS = 8
-
-const trouble = diagnostics.channel(TROUBLE_CHANNEL)
 
 /** Becomes a member of a group. Partitions come with the first look around, which has been made when it resolves. */
 export async function createMembership(options: MembershipOptions): Promise<Membership> {
@@ -56,7 +51,7 @@ class Member implements Membership {
   /** Looks around, takes and gives back; the next look is scheduled when this one is over. */
   beat(): Promise<void> {
     this.#beating = this.#look()
-      .catch((error: unknown) => trouble.publish({ what: 'a look around in the group', error }))
+      .catch((error: unknown) => reportTrouble('a look around in the group', error))
       .finally(() => {
         const { clock, leaseMs } = this.#options
         if (this.#leaving === undefined) this.#cancel = clock.schedule(leaseMs / BEATS, () => void this.beat())
@@ -79,9 +74,7 @@ class Member implements Membership {
     for (const { claim } of this.#claims.values()) claim.end()
     await Promise.all([...this.#claims.values()].map(({ work }) => work))
     keeping()
-    await sayGoodBye(database, consumer, this.#me).catch((error: unknown) =>
-      trouble.publish({ what: 'leaving a group', error }),
-    )
+    await sayGoodBye(database, consumer, this.#me).catch((error: unknown) => reportTrouble('leaving a group', error))
   }
 
   async #look(): Promise<void> {
@@ -111,7 +104,7 @@ class Member implements Membership {
     const work = this.#options
       .run(claim)
       .then(() => claim.giveBack())
-      .catch((error: unknown) => trouble.publish({ what: `the work on partition ${claim.partition}`, error }))
+      .catch((error: unknown) => reportTrouble(`the work on partition ${claim.partition}`, error))
       .finally(() => this.#claims.delete(claim.partition))
     this.#claims.set(claim.partition, { claim, work })
   }
@@ -119,7 +112,7 @@ class Member implements Membership {
   async #renew(): Promise<void> {
     await Promise.all(
       [...this.#claims.values()].map(({ claim }) =>
-        claim.renew().catch((error: unknown) => trouble.publish({ what: 'keeping a lease', error })),
+        claim.renew().catch((error: unknown) => reportTrouble('keeping a lease', error)),
       ),
     )
   }

@@ -40,7 +40,8 @@ export function createPartitionClaim(options: PartitionClaimOptions): HeldClaim 
 /** Events that were handed out, and may not all be done. */
 interface Outstanding {
   readonly first: number
-  readonly batch: ReadBatch
+  readonly count: number
+  readonly positionAfter: ReadBatch['positionAfter']
 }
 
 /** A lease is kept when this share of it has passed. */
@@ -84,7 +85,6 @@ class Claim implements HeldClaim {
 
   read(max: number): Promise<readonly ClaimedEvent[]> {
     return this.#inTurn(async () => {
-      this.#isInTransaction = false
       const { database, topic } = this.#options
       for (;;) {
         this.#requireHeld()
@@ -94,7 +94,7 @@ class Claim implements HeldClaim {
         if (events.length > 0) {
           const first = this.#sequence + 1
           this.#sequence += events.length
-          this.#outstanding.push({ first, batch })
+          this.#outstanding.push({ first, count: events.length, positionAfter: batch.positionAfter })
           return events.map((event, index) => ({ ...event, sequence: first + index }))
         }
         if (!batch.isMore) return []
@@ -107,7 +107,6 @@ class Claim implements HeldClaim {
       this.#requireHeld()
       const position = this.#positionAfter(sequence)
       if (transaction === undefined) {
-        this.#isInTransaction = false
         await this.#write(this.#options.database, position, sequence)
       } else {
         const committed = await this.#write(transaction, position, sequence, { isTentative: true })
@@ -115,6 +114,10 @@ class Claim implements HeldClaim {
         transaction.afterCommit(committed)
       }
     })
+  }
+
+  rolledBack(): void {
+    this.#isInTransaction = false
   }
 
   renew(): Promise<void> {
@@ -133,7 +136,6 @@ class Claim implements HeldClaim {
 
   giveBack(): Promise<void> {
     return this.#inTurn(async () => {
-      this.#isInTransaction = false
       if (this.#lost.signal.aborted) return
       await this.#write(this.#options.database, this.#donePosition(), this.#doneSequence, { isLast: true })
       this.#lose()
@@ -148,8 +150,8 @@ class Claim implements HeldClaim {
   #positionAfter(sequence: number): LogPosition {
     assert(sequence > this.#doneSequence && sequence <= this.#sequence, `expected an event that is not done yet`)
     if (sequence === this.#sequence) return this.#readTo
-    const { first, batch } = this.#outstanding.findLast((entry) => entry.first <= sequence) as Outstanding
-    return batch.positionAfter(sequence - first + 1)
+    const { first, positionAfter } = this.#outstanding.findLast((entry) => entry.first <= sequence) as Outstanding
+    return positionAfter(sequence - first + 1)
   }
 
   /** @returns what has to be done when the row is committed, which is now unless it is tentative */
@@ -203,8 +205,8 @@ class Claim implements HeldClaim {
   }
 }
 
-function endOf({ first, batch }: Outstanding): number {
-  return first + batch.events.length - 1
+function endOf({ first, count }: Outstanding): number {
+  return first + count - 1
 }
 
 function claimLost(partition: number): TenfoldError {

@@ -7,9 +7,10 @@ import type { Random } from '../../../core/random.ts'
 import { freshSeed, seededRandom } from '../../../core/random.ts'
 import type { TopicDatabase } from '../../topic-database.ts'
 import type { LogCapabilities, TopicLog } from '../../topic-log.ts'
+import { createDeadLetters } from './dead-letter-table.ts'
 import { createMembership } from './membership.ts'
 import { insertEvents } from './publish.ts'
-import { ensureGroup } from './progress.ts'
+import { ensureGroup, moveProgress } from './progress.ts'
 import { createTopicCatalog } from './topic-catalog.ts'
 import { createNotifier, readWakeUp } from './wake-ups.ts'
 
@@ -71,10 +72,18 @@ export function createPostgresLog(database: LogDatabase, options: PostgresLogOpt
       if (transaction === undefined) notifier.wake(topic.id, partitions)
       else transaction.afterCommit(() => notifier.wake(topic.id, partitions))
     },
-    async join({ topic: name, group, from = 'beginning', run }) {
+    async join({ topic: name, group, from, run }) {
       const topic = await catalog.find(name)
       const consumer = await ensureGroup(database, topic, { group, from })
       return createMembership({ database, clock, topic, consumer, leaseMs, run })
+    },
+    async moveGroup(name, group, to) {
+      const topic = await catalog.find(name)
+      const consumer = await ensureGroup(database, topic, { group })
+      await moveProgress(database, { consumer, topic }, typeof to === 'object' ? to.epochMs : to)
+    },
+    async deadLetters(name, group) {
+      return createDeadLetters(database, await ensureGroup(database, await catalog.find(name), { group }))
     },
     onWake(name, callback) {
       let topicId: number | undefined

@@ -2,7 +2,7 @@ import type { StatementRunner, TopicDatabase } from '../../topic-database.ts'
 import { SCHEMA } from './layout.ts'
 import type { LogPosition, PositionRow } from './position.ts'
 import { BEGINNING, POSITION_COLUMNS, positionOf, positionValues } from './position.ts'
-import { presentPosition } from './ticks.ts'
+import { positionAt, presentPosition } from './ticks.ts'
 import type { CatalogTopic } from './topic-catalog.ts'
 
 /*
@@ -41,7 +41,7 @@ export interface ProgressChange extends ProgressRow {
 export async function ensureGroup(
   database: TopicDatabase,
   topic: CatalogTopic,
-  { group, from }: { readonly group: string; readonly from: 'beginning' | 'now' },
+  { group, from = 'beginning' }: { readonly group: string; readonly from?: 'beginning' | 'now' | undefined },
 ): Promise<number> {
   const find = `select id from ${SCHEMA}.consumer_group where topic = $1 and name = $2`
   const { rows } = await database.query<{ id: number }>(find, [topic.id, group])
@@ -117,6 +117,33 @@ export async function writeProgress(
     ],
   )
   return rowCount === 1
+}
+
+/** Writes the next row of each partition with another position and without an owner, whoever has them. */
+export async function moveProgress(
+  database: TopicDatabase,
+  { consumer, topic }: { readonly consumer: number; readonly topic: CatalogTopic },
+  to: 'beginning' | 'now' | number,
+): Promise<void> {
+  const find = (runner: StatementRunner): Promise<LogPosition> =>
+    to === 'now' ? presentPosition(runner) : positionAt(runner, to === 'beginning' ? 0 : to)
+  await database.transaction(async (tx) => {
+    const values = positionValues(await find(tx))
+    for (let partition = 0; partition < topic.partitions; partition++) {
+      for (let isWritten = false; !isWritten;) {
+        const { rowCount } = await tx.query(
+          `insert into ${SCHEMA}.progress (consumer, partition, seq, epoch, lease_until, done, ${POSITION_COLUMNS})
+           select consumer, partition, seq + 1, epoch + 1, '-infinity', done, $3::pg_snapshot, $4::bigint, $5::int,
+             $6::pg_snapshot, $7::bigint, $8::int, $9::bigint
+           from (select * from ${SCHEMA}.progress where consumer = $1 and partition = $2 order by seq desc limit 1) last
+           on conflict do nothing`,
+          [consumer, partition, ...values],
+        )
+        // The owner was faster: behind its row, then.
+        isWritten = rowCount === 1
+      }
+    }
+  })
 }
 
 function leaseEnd(ms: string): string {

@@ -61,12 +61,14 @@ export async function readLog(reader: StatementRunner, request: ReadRequest): Pr
   const events = rows.filter((row) => row.id !== null).map((row) => eventOf(row, request.partition))
   // A batch that is not full has read the window to its end.
   const isAtEnd = events.length < max
+  // Whoever keeps the batch for its positions does not keep the events.
+  const ids = events.map(({ id }) => id)
   return {
     events,
     isMore: !isAtEnd || window !== undefined || rows[0]?.is_present === false,
     positionAfter(count) {
-      if (count === events.length && isAtEnd) return { base: target }
-      const after = count === 0 ? (window?.after ?? 0n) : BigInt((events[count - 1] as StoredEvent).id)
+      if (count === ids.length && isAtEnd) return { base: target }
+      const after = count === 0 ? (window?.after ?? 0n) : BigInt(ids[count - 1] as string)
       return { base, window: { target, after } }
     },
   }

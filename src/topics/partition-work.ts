@@ -1,0 +1,213 @@
+import type { Clock } from '../core/clock.ts'
+import { hasCode } from '../core/errors.ts'
+import type { AttemptOptions } from './attempts.ts'
+import { tryRepeatedly } from './attempts.ts'
+import type { DeadLetter } from './dead-letters.ts'
+import type { FinishedPrefix } from './finished-prefix.ts'
+import { createFinishedPrefix } from './finished-prefix.ts'
+import type { KeyLanes } from './key-lanes.ts'
+import { createKeyLanes } from './key-lanes.ts'
+import type { PartitionWait } from './partition-wait.ts'
+import type { Performer } from './perform.ts'
+import type { PutAside } from './put-aside.ts'
+import type { ClaimedEvent, PartitionClaim } from './topic-log.ts'
+import { reportTrouble } from './trouble.ts'
+import type { WorkPlaces } from './work-places.ts'
+
+/** @see workOnPartition */
+export interface PartitionWorkOptions {
+  readonly claim: PartitionClaim
+  readonly performer: Performer
+  readonly aside: PutAside
+  readonly wait: PartitionWait
+  readonly places: WorkPlaces
+  readonly attempts: AttemptOptions
+  readonly clock: Clock
+  /** Events in one call of the handler; 1: the keys go side by side. */
+  readonly batchMax: number
+  /** Events that are read and not finished, at most. */
+  readonly inFlightMax: number
+}
+
+/** Progress is committed so long after something was finished. */
+const COMMIT_MS = 50
+/** Events read beyond the first that is not finished; then it is waited for, however many keys could go on. */
+const AHEAD_MAX = 10_000
+/** Looks for letters that are due. */
+const LETTERS_MS = 1_000
+/** After an error of the log. */
+const TROUBLE_MS = 500
+
+/**
+ * Works on one partition until its claim is ending or lost. Never rejects. What is under way when it has to end is
+ * finished; what has not begun, or waits for its next try, is left to the next member.
+ */
+export async function workOnPartition(options: PartitionWorkOptions): Promise<void> {
+  await new PartitionWork(options).run()
+}
+
+class PartitionWork {
+  readonly #options: PartitionWorkOptions
+  readonly #ended: AbortSignal
+  readonly #lanes: KeyLanes = createKeyLanes()
+  readonly #finished: FinishedPrefix = createFinishedPrefix()
+  #readTo = 0
+  #committed = 0
+  #committing: Promise<void> | undefined
+  #lettersMs = 0
+  #lettersUnderWay = 0
+
+  constructor(options: PartitionWorkOptions) {
+    this.#options = options
+    this.#ended = AbortSignal.any([options.claim.ending, options.claim.lost])
+  }
+
+  async run(): Promise<void> {
+    const { wait, claim } = this.#options
+    while (!this.#ended.aborted) {
+      try {
+        await this.#readOn()
+      } catch (error) {
+        if (!hasCode(error, 'TF_CLAIM_LOST')) reportTrouble(`reading partition ${claim.partition}`, error)
+        await this.#pause(TROUBLE_MS)
+      }
+    }
+    wait.end()
+    while (this.#lanes.size > 0) await this.#lanes.change()
+    while (this.#committing !== undefined) await this.#committing
+    await this.#commit()
+  }
+
+  async #readOn(): Promise<void> {
+    const { claim, clock, wait, batchMax, inFlightMax } = this.#options
+    if (clock.nowMs() >= this.#lettersMs) {
+      await this.#tryLetters()
+      this.#lettersMs = clock.nowMs() + LETTERS_MS
+    }
+    const room = Math.min(inFlightMax - this.#lanes.size, AHEAD_MAX - (this.#readTo - this.#finished.upTo))
+    if (room <= 0) {
+      await Promise.race([this.#lanes.change(), this.#pause(LETTERS_MS)])
+      return
+    }
+    const events = await claim.read(batchMax === 1 ? room : Math.min(room, batchMax))
+    if (events.length === 0) {
+      await wait.wait()
+      return
+    }
+    wait.reset()
+    this.#readTo += events.length
+    if (batchMax === 1) {
+      for (const event of events) this.#lanes.add(event.key, () => this.#handle(event))
+      return
+    }
+    await this.#handleBatch(events)
+    // At once, and not beside the transaction of the next batch, which may commit progress itself.
+    await this.#commit()
+  }
+
+  /** Fast for all of them together; if that fails, event by event. */
+  async #handleBatch(events: readonly ClaimedEvent[]): Promise<void> {
+    const { performer, claim, places, aside } = this.#options
+    if (!events.some(({ key }) => aside.isBlocked(key))) {
+      try {
+        const sequence = events.at(-1)?.sequence
+        const { isCommitted } = await places.run(() => performer.perform(events, { attempt: 1, claim, sequence }))
+        for (const event of events) this.#finish(event.sequence, isCommitted)
+        return
+      } catch (error) {
+        if (hasCode(error, 'TF_CLAIM_LOST')) return
+        reportTrouble(`a batch of ${events.length} events, which are tried one by one now`, error)
+      }
+    }
+    for (const event of events) await this.#handle(event)
+  }
+
+  async #handle(event: ClaimedEvent): Promise<void> {
+    const { performer, claim, places, aside, attempts } = this.#options
+    if (this.#ended.aborted) return
+    const { sequence } = event
+    // In a batch it always is. Then progress can be committed with what becomes of the event.
+    const isNext = this.#finished.upTo === sequence - 1
+    const progress = isNext && this.#options.batchMax > 1 ? { claim, sequence } : undefined
+    if (aside.isBlocked(event.key)) {
+      if (await aside.keepWaiting(event, progress)) this.#finish(sequence, progress !== undefined)
+      return
+    }
+    const outcome = await tryRepeatedly({ ...attempts, signal: this.#ended }, (attempt) =>
+      places.run(() => performer.perform([event], { attempt, claim, sequence: progress?.sequence })),
+    )
+    if (outcome.kind === 'abandoned') return
+    if (outcome.kind === 'done') this.#finish(sequence, outcome.result.isCommitted)
+    else if (await aside.giveUp(event, outcome, progress)) {
+      this.#finish(sequence, progress !== undefined && outcome.policy !== 'skip')
+    }
+  }
+
+  async #tryLetters(): Promise<void> {
+    // So that none is tried twice at once.
+    if (this.#lettersUnderWay > 0) return
+    const letters = await this.#options.aside.due()
+    this.#lettersUnderWay = letters.length
+    const stopped = new Set<string>()
+    for (const letter of letters) {
+      this.#lanes.add(letter.key, async () => {
+        const isStopped = letter.isBlocking && letter.key !== undefined && stopped.has(letter.key)
+        const isDone = !this.#ended.aborted && !isStopped && (await this.#tryLetter(letter))
+        if (!isDone && letter.key !== undefined) stopped.add(letter.key)
+        this.#lettersUnderWay--
+      })
+    }
+    // Batches are not in the lanes, so that they would overtake the letters.
+    while (this.#options.batchMax > 1 && this.#lanes.size > 0) await this.#lanes.change()
+  }
+
+  #tryLetter(letter: DeadLetter): Promise<boolean> {
+    const { performer, claim, places, aside } = this.#options
+    return aside.tryAgain(letter, (attempt) =>
+      places.run(() => performer.perform([letter], { attempt, claim, sequence: undefined })),
+    )
+  }
+
+  #finish(sequence: number, isCommitted: boolean): void {
+    this.#finished.finish(sequence)
+    if (isCommitted) this.#committed = sequence
+    if (this.#options.batchMax === 1 && this.#finished.upTo > this.#committed) this.#committing ??= this.#commitSoon()
+  }
+
+  async #commitSoon(): Promise<void> {
+    await this.#pause(COMMIT_MS)
+    this.#committing = undefined
+    await this.#commit()
+  }
+
+  async #commit(): Promise<void> {
+    const { claim } = this.#options
+    const upTo = this.#finished.upTo
+    if (upTo <= this.#committed || claim.lost.aborted) return
+    try {
+      await claim.commit(upTo)
+      this.#committed = Math.max(this.#committed, upTo)
+    } catch (error) {
+      if (hasCode(error, 'TF_CLAIM_LOST')) return
+      reportTrouble(`committing progress on partition ${claim.partition}`, error)
+      if (this.#options.batchMax === 1 && !this.#ended.aborted) this.#committing ??= this.#commitSoon()
+    }
+  }
+
+  /** Or until it has to end. */
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#ended.aborted) {
+        resolve()
+        return
+      }
+      const done = (): void => {
+        cancel()
+        this.#ended.removeEventListener('abort', done)
+        resolve()
+      }
+      const cancel = this.#options.clock.schedule(ms, done)
+      this.#ended.addEventListener('abort', done)
+    })
+  }
+}

@@ -1,0 +1,85 @@
+import type { StandardSchema } from '../blueprint/standard-schema.ts'
+import { decodeEvent } from './event-schema.ts'
+import type { EffectsDatabase, Handler, HandlerContext, ReceivedEvent } from './handler.ts'
+import { onlyNew } from './inbox.ts'
+import type { TopicTransaction } from './topic-database.ts'
+import type { PartitionClaim, StoredEvent } from './topic-log.ts'
+
+/** How a handler is called for events. */
+export interface Performer {
+  /**
+   * Calls the handler for events of one partition, all in one transaction if there is one. Rejects with what the handler,
+   * the schema or the database threw; then nothing of the transaction has happened.
+   *
+   * @returns whether progress up to the last event is committed with it
+   */
+  perform(events: readonly StoredEvent[], how: PerformOptions): Promise<{ readonly isCommitted: boolean }>
+}
+
+export interface PerformOptions {
+  readonly attempt: number
+  readonly claim: PartitionClaim
+  /** Of the last event; undefined where progress has nothing to do with it, as for a letter that is tried again. */
+  readonly sequence: number | undefined
+}
+
+/** @see createPerformer */
+export interface PerformerOptions {
+  readonly topic: string
+  readonly group: string
+  readonly schema: StandardSchema | undefined
+  readonly handler: Handler<unknown, unknown>
+  readonly effects: EffectsDatabase<TopicTransaction> | undefined
+  /** Whether a transaction of `effects` can commit progress. */
+  readonly isSameDatabase: boolean
+}
+
+/**
+ * Effects once, in one of two ways. Where batches have their effects in the database of the log, progress is committed in
+ * the same transaction: no event is delivered again whose effects are there. Everywhere else the transaction notes the
+ * event in the inbox, and finds it there when it is delivered again. Without a database for effects, a handler is called
+ * at least once for each event.
+ */
+export function createPerformer(options: PerformerOptions): Performer {
+  const { topic, group, schema, handler, effects } = options
+  const inboxName = `${topic}/${group}`
+
+  async function receive(events: readonly StoredEvent[], attempt: number): Promise<readonly ReceivedEvent<unknown>[]> {
+    return Promise.all(
+      events.map(async ({ payload, ...event }) => {
+        const value = await decodeEvent({ topic, schema }, payload)
+        const { messageId, key, headers, partition, id, publishedEpochMs } = event
+        return { value, messageId, key, headers, partition, id, publishedEpochMs, attempt }
+      }),
+    )
+  }
+
+  async function call(events: readonly ReceivedEvent<unknown>[], context: HandlerContext<unknown>): Promise<void> {
+    if (events.length === 0) return
+    if ('batch' in handler) await handler.batch(events, context)
+    else for (const event of events) await handler.each(event, context)
+  }
+
+  return {
+    async perform(events, { attempt, claim, sequence }) {
+      const received = await receive(events, attempt)
+      const { lost: signal } = claim
+      if (effects === undefined) {
+        await call(received, { transaction: undefined, signal })
+        return { isCommitted: false }
+      }
+      const isCommitted = 'batch' in handler && options.isSameDatabase && sequence !== undefined
+      try {
+        await effects.transaction(async (transaction) => {
+          const fresh = isCommitted ? received : await onlyNew(transaction, inboxName, received)
+          await call(fresh, { transaction, signal })
+          if (isCommitted) await claim.commit(sequence, { transaction })
+        })
+      } catch (error) {
+        claim.rolledBack()
+        throw error
+      }
+      return { isCommitted }
+    },
+  }
+}
