@@ -3,6 +3,7 @@ import type { StandardSchema } from '../blueprint/standard-schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { systemClock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
+import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import { freshSeed, seededRandom } from '../core/random.ts'
@@ -28,7 +29,10 @@ export interface ConsumerOptions<Event, Transaction> {
   readonly handler: Handler<Event, Transaction>
   /** What an event has to be; what is not goes where failures go, without another try. @default anything that is JSON */
   readonly schema?: StandardSchema<Event> | undefined
-  /** Where the handler's effects happen once. @default nowhere: each event is handled at least once */
+  /**
+   * Where the handler's effects happen once. A transaction in which nothing happens for 30 seconds is rolled back.
+   * @default nowhere: each event is handled at least once
+   */
   readonly effects?: EffectsDatabase<Transaction> | undefined
   /** Where a group begins that is new. @default 'beginning' */
   readonly from?: 'beginning' | 'now'
@@ -122,12 +126,12 @@ class TopicConsumer implements Component {
     }
   }
 
-  /** What is under way is finished, however long it takes: its lease is kept until then. */
-  async stop(): Promise<void> {
+  /** What is under way is finished, if that is before the deadline; what is not will be delivered again. */
+  async stop(deadlineMs: number = STOP_DEADLINE_MS_DEFAULT): Promise<void> {
     const joining = this.#joining
     this.#joining = undefined
     const membership = await joining?.catch(() => undefined)
-    await membership?.leave()
+    await membership?.leave(deadlineMs)
   }
 
   async #run(claim: PartitionClaim): Promise<void> {

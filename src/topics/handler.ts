@@ -2,6 +2,8 @@
 export interface ReceivedEvent<Event> {
   /** What was published, as the schema of the topic gives it. */
   readonly value: Event
+  /** The text of it in the log. */
+  readonly payload: string
   /** The same at each delivery of the same event: what makes effects elsewhere safe to repeat. */
   readonly messageId: string
   readonly key: string | undefined

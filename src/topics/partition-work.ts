@@ -30,9 +30,11 @@ export interface PartitionWorkOptions {
 }
 
 /** Progress is committed so long after something was finished. */
-const COMMIT_MS = 50
+const COMMIT_MS = 100
 /** Events read beyond the first that is not finished; then it is waited for, however many keys could go on. */
 const AHEAD_MAX = 10_000
+/** A reading that could give less than half of what may be in flight comes so long after the last one. */
+const SMALL_READ_MS = 10
 /** Looks for letters that are due. */
 const LETTERS_MS = 1_000
 /** After an error of the log. */
@@ -55,6 +57,7 @@ class PartitionWork {
   #committed = 0
   #committing: Promise<void> | undefined
   #lettersMs = 0
+  #readMs = 0
   #lettersUnderWay = 0
 
   constructor(options: PartitionWorkOptions) {
@@ -74,7 +77,7 @@ class PartitionWork {
     }
     wait.end()
     while (this.#lanes.size > 0) await this.#lanes.change()
-    while (this.#committing !== undefined) await this.#committing
+    await this.#committing
     await this.#commit()
   }
 
@@ -85,10 +88,12 @@ class PartitionWork {
       this.#lettersMs = clock.nowMs() + LETTERS_MS
     }
     const room = Math.min(inFlightMax - this.#lanes.size, AHEAD_MAX - (this.#readTo - this.#finished.upTo))
-    if (room <= 0) {
-      await Promise.race([this.#lanes.change(), this.#pause(LETTERS_MS)])
+    const isEarly = room < inFlightMax / 2 && clock.nowMs() - this.#readMs < SMALL_READ_MS
+    if (room <= 0 || isEarly) {
+      await Promise.race([this.#lanes.change(), this.#pause(isEarly ? SMALL_READ_MS : LETTERS_MS)])
       return
     }
+    this.#readMs = clock.nowMs()
     const events = await claim.read(batchMax === 1 ? room : Math.min(room, batchMax))
     if (events.length === 0) {
       await wait.wait()
@@ -174,23 +179,27 @@ class PartitionWork {
     if (this.#options.batchMax === 1 && this.#finished.upTo > this.#committed) this.#committing ??= this.#commitSoon()
   }
 
+  /** As long as there is something to commit. */
   async #commitSoon(): Promise<void> {
-    await this.#pause(COMMIT_MS)
+    do {
+      await this.#pause(COMMIT_MS)
+      await this.#commit()
+    } while (!this.#ended.aborted && this.#finished.upTo > this.#committed)
     this.#committing = undefined
-    await this.#commit()
   }
 
+  /** What is not committed will be with the next; at the end it is delivered again. Never rejects. */
   async #commit(): Promise<void> {
     const { claim } = this.#options
     const upTo = this.#finished.upTo
     if (upTo <= this.#committed || claim.lost.aborted) return
     try {
       await claim.commit(upTo)
-      this.#committed = Math.max(this.#committed, upTo)
+      this.#committed = upTo
     } catch (error) {
-      if (hasCode(error, 'TF_CLAIM_LOST')) return
-      reportTrouble(`committing progress on partition ${claim.partition}`, error)
-      if (this.#options.batchMax === 1 && !this.#ended.aborted) this.#committing ??= this.#commitSoon()
+      if (!hasCode(error, 'TF_CLAIM_LOST')) {
+        reportTrouble(`committing progress on partition ${claim.partition}`, error)
+      }
     }
   }
 

@@ -34,6 +34,9 @@ export interface PerformerOptions {
   readonly isSameDatabase: boolean
 }
 
+/** A process that stands still inside a transaction holds what its successor waits for: not for longer than this. */
+const IDLE_LIMIT = `select set_config('idle_in_transaction_session_timeout', '30s', true)`
+
 /**
  * Effects once, in one of two ways. Where batches have their effects in the database of the log, progress is committed in
  * the same transaction: no event is delivered again whose effects are there. Everywhere else the transaction notes the
@@ -46,10 +49,9 @@ export function createPerformer(options: PerformerOptions): Performer {
 
   async function receive(events: readonly StoredEvent[], attempt: number): Promise<readonly ReceivedEvent<unknown>[]> {
     return Promise.all(
-      events.map(async ({ payload, ...event }) => {
+      events.map(async ({ messageId, key, headers, partition, id, publishedEpochMs, payload }) => {
         const value = await decodeEvent({ topic, schema }, payload)
-        const { messageId, key, headers, partition, id, publishedEpochMs } = event
-        return { value, messageId, key, headers, partition, id, publishedEpochMs, attempt }
+        return { value, payload, messageId, key, headers, partition, id, publishedEpochMs, attempt }
       }),
     )
   }
@@ -71,7 +73,10 @@ export function createPerformer(options: PerformerOptions): Performer {
       const isCommitted = 'batch' in handler && options.isSameDatabase && sequence !== undefined
       try {
         await effects.transaction(async (transaction) => {
-          const fresh = isCommitted ? received : await onlyNew(transaction, inboxName, received)
+          const [fresh] = await Promise.all([
+            isCommitted ? received : onlyNew(transaction, inboxName, received),
+            transaction.query(IDLE_LIMIT),
+          ])
           await call(fresh, { transaction, signal })
           if (isCommitted) await claim.commit(sequence, { transaction })
         })

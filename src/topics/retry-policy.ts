@@ -5,7 +5,7 @@ import type { Random } from '../core/random.ts'
 
 /** How often an event is tried, and what becomes of it when that has not helped. */
 export interface RetryOptions {
-  /** Tries, the first included; 1: none again. At most 100. @default 5 */
+  /** Tries, the first included: 1 to 100, or Infinity, where later events wait as long as it takes. @default 5 */
   attempts?: number
   /** The longest pause before the second try; each later one may be twice as long. @default '200ms' */
   pause?: Duration
@@ -38,8 +38,9 @@ export type RetryDecision =
 /** @throws TF_OPTION_INVALID */
 export function retryPolicy(options: RetryOptions = {}): RetryPolicy {
   const { attempts = 5, pause = '200ms', pauseMax = '30s', onFailure = 'dead-letter' } = options
-  if (!Number.isSafeInteger(attempts) || attempts < 1 || attempts > 100) {
-    throw new TenfoldError('TF_OPTION_INVALID', `expected attempts to be a whole number from 1 to 100, got ${attempts}`)
+  if (attempts !== Infinity && (!Number.isSafeInteger(attempts) || attempts < 1 || attempts > 100)) {
+    const expected = 'expected attempts to be a whole number from 1 to 100, or Infinity'
+    throw new TenfoldError('TF_OPTION_INVALID', `${expected}, got ${attempts}`)
   }
   return { attempts, pauseMs: parseDuration(pause), pauseMaxMs: parseDuration(pauseMax), onFailure }
 }

@@ -84,8 +84,11 @@ export interface JoinOptions {
 
 /** One member of a group. */
 export interface Membership {
-  /** Gives every partition back, each when its `run` has returned, and leaves. Safe to call twice. */
-  leave(): Promise<void>
+  /**
+   * Gives every partition back, each when its `run` has returned, and leaves. Those that have not returned by the deadline
+   * are lost, and free for others when their lease is over. Safe to call twice.
+   */
+  leave(deadlineMs: number): Promise<void>
 }
 
 /**

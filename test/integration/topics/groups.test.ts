@@ -40,7 +40,7 @@ async function member(topic: string, options: { from?: 'now' } = {}) {
       if (claims.get(claim.partition) === claim) claims.delete(claim.partition)
     },
   })
-  return { claims, leave: () => membership.leave() }
+  return { claims, leave: () => membership.leave(10_000) }
 }
 
 async function publish(topic: string, ...payloads: string[]): Promise<void> {
@@ -141,6 +141,24 @@ describe('a group', () => {
     const second = await member(name)
     expect(payloadsOf(await second.claims.get(0)!.read(10))).toEqual(['2'])
     await second.leave()
+  })
+
+  test('is left by the deadline, whatever is under way, and the partition is free when the lease is over', async () => {
+    const { name } = await topics.topic()
+    const claims: PartitionClaim[] = []
+    const stuck = await log.join({
+      topic: name,
+      group: 'billing',
+      async run(claim) {
+        claims.push(claim)
+        await new Promise(() => {})
+      },
+    })
+    await stuck.leave(100)
+    expect(claims[0]!.lost.aborted).toBe(true)
+    const heir = await member(name)
+    await until('the other has it', () => heir.claims.size === 1)
+    await heir.leave()
   })
 
   test('holds slices that it has not read, and those that it has are dropped, though nothing comes any more', async () => {

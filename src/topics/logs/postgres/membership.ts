@@ -59,21 +59,25 @@ class Member implements Membership {
     return this.#beating
   }
 
-  leave(): Promise<void> {
-    this.#leaving ??= this.#leave()
+  leave(deadlineMs: number): Promise<void> {
+    this.#leaving ??= this.#leave(deadlineMs)
     return this.#leaving
   }
 
-  async #leave(): Promise<void> {
+  async #leave(deadlineMs: number): Promise<void> {
     this.#cancel()
     await this.#beating
     this.#cancel()
-    const { database, consumer } = this.#options
+    const { database, consumer, clock, leaseMs } = this.#options
     // While they finish, their leases have to be kept.
-    const keeping = this.#options.clock.every(this.#options.leaseMs / BEATS, () => void this.#renew())
+    const stopKeeping = clock.every(leaseMs / BEATS, () => void this.#renew())
+    const stopWaiting = clock.schedule(deadlineMs, () => {
+      for (const { claim } of this.#claims.values()) claim.abandon()
+    })
     for (const { claim } of this.#claims.values()) claim.end()
-    await Promise.all([...this.#claims.values()].map(({ work }) => work))
-    keeping()
+    await Promise.all([...this.#claims.values()].map(({ claim, work }) => Promise.race([work, claim.abandoned])))
+    stopWaiting()
+    stopKeeping()
     await sayGoodBye(database, consumer, this.#me).catch((error: unknown) => reportTrouble('leaving a group', error))
   }
 

@@ -17,6 +17,10 @@ export interface HeldClaim extends PartitionClaim {
   end(): void
   /** Gives the partition back, or nothing if it is lost. */
   giveBack(): Promise<void>
+  /** Leaves it as it is: it is free for others when its lease is over. */
+  abandon(): void
+  /** Resolves when `abandon` was called. */
+  readonly abandoned: Promise<void>
 }
 
 /** @see createPartitionClaim */
@@ -53,6 +57,7 @@ class Claim implements HeldClaim {
   readonly #options: PartitionClaimOptions
   readonly #ending = new AbortController()
   readonly #lost = new AbortController()
+  readonly #abandoned = Promise.withResolvers<void>()
   readonly #outstanding: Outstanding[] = []
   #row: ProgressRow
   #readTo: LogPosition
@@ -132,6 +137,15 @@ class Claim implements HeldClaim {
 
   end(): void {
     this.#ending.abort()
+  }
+
+  get abandoned(): Promise<void> {
+    return this.#abandoned.promise
+  }
+
+  abandon(): void {
+    this.#lose()
+    this.#abandoned.resolve()
   }
 
   giveBack(): Promise<void> {

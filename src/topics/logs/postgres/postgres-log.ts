@@ -11,6 +11,7 @@ import { createDeadLetters } from './dead-letter-table.ts'
 import { createMembership } from './membership.ts'
 import { insertEvents } from './publish.ts'
 import { ensureGroup, moveProgress } from './progress.ts'
+import { tick } from './ticks.ts'
 import { createTopicCatalog } from './topic-catalog.ts'
 import { createNotifier, readWakeUp } from './wake-ups.ts'
 
@@ -41,6 +42,7 @@ export const POSTGRES_CAPABILITIES: LogCapabilities = {
 }
 
 const CHANNEL = 'tenfold_topics'
+const TICK_MS = 1_000
 /** In a transaction of its own, which is not worth a wait for the disk or the standby. */
 const NOTIFY = `select set_config('synchronous_commit', 'off', true), pg_notify('${CHANNEL}', $1)`
 
@@ -58,16 +60,23 @@ export function createPostgresLog(database: LogDatabase, options: PostgresLogOpt
     throw new TenfoldError('TF_OPTION_INVALID', `expected lease to be 1s at least, got ${options.lease}`)
   }
   const catalog = createTopicCatalog(database)
+  let tickMs = Number.NEGATIVE_INFINITY
   const notifier = createNotifier({
     clock,
-    send: async (payload) => void (await database.query(NOTIFY, [payload])),
+    async send(payload) {
+      await database.query(NOTIFY, [payload])
+      // A backlog that nobody reads yet needs its stepping stones, too.
+      if (clock.nowMs() - tickMs < TICK_MS) return
+      tickMs = clock.nowMs()
+      await tick(database)
+    },
   })
   const wakeUps = createWakeUps(database)
   return {
     capabilities: POSTGRES_CAPABILITIES,
     isIn: (other) => other === database,
     async publish(name, events, { transaction } = {}) {
-      const topic = await catalog.find(name)
+      const topic = await catalog.find(name, transaction)
       const partitions = await insertEvents(transaction ?? database, topic, events, random)
       if (transaction === undefined) notifier.wake(topic.id, partitions)
       else transaction.afterCommit(() => notifier.wake(topic.id, partitions))

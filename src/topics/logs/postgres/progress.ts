@@ -1,3 +1,4 @@
+import { TenfoldError } from '../../../core/errors.ts'
 import type { StatementRunner, TopicDatabase } from '../../topic-database.ts'
 import { SCHEMA } from './layout.ts'
 import type { LogPosition, PositionRow } from './position.ts'
@@ -119,6 +120,15 @@ export async function writeProgress(
   return rowCount === 1
 }
 
+const MOVE_TRIES = 20
+
+const MOVE = `
+  insert into ${SCHEMA}.progress (consumer, partition, seq, epoch, lease_until, done, ${POSITION_COLUMNS})
+  select consumer, partition, seq + 1, epoch + 1, '-infinity', done, $3::pg_snapshot, $4::bigint, $5::int,
+    $6::pg_snapshot, $7::bigint, $8::int, $9::bigint
+  from (select * from ${SCHEMA}.progress where consumer = $1 and partition = $2 order by seq desc limit 1) last
+  on conflict do nothing`
+
 /** Writes the next row of each partition with another position and without an owner, whoever has them. */
 export async function moveProgress(
   database: TopicDatabase,
@@ -130,18 +140,20 @@ export async function moveProgress(
   await database.transaction(async (tx) => {
     const values = positionValues(await find(tx))
     for (let partition = 0; partition < topic.partitions; partition++) {
-      for (let isWritten = false; !isWritten;) {
-        const { rowCount } = await tx.query(
-          `insert into ${SCHEMA}.progress (consumer, partition, seq, epoch, lease_until, done, ${POSITION_COLUMNS})
-           select consumer, partition, seq + 1, epoch + 1, '-infinity', done, $3::pg_snapshot, $4::bigint, $5::int,
-             $6::pg_snapshot, $7::bigint, $8::int, $9::bigint
-           from (select * from ${SCHEMA}.progress where consumer = $1 and partition = $2 order by seq desc limit 1) last
-           on conflict do nothing`,
-          [consumer, partition, ...values],
-        )
-        // The owner was faster: behind its row, then.
-        isWritten = rowCount === 1
+      let isWritten = false
+      // An owner that was faster: behind its row, then.
+      for (let tries = 0; tries < MOVE_TRIES && !isWritten; tries++) {
+        isWritten = (await tx.query(MOVE, [consumer, partition, ...values])).rowCount === 1
       }
+      if (isWritten) continue
+      throw new TenfoldError(
+        'TF_CLAIM_LOST',
+        `expected to move partition ${partition}, but its owner was always faster`,
+        {
+          hint: 'try again, or stop the members of the group first',
+          details: { partition },
+        },
+      )
     }
   })
 }

@@ -1,6 +1,6 @@
 import { didYouMean } from '../../../core/did-you-mean.ts'
 import { TenfoldError } from '../../../core/errors.ts'
-import type { TopicDatabase } from '../../topic-database.ts'
+import type { StatementRunner, TopicDatabase } from '../../topic-database.ts'
 import { SCHEMA } from './layout.ts'
 
 /** A topic as the database knows it; neither ever changes. */
@@ -11,18 +11,21 @@ export interface CatalogTopic {
 
 /** Topics by name, each asked for once. */
 export interface TopicCatalog {
-  /** @throws TF_TOPIC_UNKNOWN */
-  find(name: string): Promise<CatalogTopic>
+  /**
+   * @param runner what asks, if that is needed: a transaction that is open, so that it waits for no second connection
+   * @throws TF_TOPIC_UNKNOWN
+   */
+  find(name: string, runner?: StatementRunner): Promise<CatalogTopic>
 }
 
 /** Reads `tenfold_topics.topic` when a topic is first needed. */
 export function createTopicCatalog(database: TopicDatabase): TopicCatalog {
   const known = new Map<string, CatalogTopic>()
   return {
-    async find(name) {
+    async find(name, runner = database) {
       const found = known.get(name)
       if (found !== undefined) return found
-      const { rows } = await database.query<CatalogTopic & { name: string }>(
+      const { rows } = await runner.query<CatalogTopic & { name: string }>(
         `select id, name, partitions from ${SCHEMA}.topic`,
       )
       for (const topic of rows) known.set(topic.name, topic)
