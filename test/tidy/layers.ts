@@ -21,6 +21,8 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   rehearsal: ['core', 'blueprint', 'objectives', 'control', 'load'],
   telemetry: ['core', 'blueprint', 'objectives', 'control', 'sql'],
   topics: ['core', 'blueprint', 'sql'],
+  // What both need (wake-ups, retries, the inbox, the check of schemas) is with the topics, which came first.
+  queues: ['core', 'blueprint', 'sql', 'topics'],
   service: ['core', 'blueprint', 'sql', 'control'],
   testing: ['core', 'blueprint', 'fleet/instance-host', 'fleet/release'],
   runtime: 'everything',
