@@ -405,6 +405,10 @@ export const ERROR_CODES = {
     meaning: 'The sources can not be watched: too many directories, or the kernel has no watch left.',
     remedy: 'List in .tenfoldignore what is no source, or raise fs.inotify.max_user_watches.',
   },
+  TF_WEBHOOK_BODY_READ: {
+    meaning: 'Something had read the body of a delivery before its signature could be checked on the raw bytes.',
+    remedy: 'Let the webhook come before what parses bodies, or give the raw bytes to `receive`.',
+  },
 } as const
 
 /** A literal error code such as `'TF_TIMEOUT'`. */

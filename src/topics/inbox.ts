@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { StatementRunner, TopicDatabase } from './topic-database.ts'
 import { isServerError } from '../sql/sql-failure.ts'
 import { INBOX_RING, inboxTable, SCHEMA } from './logs/postgres/layout.ts'
@@ -27,6 +28,21 @@ export async function onlyNew<Event extends Pick<StoredEvent, 'messageId' | 'pub
   const fresh = new Set(rows.map((row) => row.message_id))
   // The same event may be there twice.
   return events.filter(({ messageId }) => fresh.delete(messageId))
+}
+
+/**
+ * Notes, in a transaction at 'read committed', something that a sender outside calls by this id; false if it was noted in
+ * the last eight days. Whoever notes the same at the same time is waited for.
+ */
+export async function isFirst(transaction: StatementRunner, group: string, id: string): Promise<boolean> {
+  await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${group}/${id}`])
+  const { rowCount } = await transaction.query(
+    `insert into ${SCHEMA}.inbox (ring, group_name, message_id)
+     select floor(extract(epoch from clock_timestamp()) / 86400)::int % ${INBOX_RING}, $1, $2::uuid
+     where not exists (select from ${SCHEMA}.inbox where group_name = $1 and message_id = $2::uuid)`,
+    [group, createHash('sha256').update(id).digest('hex').slice(0, 32)],
+  )
+  return rowCount === 1
 }
 
 /**

@@ -23,7 +23,8 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   topics: ['core', 'blueprint', 'sql'],
   // What both need (wake-ups, retries, the inbox, the check of schemas) is with the topics, which came first.
   queues: ['core', 'blueprint', 'sql', 'topics'],
-  service: ['core', 'blueprint', 'sql', 'control'],
+  webhooks: ['core', 'topics'],
+  service: ['core', 'blueprint', 'sql', 'control', 'webhooks'],
   testing: ['core', 'blueprint', 'fleet/instance-host', 'fleet/release'],
   runtime: 'everything',
   cli: 'everything',
