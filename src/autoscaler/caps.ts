@@ -5,7 +5,7 @@ import type { Cap } from './recommend.ts'
 export interface Room {
   readonly cores: number
   readonly memoryBytes: number
-  /** Connections that a database takes, and that each instance of a service that lists it may hold. */
+  /** Connections that a database takes, and that each instance of a service that connects to it may hold. */
   readonly connections: Readonly<Record<string, { readonly most: number; readonly each: number }>>
 }
 
@@ -45,10 +45,10 @@ export function capsOf(
     const free = room.memoryBytes * MEMORY_SHARE_MAX - takenBy((resources) => resources.memoryBytes)
     caps.push({ most: fitting(free, memoryBytes), by: 'memory' })
   }
-  for (const database of own.databases) {
+  for (const database of own.connectsTo) {
     const { most, each } = room.connections[database] ?? { most: Infinity, each: 1 }
     const taken = others
-      .filter(({ databases: used }) => used.includes(database))
+      .filter(({ connectsTo }) => connectsTo.includes(database))
       .reduce((sum, { name }) => sum + (counts[name] ?? 0) * each, 0)
     caps.push({ most: fitting(most - taken, each), by: `connections to ${database}` })
   }

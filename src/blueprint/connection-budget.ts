@@ -5,22 +5,41 @@ const CONNECTIONS_PER_INSTANCE = 10
 
 /** As much of a service as says how many connections it may come to hold. */
 interface Connecting {
-  readonly databases: readonly string[]
+  readonly connectsTo: readonly string[]
+  readonly publishes?: readonly string[] | undefined
+  readonly consumes?: readonly string[] | undefined
   readonly instances: { readonly max: number }
 }
 
-/** How many instances of all services, each at its maximum, connect to a database. */
-export function connectingInstances(services: Iterable<Connecting>, database: string): number {
-  let sum = 0
-  for (const { databases, instances } of services) if (databases.includes(database)) sum += instances.max
-  return sum
+/** The instances of all services, each at its maximum, that connect to one database. */
+export interface ConnectingInstances {
+  readonly count: number
+  /** Those of them that hold one connection more, on which they are told of events. */
+  readonly listening: number
+}
+
+/** How many instances of all services connect to a database. */
+export function connectingInstances(services: Iterable<Connecting>, database: string): ConnectingInstances {
+  let [count, listening] = [0, 0]
+  for (const service of services) {
+    if (!service.connectsTo.includes(database)) continue
+    count += service.instances.max
+    listening += listenersOf(service) * service.instances.max
+  }
+  return { count, listening }
+}
+
+/** Connections beside its own that an instance holds to a database to be told of events. */
+export function listenersOf({ publishes = [], consumes = [] }: Omit<Connecting, 'connectsTo' | 'instances'>): 0 | 1 {
+  return publishes.length + consumes.length > 0 ? 1 : 0
 }
 
 /**
  * How many connections each instance may hold to a node of a database: what the blueprint says, or ten, or fewer where all
  * instances at their maximum would ask for more than a node takes.
  */
-export function connectionsPerInstance(asked: number | undefined, instances: number): number {
+export function connectionsPerInstance(asked: number | undefined, { count, listening }: ConnectingInstances): number {
   if (asked !== undefined) return asked
-  return Math.max(1, Math.min(CONNECTIONS_PER_INSTANCE, Math.floor(CONNECTIONS_PER_NODE / Math.max(1, instances))))
+  const share = Math.floor((CONNECTIONS_PER_NODE - listening) / Math.max(1, count))
+  return Math.max(1, Math.min(CONNECTIONS_PER_INSTANCE, share))
 }

@@ -47,12 +47,11 @@ export interface Blueprint<Databases, Caches, Topics, Services> {
    */
   caches?: { [Name in keyof Caches]: Cache<Caches[Name]> }
   /**
-   * Topics by name.
+   * Topics by name; at least one database has to hold them.
    * @default none
-   * @later this version refuses it
-   * @example topics: { placed: { key: 'user_id', partitions: 12 } }
+   * @example topics: { placed: { key: 'user_id', partitions: 12 } }, databases: { events: {} }
    */
-  topics?: { [Name in keyof Topics]: Topic<Topics[Name]> }
+  topics?: { [Name in keyof Topics]: Topic<Topics[Name], NoInfer<keyof Databases & string>> }
   /**
    * What runs, by name; at least one.
    * @example services: { web: { entry: './web.ts' } }

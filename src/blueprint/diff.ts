@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ResolvedBlueprint, ResolvedDatabase, ResolvedService } from './resolved-blueprint.ts'
+import type { ResolvedBlueprint, ResolvedDatabase, ResolvedService, ResolvedTopic } from './resolved-blueprint.ts'
 import { kindOfService } from './service-kind.ts'
 
 /**
@@ -33,6 +33,10 @@ export function diffBlueprints(before: ResolvedBlueprint, after: ResolvedBluepri
     ...named('databases', before.databases, after.databases, databaseChanges, {
       added: 'is created, migrated and seeded',
       removed: 'its server stops; its data stays where it is',
+    }),
+    ...named('topics', before.topics, after.topics, topicChanges, {
+      added: 'is made in its database',
+      removed: 'its events stay until their retention is over',
     }),
     ...named('services', before.services, after.services, serviceChanges, {
       added: 'starts',
@@ -118,6 +122,25 @@ function databaseChanges(path: string, before: ResolvedDatabase, after: Resolved
   })
 }
 
+/** What a topic is can't change under its readers; how long it lasts can. */
+function topicChanges(path: string, before: ResolvedTopic, after: ResolvedTopic): readonly BlueprintChange[] {
+  return changedKeys(before, after).map((key): BlueprintChange => {
+    const change = { path: `${path}.${key}`, kind: 'changed' } as const
+    switch (key) {
+      case 'retentionMs':
+        return { ...change, effect: 'live', meaning: 'holds within a minute' }
+      case 'hasSchema':
+        return { ...change, effect: 'live', meaning: 'holds where an instance starts' }
+      case 'engine':
+        return { ...change, effect: 'refused', meaning: `its events would stay where they are: ${NEW_TOPIC}` }
+      default:
+        return { ...change, effect: 'refused', meaning: `keys would move, and lose their order: ${NEW_TOPIC}` }
+    }
+  })
+}
+
+const NEW_TOPIC = 'add a topic with another name, let services read both and write the new one, then remove the old one'
+
 /** What of a service needs no new process. */
 const LIVE: Readonly<Record<string, (before: ResolvedService, after: ResolvedService) => string>> = {
   routes: (before, after) => `${list(before.routes)} → ${list(after.routes)}`,
@@ -137,7 +160,9 @@ const WITHOUT_INSTANCES = { files: 'is served from now on', job: 'holds from the
 function serviceChanges(path: string, before: ResolvedService, after: ResolvedService): readonly BlueprintChange[] {
   const kind = kindOfService(after)
   if (kind !== kindOfService(before)) return [otherKind(path)]
-  return changedKeys(before, after).map((key) => {
+  // Where it connects to follows from what it lists.
+  const keys = changedKeys(before, after).filter((key) => key !== 'connectsTo')
+  return keys.map((key) => {
     const change = { path: `${path}.${key}`, kind: 'changed' } as const
     const live = Object.hasOwn(LIVE, key) ? LIVE[key] : undefined
     if (live !== undefined) return { ...change, effect: 'live', meaning: live(before, after) }

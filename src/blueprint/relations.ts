@@ -1,5 +1,6 @@
 import { checkConnections } from './check-connections.ts'
 import { checkPorts } from './check-ports.ts'
+import { checkTopics } from './check-topics.ts'
 import type { ReadService } from './grammar/service.ts'
 import type { ReadSystem } from './grammar/system.ts'
 import { unknownName } from './grammar/reader.ts'
@@ -23,7 +24,7 @@ export function checkRelations(system: ReadSystem, place: Place): void {
   checkConnections(system, place)
   checkVariables(services, place.at('services'))
   checkCycles(services, place.at('services'))
-  checkConsumers(system, services, place.at('services'))
+  checkTopics(system, place)
 }
 
 /** Nobody can send a request to a job. */
@@ -159,23 +160,4 @@ function checkCycles(services: Services, place: Place): void {
     done.add(name)
   }
   for (const name of services.keys()) visit(name, [])
-}
-
-/** A partition is read by one consumer at a time: more instances than partitions would be idle. */
-function checkConsumers(system: ReadSystem, services: Services, place: Place): void {
-  for (const [name, service] of services) {
-    const { min = 1, desired = min, max = desired } = service?.instances ?? {}
-    for (const topic of service?.consumes ?? []) {
-      const partitions = system.topics?.get(topic)?.partitions
-      if (partitions === undefined || max <= partitions) continue
-      place
-        .at(name)
-        .at('instances')
-        .at('max')
-        .invalid(
-          `expected at most ${partitions}, the partitions of topic '${topic}', got ${max}: the others would have nothing to read`,
-          `lower it to ${partitions}, or give '${topic}' ${max} partitions`,
-        )
-    }
-  }
 }

@@ -8,6 +8,7 @@ import type { ReadRoute } from './grammar/route.ts'
 import { resolveScale } from './grammar/scale.ts'
 import type { ReadService } from './grammar/service.ts'
 import type { ReadSystem } from './grammar/system.ts'
+import type { ReadTopic } from './grammar/topic.ts'
 import { resolveTraffic } from './grammar/traffic.ts'
 import { resolveBackup, resolveRecovery } from './resolve-backup.ts'
 import type {
@@ -18,10 +19,12 @@ import type {
   ResolvedResources,
   ResolvedSchedule,
   ResolvedService,
+  ResolvedTopic,
 } from './resolved-blueprint.ts'
 import { DEFAULT_HEADERS } from './resolved-blueprint.ts'
 import { runsNode } from './runs-node.ts'
 import type { Scenario } from './scenario.ts'
+import { databaseOfTopic, databasesBehind } from './topic-places.ts'
 
 /** Where a blueprint stands. */
 export interface BlueprintPlace {
@@ -40,6 +43,7 @@ const DEFAULT_TIME_LIMIT_MS = 3_600_000
 /** Runs of a job that may overlap, at once. */
 const OVERLAP_MAX = 5
 const DEFAULT_DURATION_MS = 30_000
+const DEFAULT_RETENTION_MS = 7 * 86_400_000
 
 /** Fills every default in. Only for a system in which no problem was found. */
 export function resolveSystem(
@@ -53,7 +57,13 @@ export function resolveSystem(
     ...place,
     gateway: resolveGateway(system.gateway, directory),
     databases: mapped(system.databases, (name, database) => resolveDatabase(name, database, directory)),
-    services: mapped(system.services, (name, service) => resolveService(name, service, directory)),
+    topics: mapped(system.topics, (name, topic) => resolveTopic(name, topic, system)),
+    services: mapped(system.services, (name, service) => ({
+      ...resolveService(name, service, directory),
+      connectsTo: databasesBehind(service, (topic) =>
+        databaseOfTopic(system.topics?.get(topic), system.databases ?? []),
+      ),
+    })),
     secretsFile: system.secrets === undefined ? undefined : resolve(directory, system.secrets),
     objectives: mapped(system.objectives, (service, objective) => ({ service, ...objective })),
     load: system.load === undefined ? undefined : resolveLoad(system.load, scenarios, directory),
@@ -99,7 +109,18 @@ function resolveFollowers(database: ReadDatabase): Pick<ResolvedDatabase, 'follo
   return count === 0 ? {} : { followers: { count, isSynchronous: standby === 'synchronous', durability } }
 }
 
-function resolveService(name: string, service: ReadService, directory: string): ResolvedService {
+function resolveTopic(name: string, topic: ReadTopic, { databases = new Map() }: ReadSystem): ResolvedTopic {
+  return {
+    name,
+    engine: { kind: 'postgres', database: databaseOfTopic(topic, databases) as string },
+    key: topic.key as string,
+    partitions: topic.partitions as number,
+    retentionMs: topic.retention ?? DEFAULT_RETENTION_MS,
+    hasSchema: topic.event?.hasSchema === true,
+  }
+}
+
+function resolveService(name: string, service: ReadService, directory: string): Omit<ResolvedService, 'connectsTo'> {
   const { schedule } = service
   return {
     name,
@@ -111,6 +132,8 @@ function resolveService(name: string, service: ReadService, directory: string): 
         : { port: service.port, isMoved: service.command === undefined || runsNode(service.command) },
     ...resolveRoutes(service.routes),
     databases: service.databases ?? [],
+    publishes: service.publishes ?? [],
+    consumes: service.consumes ?? [],
     calls: service.calls ?? [],
     env: mapped(service.env, (_, value) => value),
     instances: resolveInstances(service),

@@ -17,6 +17,7 @@ export interface ResolvedBlueprint {
   readonly configuration: string
   readonly gateway: ResolvedGateway
   readonly databases: Readonly<Record<string, ResolvedDatabase>>
+  readonly topics: Readonly<Record<string, ResolvedTopic>>
   readonly services: Readonly<Record<string, ResolvedService>>
   /** Where secrets are looked up that the environment of `tenfold` does not have, absolute; undefined: nowhere else. */
   readonly secretsFile?: string | undefined
@@ -75,6 +76,17 @@ export interface ResolvedFollowers {
   readonly durability: 'preferred' | 'required'
 }
 
+export interface ResolvedTopic {
+  readonly name: string
+  readonly engine: /** The database that holds its events. */ { readonly kind: 'postgres'; readonly database: string }
+  /** The field of an event that is its key. */
+  readonly key: string
+  readonly partitions: number
+  readonly retentionMs: number
+  /** Whether its events are checked; the schema itself is in the blueprint's file. */
+  readonly hasSchema: boolean
+}
+
 export interface ResolvedService {
   readonly name: string
   readonly program:
@@ -90,6 +102,12 @@ export interface ResolvedService {
   /** By route, where it has a time-out of its own; absent where none has. */
   readonly routeTimeoutsMs?: Readonly<Record<string, number>>
   readonly databases: readonly string[]
+  /** Topics that it writes to. */
+  readonly publishes: readonly string[]
+  /** Topics that it reads. */
+  readonly consumes: readonly string[]
+  /** Every database that it connects to: those in `databases`, and those behind its topics. */
+  readonly connectsTo: readonly string[]
   readonly calls: readonly string[]
   readonly env: Readonly<Record<string, ResolvedEnvironmentValue>>
   /** How many run: none of what serves files; of a job so many at once, while it runs. */

@@ -113,14 +113,12 @@ export interface Service<
   /**
    * Topics it writes to.
    * @default none
-   * @later this version refuses it
    * @example publishes: ['order_placed']
    */
   publishes?: readonly TopicName[]
   /**
-   * Topics it reads; its instances share the partitions.
+   * Topics it reads; its instances share the partitions. A service that only reads needs no server of its own.
    * @default none
-   * @later this version refuses it
    * @example consumes: ['order_placed']
    */
   consumes?: readonly TopicName[]

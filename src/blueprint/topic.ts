@@ -3,9 +3,12 @@ import type { Engine } from './engine.ts'
 import type { Carried } from './shape.ts'
 
 /** An ordered stream of events that can be read again. Order holds within a partition, so among events of one key. */
-export interface Topic<Event = unknown> extends Engine<'kafka'> {
+export interface Topic<Event = unknown, DatabaseName extends string = string> extends Engine<
+  'postgres' | 'kafka' | 'rabbitmq'
+> {
   /**
-   * Type of the events: a Standard Schema (zod), which is also checked on publishing, or `shape<Event>()`.
+   * Type of the events: a Standard Schema (zod), which is checked where they are published and where they are read, or
+   * `shape<Event>()`, which is not.
    * @default unknown
    * @example event: shape<Placed>()
    */
@@ -16,16 +19,23 @@ export interface Topic<Event = unknown> extends Engine<'kafka'> {
    */
   key: EventField<NoInfer<Event>>
   /**
-   * How many consumers can share the work; can only grow.
+   * How many instances of a service can share the work, 1,024 at most. Fixed for the life of the topic: with another
+   * number, keys would move, and lose their order.
    * @example partitions: 12
    */
   partitions: number
   /**
-   * How long events can be read again.
+   * How long events are kept at least, from a minute to seven days; topics in one database share the longest.
    * @default '7d'
    * @example retention: '7d'
    */
   retention?: Duration
+  /**
+   * The database that holds the events; it has no shards.
+   * @default the first of the blueprint that has no shards
+   * @example database: 'orders'
+   */
+  database?: DatabaseName
 }
 
 type EventField<Event> = unknown extends Carried<Event> ? string : keyof Carried<Event> & string

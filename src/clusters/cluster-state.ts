@@ -1,5 +1,6 @@
 import type { Component } from '../core/component.ts'
 import type { Subprocess } from '../core/subprocess.ts'
+import type { Admission } from './service-roles.ts'
 
 /** What a cluster is doing. */
 export type ClusterState =
@@ -60,12 +61,10 @@ export interface Cluster extends Component {
   /** The same database as superuser, for the control plane. @throws TF_NOT_RUNNING before the first start */
   adminUrl(): string
   /**
-   * Gives exactly these services a role of their own, which can read and write rows and do nothing else; what others had
-   * ends. On somebody else's server nothing happens: there, services have the role of its URL.
-   *
-   * @param connections how many each may hold, all its instances together
+   * Gives exactly these services a role of their own, which can do what they are admitted for and nothing else; what others
+   * had ends. On somebody else's server nothing happens: there, services have the role of its URL.
    */
-  admit(connections: Readonly<Record<string, number>>): Promise<void>
+  admit(services: Readonly<Record<string, Admission>>): Promise<void>
   /** Where a service finds the database, as its own role. @throws TF_NOT_RUNNING before it was admitted */
   serviceUrl(service: string): string
   /** Nodes that take reads of a service now. Throws as `serviceUrl`. */

@@ -21,6 +21,7 @@ import { openRecord } from './open-record.ts'
 import type { RecordKeeper } from './record-keeper.ts'
 import { nodesOf, primaryOf, termOf } from './record-keeper.ts'
 import { createNode } from './node.ts'
+import type { Admission } from './service-roles.ts'
 import { serviceRoleOf, setServiceLogins } from './service-roles.ts'
 import { setUpCluster } from './set-up-cluster.ts'
 import { switchOver } from './switchover.ts'
@@ -73,7 +74,7 @@ class EmbeddedCluster implements Cluster {
   #operator: ClusterOperator | undefined
   #life: Life | undefined
   /** What `admit` was told last. */
-  #connections: Readonly<Record<string, number>> | undefined
+  #admitted: Readonly<Record<string, Admission>> | undefined
   #isHeld = false
   #said = ''
 
@@ -128,13 +129,13 @@ class EmbeddedCluster implements Cluster {
     return this.#started().primary.adminUrl(this.name)
   }
 
-  async admit(connections: Readonly<Record<string, number>>): Promise<void> {
+  async admit(services: Readonly<Record<string, Admission>>): Promise<void> {
     const { record } = this.#started()
-    this.#connections = connections
+    this.#admitted = services
     // Before the server knows them: a password that only the server knew would be lost with us.
-    await record.change((now) => ({ ...now, servicePasswords: passwordsOf(now, Object.keys(connections)) }))
-    const logins = Object.entries(connections).map(([service, connectionsMax]) => {
-      return [service, { password: record.current.servicePasswords![service]!, connectionsMax }] as const
+    await record.change((now) => ({ ...now, servicePasswords: passwordsOf(now, Object.keys(services)) }))
+    const logins = Object.entries(services).map(([service, admission]) => {
+      return [service, { ...admission, password: record.current.servicePasswords![service]! }] as const
     })
     await setServiceLogins(this.adminUrl(), Object.fromEntries(logins))
   }
@@ -292,7 +293,7 @@ class EmbeddedCluster implements Cluster {
 
   /** What was set up without waiting for a standby may be missing on it. */
   async #readmit(): Promise<void> {
-    if (this.#connections !== undefined) await this.admit(this.#connections)
+    if (this.#admitted !== undefined) await this.admit(this.#admitted)
   }
 
   get #primary(): ClusterNode | undefined {

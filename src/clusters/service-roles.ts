@@ -5,17 +5,33 @@ import { isPasswordOf, scramVerifier } from './scram-verifier.ts'
 import { inTransaction, withSession } from './set-up-session.ts'
 
 /** What a service may do in a database, beside its name. */
-export interface ServiceLogin {
+export interface ServiceLogin extends Admission {
   readonly password: string
+}
+
+/** How a service is let into a database. */
+export interface Admission {
   /** Connections of all its instances together. */
   readonly connectionsMax: number
+  /** @default its rows */
+  readonly may?: readonly ServiceAccess[]
 }
+
+/** What services may be let in for: rows of the application's tables, and the ends of topics. */
+export type ServiceAccess = 'rows' | 'publish' | 'consume'
 
 /**
  * The role that holds what services may do; nobody logs in as it. Migrations can take from it what services must not do:
  * `revoke delete on audit from "tenfold.services"`.
  */
 export const SERVICES_ROLE = 'tenfold.services'
+
+/** Roles that hold what services may do; who makes the tables of topics grants it to them. */
+export const ACCESS_ROLES: Readonly<Record<ServiceAccess, string>> = {
+  rows: SERVICES_ROLE,
+  publish: 'tenfold.publishers',
+  consume: 'tenfold.consumers',
+}
 
 /**
  * A statement that takes a table of the schema `tenfold` from services, which get every new table of the owner. On
@@ -51,7 +67,9 @@ export async function prepareForServices(adminUrl: string, owner: string): Promi
                 exists (select from pg_default_acl where defaclrole = $2::regrole and defaclnamespace = 0) as done`,
         [SERVICES_ROLE, quoteIdentifier(owner)],
       )
-      if (rows[0]?.done === true) return
+      const isDone = rows[0]?.done === true
+      await createTopicRoles(session, owner, isDone)
+      if (isDone) return
       const [services, owning] = [quoteIdentifier(SERVICES_ROLE), quoteIdentifier(owner)]
       if (rows[0]?.role !== true) await session.query(`create role ${services} nologin`)
       await session.query(`
@@ -70,6 +88,22 @@ export async function prepareForServices(adminUrl: string, owner: string): Promi
   )
 }
 
+/** A cluster from before there were topics has none of them, also where the database itself is done. */
+async function createTopicRoles(session: Session, owner: string, isDone: boolean): Promise<void> {
+  const wanted = [ACCESS_ROLES.publish, ACCESS_ROLES.consume]
+  const { rows } = await session.query<{ name: string }>(
+    'select rolname as name from pg_roles where rolname = any ($1)',
+    [wanted],
+  )
+  const present = new Set(rows.map(({ name }) => name))
+  for (const name of wanted) {
+    const role = quoteIdentifier(name)
+    if (!present.has(name)) await session.query(`create role ${role} nologin`)
+    if (isDone && present.has(name)) continue
+    await session.query(`grant connect on database ${quoteIdentifier(owner)} to ${role}`)
+  }
+}
+
 /**
  * Lets exactly these services log in, each with its password and number of connections. Others that could before can't
  * any more, and their sessions end.
@@ -81,9 +115,11 @@ export async function setServiceLogins(
   await withSession(adminUrl, async (session) => {
     const left = await inTransaction(session, async () => {
       const { rows } = await session.query<StoredRole>(
-        `select rolname as name, rolcanlogin as "canLogin", rolconnlimit as "connectionsMax", rolpassword as verifier
+        `select rolname as name, rolcanlogin as "canLogin", rolconnlimit as "connectionsMax", rolpassword as verifier,
+                array(select of.rolname::text from pg_auth_members join pg_roles of on of.oid = roleid
+                       where member = pg_authid.oid and of.rolname = any ($2)) as roles
            from pg_authid where starts_with(rolname, $1)`,
-        [PREFIX],
+        [PREFIX, Object.values(ACCESS_ROLES)],
       )
       const stored = new Map(rows.map((role) => [role.name, role]))
       for (const [service, login] of Object.entries(logins)) {
@@ -91,10 +127,10 @@ export async function setServiceLogins(
         await setLogin(session, name, login, stored.get(name))
         stored.delete(name)
       }
-      for (const { name, canLogin } of stored.values()) {
+      for (const { name, canLogin, roles } of stored.values()) {
         if (!canLogin) continue
         await session.query(`alter role ${quoteIdentifier(name)} nologin password null`)
-        await session.query(`revoke ${quoteIdentifier(SERVICES_ROLE)} from ${quoteIdentifier(name)}`)
+        await setRoles(session, name, roles, [])
       }
       return [...stored.keys()]
     })
@@ -109,24 +145,41 @@ interface StoredRole {
   readonly canLogin: boolean
   readonly connectionsMax: number
   readonly verifier: string | null
+  readonly roles: readonly string[]
 }
 
 async function setLogin(
   session: Session,
   name: string,
-  { password, connectionsMax }: ServiceLogin,
+  { password, connectionsMax, may = ['rows'] }: ServiceLogin,
   stored: StoredRole | undefined,
 ): Promise<void> {
   const isSame =
     stored?.canLogin === true &&
     stored.connectionsMax === connectionsMax &&
     isPasswordOf(password, stored.verifier ?? '')
-  if (isSame) return
+  const roles = may.map((access) => ACCESS_ROLES[access])
+  if (isSame) return setRoles(session, name, stored.roles, roles)
   const role = quoteIdentifier(name)
   const verifier = scramVerifier(password, Buffer.from(secretToken(16), 'base64url'))
   if (stored === undefined) await session.query(`create role ${role}`)
   await session.query(`alter role ${role} login connection limit ${connectionsMax} password '${verifier}'`)
-  await session.query(`grant ${quoteIdentifier(SERVICES_ROLE)} to ${role}`)
+  await setRoles(session, name, stored?.roles ?? [], roles)
+}
+
+async function setRoles(
+  session: Session,
+  name: string,
+  before: readonly string[],
+  after: readonly string[],
+): Promise<void> {
+  const role = quoteIdentifier(name)
+  for (const each of after) {
+    if (!before.includes(each)) await session.query(`grant ${quoteIdentifier(each)} to ${role}`)
+  }
+  for (const each of before) {
+    if (!after.includes(each)) await session.query(`revoke ${quoteIdentifier(each)} from ${role}`)
+  }
 }
 
 /** Default privileges are for what comes. A database from before there were roles has tables already. */

@@ -372,6 +372,10 @@ export const ERROR_CODES = {
     meaning: 'The tables of topics in a database were made by a later version of tenfold.',
     remedy: 'Use that version, or a later one.',
   },
+  TF_TOPICS_REFUSED: {
+    meaning: 'The server of a database, which somebody else runs, does not let the tables of topics be made.',
+    remedy: 'Grant the user of its URL "create" on the database.',
+  },
   TF_TOPIC_CHANGED: {
     meaning:
       'A topic exists with another number of partitions: keys would move between partitions and lose their order.',

@@ -7,12 +7,24 @@ import type { ResolvedBlueprint, ResolvedService } from '../blueprint/resolved-b
 export function overlap(before: ResolvedBlueprint, after: ResolvedBlueprint): ResolvedBlueprint {
   const services = { ...before.services }
   for (const [name, now] of Object.entries(after.services)) services[name] = both(before.services[name], now)
-  return { ...after, databases: { ...before.databases, ...after.databases }, services }
+  return {
+    ...after,
+    databases: { ...before.databases, ...after.databases },
+    topics: { ...before.topics, ...after.topics },
+    services,
+  }
 }
 
 function both(old: ResolvedService | undefined, now: ResolvedService): ResolvedService {
   if (old === undefined) return now
-  return { ...now, databases: union(old.databases, now.databases), calls: union(old.calls, now.calls) }
+  return {
+    ...now,
+    databases: union(old.databases, now.databases),
+    publishes: union(old.publishes, now.publishes),
+    consumes: union(old.consumes, now.consumes),
+    connectsTo: union(old.connectsTo, now.connectsTo),
+    calls: union(old.calls, now.calls),
+  }
 }
 
 function union(a: readonly string[], b: readonly string[]): readonly string[] {

@@ -3,6 +3,7 @@ import type { ResolvedDatabase } from '../blueprint/resolved-blueprint.ts'
 import type { DatabaseBackups } from '../backups/database-backups.ts'
 import type { Cluster, ClusterState } from '../clusters/cluster-state.ts'
 import { migrate, pendingMigrations } from '../clusters/migrations.ts'
+import type { Admission } from '../clusters/service-roles.ts'
 import type { SeedOptions } from '../clusters/seed.ts'
 import { runSeeds } from '../clusters/seed.ts'
 import type { BackupStatus } from '../control/backup-status.ts'
@@ -14,7 +15,9 @@ import { pathInRelease } from '../fleet/release.ts'
 import { connectDatabase } from '../sql/database.ts'
 import { databaseStatus, readersOf, shardBinding } from './database-status.ts'
 import type { ShardBinding } from '../service/bindings-document.ts'
+import { setUpTopics } from './set-up-topics.ts'
 import type { SystemCode } from './system-code.ts'
+import type { TopicTables } from './topic-tables.ts'
 
 /** A database on its way to being usable: a cluster that runs, then its schema, then its data. */
 export interface DatabaseUnit extends Component {
@@ -31,10 +34,10 @@ export interface DatabaseUnit extends Component {
   /** Hands its writes over. Throws as `Cluster.switchover`. */
   switchover(): Promise<void>
   /** Lets exactly these services in; see `Cluster.admit`. */
-  admit(connections: Readonly<Record<string, number>>): Promise<void>
+  admit(services: Readonly<Record<string, Admission>>): Promise<void>
   /**
-   * Applies migrations and runs seeds that an edited blueprint has and this database has not. Throws what `migrate` and
-   * `runSeeds` throw; the server runs on, and what was applied before the failure stays.
+   * Applies migrations, makes topics and runs seeds that an edited blueprint has and this database has not. Throws what the
+   * start does; the server runs on, and what was applied before the failure stays.
    */
   update(database: ResolvedDatabase, code: SystemCode, signal: AbortSignal): Promise<void>
   /** Files of these directories that `update` would apply. Throws as `pendingMigrations`. */
@@ -59,6 +62,8 @@ export interface DatabaseUnitOptions {
   readonly code: Promise<SystemCode>
   /** How seeds are run, but for the database and the code. */
   readonly seeding: Pick<SeedOptions, 'subprocesses' | 'user' | 'logFile' | 'clock'>
+  /** What it needs for topics, by the blueprint as it is then; undefined for nothing. @default nothing */
+  readonly topics?: () => TopicTables | undefined
   readonly onStatus: (status: DatabaseStatus) => void
   /** Services have to be told other addresses. */
   readonly onAddress: () => void
@@ -71,8 +76,8 @@ export interface DatabaseUnitOptions {
 }
 
 /**
- * Starts the cluster, applies migrations that are new, and runs seeds that have not run. A second start finds all three
- * done. `start` throws what `createCluster`, `migrate` and `runSeeds` throw.
+ * Starts the cluster, applies migrations that are new, makes the tables of topics, and runs seeds that have not run. A second
+ * start finds all of it done. `start` throws what `createCluster`, `migrate`, `setUpTopics` and `runSeeds` throw.
  */
 export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
   const { onStatus } = options
@@ -128,6 +133,16 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     await unlessAborted(work, signal, `the migrations of ${name} to be applied`)
   }
 
+  async function applyTopics(signal: AbortSignal | undefined): Promise<void> {
+    const tables = options.topics?.()
+    if (tables === undefined) return
+    await unlessAborted(
+      setUpTopics(options.database, cluster.url(), tables),
+      signal,
+      `the tables of topics in ${name} to be made`,
+    )
+  }
+
   async function applySeeds(
     database: ResolvedDatabase,
     code: SystemCode | Promise<SystemCode>,
@@ -158,12 +173,13 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     hasFollowers: (options.database.followers?.count ?? 0) > 0,
     primary,
     switchover: () => cluster.switchover(),
-    admit: (connections) => cluster.admit(connections),
+    admit: (services) => cluster.admit(services),
     async start(signal) {
       prepare('starting')
       try {
         await cluster.start(signal)
         await applyMigrations(options.database, signal)
+        await applyTopics(signal)
         await applySeeds(options.database, options.code, signal)
         cluster.holdToLimits()
         await backups?.start(signal)
@@ -183,6 +199,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     async update(database, code, signal) {
       try {
         await applyMigrations(database, signal)
+        await applyTopics(signal)
         await applySeeds(database, code, signal)
       } finally {
         preparation = undefined

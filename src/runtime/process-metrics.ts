@@ -1,3 +1,4 @@
+import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Cancel, Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
@@ -58,4 +59,14 @@ export function createProcessMetrics(options: {
       return Promise.resolve()
     },
   }
+}
+
+/** Whose process a child is: names are given by the parts, instances by their ids. */
+export function processOwner(name: string, { services, databases }: ResolvedBlueprint): ProcessOwner | undefined {
+  if (name === 'gateway') return { source: 'gateway', labels: {} }
+  const database = name.replace(/\.\d+$/, '')
+  if (Object.hasOwn(databases, database)) return { source: `postgres/${name}`, labels: { database } }
+  const service = name.replace(/-\d+$/, '')
+  if (!Object.hasOwn(services, service)) return undefined
+  return { source: `instance/${name}`, labels: { service, instance: name } }
 }

@@ -1,7 +1,14 @@
-import { CONNECTIONS_PER_NODE, connectingInstances, connectionsPerInstance } from '../blueprint/connection-budget.ts'
+import {
+  CONNECTIONS_PER_NODE,
+  connectingInstances,
+  connectionsPerInstance,
+  listenersOf,
+} from '../blueprint/connection-budget.ts'
 import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import type { Admission } from '../clusters/service-roles.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { BindingsDocument, ShardBinding } from '../service/bindings-document.ts'
+import { topicAccessOf } from './topic-tables.ts'
 
 /** What a service may reach, and nothing else. */
 export function bindingsOf(
@@ -56,14 +63,20 @@ export function connectionsOf({ services, databases }: ResolvedBlueprint, databa
 }
 
 /**
- * How many connections each service that lists a database may hold there, all its instances together. Twice what they
- * need, because while instances are replaced there are old ones and new ones; but never so many that nobody else gets in.
+ * How each service that connects to a database is let in: for its rows if it lists it, for topics as it uses them there. It
+ * may hold twice the connections that all its instances together need, because while instances are replaced there are old
+ * ones and new ones; but never so many that nobody else gets in.
  */
-export function connectionsPerService(blueprint: ResolvedBlueprint, database: string): Record<string, number> {
+export function admissionsTo(blueprint: ResolvedBlueprint, database: string): Record<string, Admission> {
   const each = connectionsOf(blueprint, database)
+  const connecting = Object.values(blueprint.services).filter(({ connectsTo }) => connectsTo.includes(database))
   return Object.fromEntries(
-    Object.values(blueprint.services)
-      .filter(({ databases }) => databases.includes(database))
-      .map(({ name, instances }) => [name, Math.min(CONNECTIONS_PER_NODE, 2 * each * instances.max)]),
+    connecting.map((service) => {
+      const { name, instances, databases } = service
+      const needed = (each + listenersOf(service)) * instances.max
+      const rows = databases.includes(database) ? (['rows'] as const) : []
+      const may = [...rows, ...topicAccessOf(service, blueprint.topics, database)]
+      return [name, { connectionsMax: Math.min(CONNECTIONS_PER_NODE, 2 * needed), may }]
+    }),
   )
 }

@@ -16,9 +16,10 @@ import { outputFileOf } from '../fleet/instance-hosts/local.ts'
 import type { DatabaseUnit, DatabaseUnitOptions } from './database-unit.ts'
 import { createDatabaseUnit } from './database-unit.ts'
 import type { PartsContext } from './parts-context.ts'
-import { connectionsPerService } from './service-bindings.ts'
+import { admissionsTo } from './service-bindings.ts'
 import type { ShardBinding } from '../service/bindings-document.ts'
 import { startTogether } from './start-together.ts'
+import { topicTablesOf } from './topic-tables.ts'
 import { backupsOf } from './unit-backups.ts'
 import type { SystemCode } from './system-code.ts'
 
@@ -31,7 +32,7 @@ export interface SystemDatabases extends Component {
   pendingMigrations(name: string, directories: readonly string[]): Promise<readonly string[]>
   /** Stops a database; its data stays. Nothing happens if it does not run. */
   drop(name: string): Promise<void>
-  /** Lets exactly those services into each database that list it in the blueprint as it is now. */
+  /** Lets exactly those services into each database that connect to it by the blueprint as it is now. */
   admit(): Promise<void>
   /** A database as its owner. @throws TF_NOT_RUNNING before its start */
   url(name: string): string
@@ -84,7 +85,7 @@ export function createSystemDatabases(
   }
 
   async function admit(): Promise<void> {
-    for (const [name, unit] of units) await unit.admit(connectionsPerService(context.blueprint, name))
+    for (const [name, unit] of units) await unit.admit(admissionsTo(context.blueprint, name))
   }
 
   return {
@@ -193,6 +194,7 @@ function unitOf(
       logFile: outputFileOf(state.logsDirectory, logsOf(database.name), `${database.name}-seed`),
       clock,
     },
+    topics: () => topicTablesOf(context.blueprint, database.name),
     onStartFailed: () => context.startFailed(),
     ...changed,
     onStatus: (status) =>

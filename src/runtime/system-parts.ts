@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
 import type { ControlServer } from '../control/control-server.ts'
 import { createControlServer } from '../control/control-server.ts'
 import { createStateWatch } from '../control/state-watch.ts'
@@ -23,8 +22,7 @@ import { strikeProcesses } from './faults.ts'
 import { withHeldReleases } from './held-releases.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
-import type { ProcessOwner } from './process-metrics.ts'
-import { createProcessMetrics } from './process-metrics.ts'
+import { createProcessMetrics, processOwner } from './process-metrics.ts'
 import { openBook, recordStart } from './release-record.ts'
 import type { Releaser } from './releaser.ts'
 import { createReleaser } from './releaser.ts'
@@ -43,6 +41,7 @@ import { createSystemJobs } from './system-jobs.ts'
 import type { SystemServices } from './system-services.ts'
 import { createSystemServices } from './system-services.ts'
 import { createCollectors, createSystemTelemetry } from './system-telemetry.ts'
+import { createTopicHousekeeping, keptDatabases } from './topic-housekeeping.ts'
 
 /**
  * Everything that runs of a system. The control socket opens before the rest and closes after it, so that the start
@@ -73,6 +72,7 @@ class WiredParts implements SystemParts {
   readonly #code = Promise.withResolvers<SystemCode>()
   readonly #databases: SystemDatabases
   readonly #doors: SystemDoors
+  readonly #housekeeping: Component
   #telling: Promise<void> = Promise.resolve()
   #gateway: Gateway | undefined
   #services: SystemServices | undefined
@@ -134,6 +134,11 @@ class WiredParts implements SystemParts {
     this.#databases = createSystemDatabases(context, this.#code.promise, {
       onAddress: () => void this.#tellAddresses(),
       onPrimary: () => void this.#doors.follow(),
+    })
+    this.#housekeeping = createTopicHousekeeping({
+      databases: () => keptDatabases(context, (name) => this.#databases.url(name)),
+      notice: (notice) => context.notice(notice),
+      clock,
     })
     this.#doors = createSystemDoors({
       file: state.doorsFile,
@@ -201,6 +206,7 @@ class WiredParts implements SystemParts {
     this.#releaser = createReleaser(this.#context, parts, this.#applier)
     this.#scaler = createSystemScaler(this.#context, services, this.#control.audit)
     await this.#scaler.start()
+    await this.#housekeeping.start(signal)
   }
 
   applier(): Applier {
@@ -208,6 +214,8 @@ class WiredParts implements SystemParts {
   }
 
   async stop(deadlineMs: number): Promise<void> {
+    // It may wait for a server that hangs, until that is ended.
+    const tidied = this.#housekeeping.stop(deadlineMs)
     await this.#scaler?.stop(deadlineMs)
     // In the order in which a request would meet them, so that none meets a part that has left.
     await this.#gateway?.closeEntrances(deadlineMs)
@@ -215,6 +223,7 @@ class WiredParts implements SystemParts {
     await this.#services?.stop(deadlineMs)
     await this.#gateway?.stop(deadlineMs)
     await this.#databases.stop(deadlineMs)
+    await tidied
     for (const component of [this.#telemetry, ...this.#metrics, this.#history]) await component.stop(deadlineMs)
     const { subprocesses } = this.#context
     if (!subprocesses.isLettingGo) await subprocesses.endLeftovers(undefined, deadlineMs)
@@ -281,14 +290,4 @@ function stillStarting(): never {
   throw new TenfoldError('TF_NOT_RUNNING', 'expected the system to run, but it is still starting', {
     hint: 'wait until "tenfold status" says running, then repeat it',
   })
-}
-
-/** Whose process a child is: names are given by the parts, instances by their ids. */
-function processOwner(name: string, { services, databases }: ResolvedBlueprint): ProcessOwner | undefined {
-  if (name === 'gateway') return { source: 'gateway', labels: {} }
-  const database = name.replace(/\.\d+$/, '')
-  if (Object.hasOwn(databases, database)) return { source: `postgres/${name}`, labels: { database } }
-  const service = name.replace(/-\d+$/, '')
-  if (!Object.hasOwn(services, service)) return undefined
-  return { source: `instance/${name}`, labels: { service, instance: name } }
 }

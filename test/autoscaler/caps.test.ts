@@ -45,8 +45,8 @@ test('memory is nine tenths of the machine', () => {
 
 test('connections of a database are shared by the services that list it', () => {
   const services = {
-    api: testService({ name: 'api', databases: ['orders'] }),
-    web: testService({ name: 'web', databases: ['orders'] }),
+    api: testService({ name: 'api', connectsTo: ['orders'] }),
+    web: testService({ name: 'web', connectsTo: ['orders'] }),
     other: testService({ name: 'other' }),
   }
   const counts = { api: 1, web: 4, other: 50 }

@@ -2,6 +2,7 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
+import { z } from 'zod'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkBlueprint } from '../../src/blueprint/check.ts'
 import type { Problem } from '../../src/blueprint/problem.ts'
@@ -54,6 +55,7 @@ describe('checkBlueprint', () => {
         certificates: [],
       },
       databases: {},
+      topics: {},
       services: {
         web: {
           name: 'web',
@@ -61,6 +63,9 @@ describe('checkBlueprint', () => {
           listensOn: undefined,
           routes: [],
           databases: [],
+          publishes: [],
+          consumes: [],
+          connectsTo: [],
           calls: [],
           env: {},
           instances: { min: 1, desired: 1, max: 1 },
@@ -76,6 +81,41 @@ describe('checkBlueprint', () => {
       objectives: {},
       load: undefined,
     })
+  })
+
+  test('puts a topic into the database that it names, or into the first without shards, and lets its services in', () => {
+    const { topics, services } = check({
+      name: 'shop',
+      databases: { orders: {}, events: {} },
+      topics: {
+        placed: { key: 'id', partitions: 4, event: z.object({ id: z.string() }) },
+        paid: { key: 'id', partitions: 2, database: 'events', retention: '1h', event: {} },
+      },
+      services: {
+        web: { ...web, databases: ['orders'], publishes: ['placed', 'paid'] },
+        mail: { entry: './server.ts', consumes: ['paid'] },
+      },
+    })
+    expect(topics).toEqual({
+      placed: {
+        name: 'placed',
+        engine: { kind: 'postgres', database: 'orders' },
+        key: 'id',
+        partitions: 4,
+        retentionMs: 7 * 86_400_000,
+        hasSchema: true,
+      },
+      paid: {
+        name: 'paid',
+        engine: { kind: 'postgres', database: 'events' },
+        key: 'id',
+        partitions: 2,
+        retentionMs: 3_600_000,
+        hasSchema: false,
+      },
+    })
+    expect(services['web']).toMatchObject({ databases: ['orders'], connectsTo: ['orders', 'events'] })
+    expect(services['mail']).toMatchObject({ databases: [], connectsTo: ['events'] })
   })
 
   test('resolves units, paths and references', () => {

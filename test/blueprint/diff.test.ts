@@ -1,7 +1,12 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { diffBlueprints, withoutRestarts } from '../../src/blueprint/diff.ts'
-import type { ResolvedBlueprint, ResolvedDatabase, ResolvedService } from '../../src/blueprint/resolved-blueprint.ts'
+import type {
+  ResolvedBlueprint,
+  ResolvedDatabase,
+  ResolvedService,
+  ResolvedTopic,
+} from '../../src/blueprint/resolved-blueprint.ts'
 import { DEFAULT_TRAFFIC } from '../../src/blueprint/resolved-traffic.ts'
 
 const SERVICE: ResolvedService = {
@@ -11,6 +16,9 @@ const SERVICE: ResolvedService = {
   listensOn: undefined,
   routes: ['/'],
   databases: [],
+  publishes: [],
+  consumes: [],
+  connectsTo: [],
   calls: [],
   env: {},
   instances: { min: 1, desired: 2, max: 10 },
@@ -29,6 +37,14 @@ const DATABASE: ResolvedDatabase = {
   seeds: [],
   resources: { cpu: undefined, memoryBytes: undefined },
 }
+const TOPIC: ResolvedTopic = {
+  name: 'placed',
+  engine: { kind: 'postgres', database: 'orders' },
+  key: 'user_id',
+  partitions: 4,
+  retentionMs: 86_400_000,
+  hasSchema: false,
+}
 const SHOP: ResolvedBlueprint = {
   name: 'shop',
   file: '/app/tenfold.config.ts',
@@ -42,6 +58,7 @@ const SHOP: ResolvedBlueprint = {
     certificates: [],
   },
   databases: { orders: DATABASE },
+  topics: { placed: TOPIC },
   services: { api: SERVICE },
   objectives: {},
   load: undefined,
@@ -71,6 +88,8 @@ describe('the difference of two blueprints', () => {
     ['resources', { resources: { cpu: 1, memoryBytes: undefined } }, 'rollout'],
     ['health', { health: '/health' }, 'rollout'],
     ['databases', { databases: ['orders'] }, 'rollout'],
+    ['publishes', { publishes: ['placed'] }, 'rollout'],
+    ['consumes', { consumes: ['placed'] }, 'rollout'],
     ['calls', { calls: ['api'] }, 'rollout'],
     ['routes', { routes: ['/', '/app'] }, 'live'],
     ['routeTimeoutsMs', { routeTimeoutsMs: { '/': 120_000 } }, 'live'],
@@ -79,6 +98,28 @@ describe('the difference of two blueprints', () => {
     ['traffic', { traffic: { ...DEFAULT_TRAFFIC, slowStartMs: 1_000 } }, 'live'],
   ])('of the %s of a service says what it takes', (key, changes, effect) => {
     expect(diff(withService(changes))).toEqual([`changed services.api.${key} ${effect}`])
+  })
+
+  test.each<[string, Partial<ResolvedTopic>, string]>([
+    ['retentionMs', { retentionMs: 60_000 }, 'live'],
+    ['hasSchema', { hasSchema: true }, 'live'],
+    ['partitions', { partitions: 8 }, 'refused'],
+    ['key', { key: 'id' }, 'refused'],
+    ['engine', { engine: { kind: 'postgres', database: 'events' } }, 'refused'],
+  ])('of the %s of a topic says what it takes', (key, changes, effect) => {
+    const after = { ...SHOP, topics: { placed: { ...TOPIC, ...changes } } }
+    expect(diff(after)).toEqual([`changed topics.placed.${key} ${effect}`])
+  })
+
+  test('makes topics that are new, and leaves the events of those that are gone', () => {
+    const after = { ...SHOP, topics: { paid: { ...TOPIC, name: 'paid' } } }
+    expect(diff(after)).toEqual(['removed topics.placed live', 'added topics.paid live'])
+  })
+
+  test('says once that a service uses another database, however it comes to it', () => {
+    expect(diff(withService({ databases: ['orders'], connectsTo: ['orders'] }))).toEqual([
+      'changed services.api.databases rollout',
+    ])
   })
 
   test('of files and jobs touches no instance, but one kind of service does not become another', () => {

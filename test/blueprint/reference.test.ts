@@ -49,12 +49,12 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
   Certificate: (tls) => ({ gateway: { tls: { certificate: './cert.pem', key: './key.pem', ...tls } } }),
   HeaderLimits: (headers) => ({ gateway: { headers } }),
   Cache: (recipes) => ({ caches: { recipes: { ttl: '1h', ...recipes } } }),
-  Topic: (placed) => ({ topics: { placed: { key: 'user_id', partitions: 12, ...placed } } }),
+  Topic: (placed) => ({ databases: { orders: {} }, topics: { placed: { key: 'user_id', partitions: 12, ...placed } } }),
   Alerts: (alerts) => ({ alerts }),
 }
 
 /** Refused as a whole. */
-const LATER = new Set(['Cache', 'Topic', 'Alerts'])
+const LATER = new Set(['Cache', 'Alerts'])
 
 function withProgram(options: object): object {
   if ('entry' in options || 'command' in options) return options
@@ -70,8 +70,9 @@ function inDatabase(options: object): object {
 
 function inService(web: object): object {
   const services = { web, prices: { entry: 'x.ts' } }
-  if (!['caches', 'publishes', 'consumes'].some((option) => option in web)) return { services }
-  return { services, caches: { recipes: { ttl: '1h' } }, topics: { order_placed: { key: 'user_id', partitions: 12 } } }
+  if ('caches' in web) return { services, caches: { recipes: { ttl: '1h' } } }
+  if (!('publishes' in web || 'consumes' in web)) return { services }
+  return { services, databases: { orders: {} }, topics: { order_placed: { key: 'user_id', partitions: 12 } } }
 }
 
 function inStep(options: object): object {

@@ -39,6 +39,7 @@ const blueprint: ResolvedBlueprint = {
       resources,
     },
   },
+  topics: {},
   services: {
     web: testService({
       program: { kind: 'command', command: 'LEVEL=1 python3 app.py && true' },

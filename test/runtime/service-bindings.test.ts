@@ -2,7 +2,7 @@ import { array, assert, integer, property } from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ResolvedBlueprint } from '../../src/blueprint/resolved-blueprint.ts'
 import { checkBlueprint } from '../../src/blueprint/check.ts'
-import { bindingsOf, connectionsOf, connectionsPerService } from '../../src/runtime/service-bindings.ts'
+import { bindingsOf, connectionsOf, admissionsTo } from '../../src/runtime/service-bindings.ts'
 
 function blueprint(services: Record<string, unknown>): ResolvedBlueprint {
   const system = { name: 'shop', databases: { orders: {}, catalog: {} }, services }
@@ -83,8 +83,9 @@ test('services that do not use a database leave its connections to the others', 
 test('each service may hold as many connections as its instances need while they are replaced, and never all', () => {
   const shop = blueprint({ api: service(3), mail: service(5, { databases: ['catalog'] }), jobs: service(9) })
   const each = connectionsOf(shop, 'orders')
-  expect(connectionsPerService(shop, 'orders')).toEqual({ api: 2 * 3 * each, jobs: 90 })
-  expect(connectionsPerService(shop, 'catalog')).toEqual({ mail: 90 })
+  const rows = (connectionsMax: number) => ({ connectionsMax, may: ['rows'] })
+  expect(admissionsTo(shop, 'orders')).toEqual({ api: rows(2 * 3 * each), jobs: rows(90) })
+  expect(admissionsTo(shop, 'catalog')).toEqual({ mail: rows(90) })
 })
 
 test('takes what the blueprint says of the connections of a database', () => {

@@ -5,7 +5,7 @@ import { runsNode } from '../runs-node.ts'
 import type { ReadResources } from './engine.ts'
 import { resources } from './engine.ts'
 import type { Reader } from './reader.ts'
-import { later, list, object, record } from './reader.ts'
+import { list, object, record } from './reader.ts'
 import type { ReadRoute } from './route.ts'
 import { route } from './route.ts'
 import type { ReadScale } from './scale.ts'
@@ -62,8 +62,8 @@ const options = {
   routes: list('routes', route),
   databases: names('database names'),
   caches: names('cache names'),
-  publishes: later(names('topic names'), 'a service that publishes', isNotEmpty),
-  consumes: later(names('topic names'), 'a service that consumes', isNotEmpty),
+  publishes: names('topic names'),
+  consumes: names('topic names'),
   calls: names('service names'),
   env: record('variables', environmentValue, {
     pattern: /^(?!PORT$|HOST$|TENFOLD_)[A-Za-z_][A-Za-z0-9_]*$/,
@@ -174,7 +174,3 @@ const secretReference = object({
   options: { secret: variableName },
   required: ['secret'],
 })
-
-function isNotEmpty(names: readonly string[]): boolean {
-  return names.length > 0
-}

@@ -2,7 +2,7 @@ import type { Place } from '../place.ts'
 import { fromEnvironment } from './engine.ts'
 import type { Reader } from './reader.ts'
 import { anything, object, oneOf } from './reader.ts'
-import { longDurationMs, number, sizeBytes, text } from './value.ts'
+import { longDurationMs, sizeBytes } from './value.ts'
 
 const cacheOptions = {
   engine: oneOf('redis'),
@@ -18,25 +18,8 @@ const cacheOptions = {
 export const cache: Reader<unknown> = (given, place) =>
   withAddress(object({ what: 'a cache', options: cacheOptions, required: ['ttl'] })(given, place), place)
 
-export interface ReadTopic {
-  readonly partitions: number | undefined
-}
-
-const topicOptions = {
-  engine: oneOf('kafka'),
-  url: fromEnvironment,
-  event: anything,
-  key: text('a field of the event'),
-  partitions: number({ min: 1, max: 4096, isInteger: true }),
-  retention: longDurationMs,
-}
-
-/** A topic. */
-export const topic: Reader<ReadTopic> = (given, place) =>
-  withAddress(object({ what: 'a topic', options: topicOptions, required: ['key', 'partitions'] })(given, place), place)
-
 /** An engine that is not embedded needs an address, and an address an engine. */
-function withAddress<Read extends { readonly engine: string | undefined; readonly url: unknown }>(
+export function withAddress<Read extends { readonly engine: string | undefined; readonly url: unknown }>(
   read: Read | undefined,
   place: Place,
 ): Read | undefined {

@@ -11,8 +11,9 @@ import type { Reader } from './reader.ts'
 import { later, list, object, oneOf, record } from './reader.ts'
 import type { ReadService } from './service.ts'
 import { service } from './service.ts'
-import type { ReadTopic } from './store.ts'
-import { cache, topic } from './store.ts'
+import { cache } from './store.ts'
+import type { ReadTopic } from './topic.ts'
+import { topic } from './topic.ts'
 import { text } from './value.ts'
 
 /** A blueprint part by part; what can't be read is missing, so that the rest is still checked. */
@@ -37,7 +38,7 @@ export const system: Reader<ReadSystem> = object({
     name: systemName,
     databases: record('databases', database),
     caches: record('caches', later(cache, 'caches')),
-    topics: record('topics', later(topic, 'topics')),
+    topics: record('topics', topic),
     services: record('services', service),
     secrets: secretsFile,
     objectives: record('objectives', objective),

@@ -39,6 +39,7 @@ export function describeBlueprint({
   name,
   configuration,
   databases,
+  topics,
   services,
   objectives,
   load,
@@ -51,6 +52,8 @@ export function describeBlueprint({
         timesText(service),
         service.routes.length > 0 ? `routes ${service.routes.join(', ')}` : isJob(service) ? '' : 'internal',
         list('databases', service.databases),
+        list('publishes', service.publishes),
+        list('consumes', service.consumes),
         list('calls', service.calls),
         objectiveText(objectives[service.name]),
       ]
@@ -61,6 +64,11 @@ export function describeBlueprint({
       database.name,
       database.engine.kind === 'embedded' ? 'PostgreSQL' : 'PostgreSQL elsewhere',
       database.engine.kind === 'embedded' ? '' : `at $${database.engine.urlVariable}`,
+    ]),
+    ...Object.values(topics).map(({ name, engine, partitions }) => [
+      name,
+      'topic',
+      `${partitions} ${partitions === 1 ? 'partition' : 'partitions'} in ${engine.database}`,
     ]),
   ]
   const peak =

@@ -85,7 +85,7 @@ describe('a cluster with a synchronous standby', { timeout: 240_000 }, () => {
       { id: 2, role: 'standby', state: 'ready', zone: 'b' },
     ])
     expect(cluster.alarm).toBeUndefined()
-    await cluster.admit({ web: 5 })
+    await cluster.admit({ web: { connectionsMax: 5 } })
     const [urlBefore, serviceBefore] = [cluster.url(), cluster.serviceUrl('web')]
     expect(cluster.replicaUrls('web')).toHaveLength(1)
     const writers = await writeUniqueRows(bed, cluster)

@@ -18,7 +18,7 @@ beforeAll(async () => {
   cluster = bed.cluster('shop')
   await cluster.start()
   await migrateWith('001.sql', MIGRATION)
-  await cluster.admit({ api: 20, 'price-list': 5 })
+  await cluster.admit({ api: { connectionsMax: 20 }, 'price-list': { connectionsMax: 5 } })
 })
 
 afterAll(() => bed.end())
@@ -117,7 +117,7 @@ describe('the role of a service', () => {
     })
     const other = bed.cluster('other')
     await other.start()
-    await other.admit({ api: 1 })
+    await other.admit({ api: { connectionsMax: 1 } })
     const elsewhere = other.serviceUrl('api').replace(/:\d+\/.*/, cluster.serviceUrl('api').match(/:\d+\/.*/)![0])
     await expect(bed.connect(elsewhere).query('select 1')).rejects.toMatchObject({ code: 'TF_DATABASE_UNREACHABLE' })
     await other.stop()
@@ -132,12 +132,12 @@ describe('the role of a service', () => {
       await connection.query('insert into later.thing default values')
       await connection.query('insert into plain values (1)')
     })
-    await cluster.admit({ api: 20, 'price-list': 5 })
+    await cluster.admit({ api: { connectionsMax: 20 }, 'price-list': { connectionsMax: 5 } })
     await expect(as('api', (connection) => connection.query('delete from audit'))).rejects.toMatchObject(REFUSED)
   })
 
   test('holds no more connections than it may', async () => {
-    await cluster.admit({ api: 20, 'price-list': 1 })
+    await cluster.admit({ api: { connectionsMax: 20 }, 'price-list': { connectionsMax: 1 } })
     await as('price-list', async (held) => {
       await held.query('select 1')
       await expect(as('price-list', (more) => more.query('select 1'))).rejects.toMatchObject({
@@ -147,11 +147,11 @@ describe('the role of a service', () => {
   })
 
   test('ends with the service, sessions included, and a later one has another password', async () => {
-    await cluster.admit({ api: 20, 'price-list': 5 })
+    await cluster.admit({ api: { connectionsMax: 20 }, 'price-list': { connectionsMax: 5 } })
     const former = cluster.serviceUrl('price-list')
     const open = bed.connect(former, { connectionsMax: 1 })
     await open.query('select 1')
-    await cluster.admit({ api: 20 })
+    await cluster.admit({ api: { connectionsMax: 20 } })
     expect(() => cluster.serviceUrl('price-list')).toThrow(expect.objectContaining({ code: 'TF_NOT_RUNNING' }))
     const admin = bed.connect(cluster.adminUrl())
     await until('the session to end', async () => {
@@ -159,7 +159,7 @@ describe('the role of a service', () => {
       return rows.length === 0
     })
     await expect(bed.connect(former).query('select 1')).rejects.toMatchObject({ code: 'TF_DATABASE_UNREACHABLE' })
-    await cluster.admit({ api: 20, 'price-list': 5 })
+    await cluster.admit({ api: { connectionsMax: 20 }, 'price-list': { connectionsMax: 5 } })
     expect(cluster.serviceUrl('price-list')).not.toBe(former)
     await as('price-list', (connection) => connection.query('select * from item'))
   })
@@ -169,7 +169,7 @@ describe('the role of a service', () => {
     const { password } = new URL(before)
     await cluster.stop()
     await cluster.start()
-    await cluster.admit({ api: 20 })
+    await cluster.admit({ api: { connectionsMax: 20 } })
     expect(new URL(cluster.serviceUrl('api')).password).toBe(password)
     await as('api', (connection) => connection.query('select * from item'))
     const record = join(bed.directory, 'shop', 'cluster.json')
@@ -181,7 +181,7 @@ describe('the role of a service', () => {
   test('is set right when it was changed behind our back', async () => {
     const admin = bed.connect(cluster.adminUrl())
     await admin.query(`alter role "service.api" nologin password 'else' connection limit 3`)
-    await cluster.admit({ api: 20 })
+    await cluster.admit({ api: { connectionsMax: 20 } })
     await as('api', (connection) => connection.query('select * from item'))
     const { rows } = await admin.query(`select rolconnlimit as "limit" from pg_roles where rolname = 'service.api'`)
     expect(rows).toEqual([{ limit: 20 }])

@@ -80,7 +80,16 @@ export function addSlice(number: number): string {
     create table ${table} (like ${SCHEMA}.log including defaults including constraints);
     create index on ${table} (topic, partition, xid, id);
     alter table ${SCHEMA}.log attach partition ${table} for values in (${number});
-    insert into ${SCHEMA}.slice (number) values (${number});`
+    insert into ${SCHEMA}.slice (number) values (${number});
+    ${withoutRights(table)}`
+}
+
+/** Takes what a new table of its owner grants by default: only the whole log is for others. */
+function withoutRights(table: string): string {
+  return `do $$ declare grantee text; begin
+    for grantee in select acl.grantee::regrole from pg_class, aclexplode(relacl) acl
+      where oid = '${table}'::regclass and acl.grantee not in (0, relowner) group by 1
+    loop execute format('revoke all on ${table} from %s', grantee); end loop; end $$;`
 }
 
 /** Never change one that has been released: add the next. */

@@ -1,0 +1,47 @@
+import { unknownName } from './grammar/reader.ts'
+import type { ReadSystem } from './grammar/system.ts'
+import type { Place } from './place.ts'
+import { databaseOfTopic } from './topic-places.ts'
+
+/** Topics are in a database of the blueprint, and no service has more instances than partitions to read. */
+export function checkTopics(system: ReadSystem, place: Place): void {
+  const databases = system.databases ?? new Map<string, undefined>()
+  for (const [name, topic] of system.topics ?? []) {
+    const at = place.at('topics').at(name)
+    const { engine = 'postgres', database } = topic ?? {}
+    if (topic === undefined || engine !== 'postgres') continue
+    if (database !== undefined && !databases.has(database)) {
+      unknownName(at.at('database'), { what: 'the name of a database', name: database, known: [...databases.keys()] })
+    } else if (database !== undefined && databases.get(database)?.shards !== undefined) {
+      at.at('database').invalid(
+        `expected a database without shards, got '${database}'`,
+        'name another, or add one: databases: { events: {} }',
+      )
+    } else if (databaseOfTopic(topic, databases) === undefined) {
+      at.invalid(
+        'expected a database that holds the events, without shards, got none',
+        'add one: databases: { events: {} }',
+      )
+    }
+  }
+  checkConsumers(system, place.at('services'))
+}
+
+/** A partition is read by one consumer at a time: more instances than partitions would be idle. */
+function checkConsumers(system: ReadSystem, place: Place): void {
+  for (const [name, service] of system.services ?? []) {
+    const { min = 1, desired = min, max = desired } = service?.instances ?? {}
+    for (const topic of service?.consumes ?? []) {
+      const partitions = system.topics?.get(topic)?.partitions
+      if (partitions === undefined || max <= partitions) continue
+      place
+        .at(name)
+        .at('instances')
+        .at('max')
+        .invalid(
+          `expected at most ${partitions}, the partitions of topic '${topic}', got ${max}: the others would have nothing to read`,
+          `lower it to ${partitions}, or give '${topic}' ${max} partitions before it is first started`,
+        )
+    }
+  }
+}
