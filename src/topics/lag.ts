@@ -17,11 +17,30 @@ export interface PartitionReading {
   readonly deadLetters: number
 }
 
+/** A topic at one moment. */
+export interface TopicReading {
+  readonly topic: string
+  readonly partitions: number
+  /** Events that were published since some moment in the past: differences are rates. */
+  readonly published: bigint
+}
+
 /** All groups of a log at one moment. */
 export interface LagReading {
   /** Monotonic, of whoever has read it. */
   readonly atMs: number
+  readonly topics: readonly TopicReading[]
+  /** Of each group on each topic. */
   readonly partitions: readonly PartitionReading[]
+}
+
+/** Reads how far the groups of a log are; each engine has one. */
+export interface LagReader {
+  /**
+   * To be called about once a second, and not while a call is under way. What it costs depends on how much happens, not on
+   * how much waits.
+   */
+  read(): Promise<LagReading>
 }
 
 /** How far a group is behind on a topic, or on one partition of it. */
