@@ -1,5 +1,3 @@
-import type { PartitionReading, TopicReading } from '../../lag.ts'
-
 /*
  * A backlog is not counted again and again, since each reading would cost as much as the backlog is long. It is counted
  * once, and from then on it is what it was, and what was published since, less what the group has finished. Both are seen in
