@@ -326,6 +326,14 @@ export const ERROR_CODES = {
     meaning: 'The instances of a service did not become ready.',
     remedy: 'Read the last lines of its log, which the message quotes; fix the program or raise its start timeout.',
   },
+  TF_SHARD_KEY_INVALID: {
+    meaning: "The shard key has a value that its column can't hold.",
+    remedy: 'Give the value of the key column; whole numbers above 2^53 as bigint.',
+  },
+  TF_SHARD_KEY_UNPLACED: {
+    meaning: 'The shard key stands in no list of the database, and no list takes all others.',
+    remedy: 'Add it to a list in the blueprint, or name the list that takes all others in `otherwise`.',
+  },
   TF_SIGNAL_UNREADABLE: {
     meaning: "An instance does not publish the number that its service is scaled by, or it can't be read.",
     remedy: 'Publish it as a gauge in the text format of Prometheus, or correct "scale" in the blueprint.',

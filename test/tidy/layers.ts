@@ -20,6 +20,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   drills: ['core', 'blueprint', 'sql', 'control', 'load'],
   rehearsal: ['core', 'blueprint', 'objectives', 'control', 'load'],
   telemetry: ['core', 'blueprint', 'objectives', 'control', 'sql'],
+  shards: ['core', 'blueprint', 'sql'],
   topics: ['core', 'blueprint', 'sql'],
   // What both need (wake-ups, retries, the inbox, the check of schemas) is with the topics, which came first.
   queues: ['core', 'blueprint', 'sql', 'topics'],
