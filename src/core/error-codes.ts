@@ -187,6 +187,10 @@ export const ERROR_CODES = {
     meaning: 'Tenfold failed in a way it does not foresee.',
     remedy: 'It is a bug: report it with the message and the log of the process.',
   },
+  TF_ITEM_CANCELLED: {
+    meaning: 'An item of a queue was cancelled while it was being worked on.',
+    remedy: 'Nothing: it is tried no more.',
+  },
   TF_LOAD_MISSING: {
     meaning: 'The blueprint does not say what load to rehearse.',
     remedy: 'Add `load` with a peak and scenarios to the blueprint.',
@@ -263,6 +267,14 @@ export const ERROR_CODES = {
   TF_POSTGRES_VERSION: {
     meaning: 'Data or a server of another version of PostgreSQL than the one needed.',
     remedy: 'Use the version that wrote the data, or dump there and load here.',
+  },
+  TF_QUEUES_LAYOUT: {
+    meaning: 'The tables of queues in a database were made by a later version of tenfold.',
+    remedy: 'Use that version, or a later one.',
+  },
+  TF_QUEUE_UNKNOWN: {
+    meaning: 'There is no queue of this name.',
+    remedy: 'Look for a typing mistake; add the queue to the blueprint and start the system with it.',
   },
   TF_RELEASE_OUTSIDE: {
     meaning: "A service's file is outside the package that holds the blueprint, so no release contains it.",
