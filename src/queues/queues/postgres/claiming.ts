@@ -45,8 +45,8 @@ export const CLAIMING: string = `
       select priority, run_at, number from ${S}.waiting
       where queue = in_queue and xid >= pg_snapshot_xmax(seen)
       union all
-      select priority, run_at, number from pg_snapshot_xip(seen) open (xid) join ${S}.waiting using (xid)
-      where queue = in_queue
+      select priority, run_at, number from ${S}.waiting
+      where queue = in_queue and xid = any (array(select pg_snapshot_xip(seen)))
     ), start as (
       select distinct on (priority) priority::smallint as priority, run_at, number from (
         select * from late

@@ -88,7 +88,7 @@ const VERSIONS: readonly string[] = [
     payload text not null
   ) ${BUSY};
   create index on ${SCHEMA}.waiting (queue, priority, run_at, number);
-  create index on ${SCHEMA}.waiting (xid);
+  create index on ${SCHEMA}.waiting (queue, xid);
   create table ${SCHEMA}.parked (
     like ${SCHEMA}.waiting,
     primary key (item_id)
