@@ -191,6 +191,10 @@ export const ERROR_CODES = {
     meaning: 'An item of a queue was cancelled while it was being worked on.',
     remedy: 'Nothing: it is tried no more.',
   },
+  TF_ITEM_INVALID: {
+    meaning: 'An item is not what the schema of its queue says, or is too large.',
+    remedy: 'Put in what the schema describes; the message lists each place. A schema may only change so that old items stay valid.',
+  },
   TF_LOAD_MISSING: {
     meaning: 'The blueprint does not say what load to rehearse.',
     remedy: 'Add `load` with a peak and scenarios to the blueprint.',

@@ -37,6 +37,11 @@ const OUTAGES = [
   'TF_NOT_PRIMARY',
 ] as const
 
+/** Whether it is trouble of a database, which has nothing to do with what was tried. */
+export function isOutage(error: unknown): boolean {
+  return OUTAGES.some((code) => hasCode(error, code))
+}
+
 /** Tries until it goes well or the policy gives up. Never rejects. */
 export async function tryRepeatedly<Result>(
   options: AttemptOptions,
@@ -51,10 +56,10 @@ export async function tryRepeatedly<Result>(
       return { kind: 'done', result: await work(before + failed + 1) }
     } catch (error) {
       if (hasCode(error, 'TF_CLAIM_LOST')) return { kind: 'abandoned' }
-      const isOutage = OUTAGES.some((code) => hasCode(error, code))
-      if (isOutage) outages++
+      const isNobodysFault = isOutage(error)
+      if (isNobodysFault) outages++
       else failed++
-      const decision = isOutage
+      const decision = isNobodysFault
         ? decideRetry({ ...policy, attempts: Infinity }, outages, false, random)
         : decideRetry(policy, failed, hasCode(error, 'TF_EVENT_INVALID'), random)
       if (decision.kind === 'give-up') {

@@ -1,9 +1,12 @@
 import type { StandardSchema } from '../blueprint/standard-schema.ts'
 import { TenfoldError } from '../core/errors.ts'
 
-/** Which end of a topic looks at an event. */
+/** What an event is checked against. */
 export interface EventCheck {
+  /** Name of the topic, or of the queue. */
   readonly topic: string
+  /** What it is called there: queues have items, which are checked just so. @default 'event' */
+  readonly noun?: 'event' | 'item'
   /** None: every value that JSON can carry is an event. */
   readonly schema: StandardSchema | undefined
 }
@@ -17,7 +20,7 @@ export interface EventCheck {
 export async function encodeEvent(check: EventCheck, event: unknown): Promise<string> {
   await checked(check, event, 'publish')
   const text = JSON.stringify(event) as string | undefined
-  if (text === undefined) throw invalid(check.topic, 'publish', ['expected something that JSON can carry'])
+  if (text === undefined) throw invalid(check, 'publish', ['expected something that JSON can carry'])
   return text
 }
 
@@ -32,7 +35,7 @@ export async function decodeEvent(check: EventCheck, text: string): Promise<unkn
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw invalid(check.topic, 'read', ['expected JSON'], error)
+    throw invalid(check, 'read', ['expected JSON'], error)
   }
   return checked(check, value, 'read')
 }
@@ -43,7 +46,8 @@ type Outcome =
 
 const ISSUES_MAX = 5
 
-async function checked({ topic, schema }: EventCheck, value: unknown, end: 'publish' | 'read'): Promise<unknown> {
+async function checked(check: EventCheck, value: unknown, end: 'publish' | 'read'): Promise<unknown> {
+  const { schema } = check
   if (schema === undefined) return value
   const outcome = (await schema['~standard'].validate(value)) as Outcome
   if (outcome.issues === undefined) return outcome.value
@@ -52,7 +56,7 @@ async function checked({ topic, schema }: EventCheck, value: unknown, end: 'publ
     return place === '' ? message : `${place}: ${message}`
   })
   if (outcome.issues.length > ISSUES_MAX) lines.push(`and ${outcome.issues.length - ISSUES_MAX} more`)
-  throw invalid(topic, end, lines)
+  throw invalid(check, end, lines)
 }
 
 /** A part of a path is a key, or an object that has one. */
@@ -60,14 +64,20 @@ function keyOf(part: unknown): unknown {
   return typeof part === 'object' && part !== null && 'key' in part ? part.key : part
 }
 
-function invalid(topic: string, end: 'publish' | 'read', lines: readonly string[], cause?: unknown): TenfoldError {
-  const what = end === 'publish' ? `the event for ${topic}` : `an event of ${topic}`
-  return new TenfoldError('TF_EVENT_INVALID', `expected ${what} to be what its schema says, got: ${lines.join('; ')}`, {
-    hint:
-      end === 'publish'
-        ? 'change the event, or the schema of the topic'
-        : 'let the schema of the topic accept what has been published, then redrive',
-    details: { topic, issues: lines },
-    ...(cause === undefined ? {} : { cause }),
-  })
+function invalid(check: EventCheck, end: 'publish' | 'read', lines: readonly string[], cause?: unknown): TenfoldError {
+  const { topic, noun = 'event' } = check
+  const place = noun === 'event' ? 'topic' : 'queue'
+  const what = end === 'publish' ? `the ${noun} for ${topic}` : `an ${noun} of ${topic}`
+  return new TenfoldError(
+    noun === 'event' ? 'TF_EVENT_INVALID' : 'TF_ITEM_INVALID',
+    `expected ${what} to be what its schema says, got: ${lines.join('; ')}`,
+    {
+      hint:
+        end === 'publish'
+          ? `change the ${noun}, or the schema of the ${place}`
+          : `let the schema of the ${place} accept what has been ${noun === 'event' ? 'published' : 'put in'}, then redrive`,
+      details: { [place]: topic, issues: lines },
+      ...(cause === undefined ? {} : { cause }),
+    },
+  )
 }

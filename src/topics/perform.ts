@@ -35,7 +35,7 @@ export interface PerformerOptions {
 }
 
 /** A process that stands still inside a transaction holds what its successor waits for: not for longer than this. */
-const IDLE_LIMIT = `select set_config('idle_in_transaction_session_timeout', '30s', true)`
+export const IDLE_LIMIT: string = `select set_config('idle_in_transaction_session_timeout', '30s', true)`
 
 /**
  * Effects once, in one of two ways. Where batches have their effects in the database of the log, progress is committed in

@@ -1,0 +1,250 @@
+import diagnostics from 'node:diagnostics_channel'
+import type { Clock } from '../core/clock.ts'
+import { sleep } from '../core/clock.ts'
+import { TenfoldError } from '../core/errors.ts'
+import type { Random } from '../core/random.ts'
+import type { PartitionWait } from '../topics/partition-wait.ts'
+import { createPartitionWait } from '../topics/partition-wait.ts'
+import type { RetryPolicy } from '../topics/retry-policy.ts'
+import { reportTrouble } from '../topics/trouble.ts'
+import { createClaimAhead } from './claim-ahead.ts'
+import type { ItemPerformer } from './perform-items.ts'
+import type { ClaimedItem, QueueEngine, QueueWorker } from './queue-engine.ts'
+import type { Settling } from './settling.ts'
+import { createSettling } from './settling.ts'
+
+/** Where it is told of each item that was given up, as `GivenUpItem`. */
+export const ITEM_GIVEN_UP_CHANNEL = 'tenfold:queues:given-up'
+
+/** Published on `ITEM_GIVEN_UP_CHANNEL`. */
+export interface GivenUpItem {
+  readonly queue: string
+  readonly itemId: string
+  readonly cause: string
+}
+
+/** Where it is told of each call of a handler, as `HandledItems`. */
+export const HANDLED_CHANNEL = 'tenfold:queues:handled'
+
+/** Published on `HANDLED_CHANNEL`. */
+export interface HandledItems {
+  readonly queue: string
+  readonly count: number
+  readonly durationMs: number
+  readonly hasFailed: boolean
+}
+
+const givenUp = diagnostics.channel(ITEM_GIVEN_UP_CHANNEL)
+const handled = diagnostics.channel(HANDLED_CHANNEL)
+
+/** A worker at its work. */
+export interface Shift {
+  /** Takes no more, finishes what is under way until the deadline, and gives the rest back. Safe to call twice. */
+  end(deadlineMs: number): Promise<void>
+}
+
+/** @see createShift */
+export interface ShiftOptions {
+  readonly engine: QueueEngine
+  readonly queue: string
+  readonly performer: ItemPerformer
+  readonly policy: RetryPolicy
+  /** Calls of the handler at once. */
+  readonly concurrency: number
+  /** Items in one call. */
+  readonly batchMax: number
+  readonly timeoutMs: number | undefined
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** Items of short work that one worker has and has not begun. */
+const AHEAD_MAX = 200
+/** After an error of the engine. */
+const TROUBLE_MS = 500
+
+/** Begins to work. Rejects if the engine does not let it join. */
+export async function createShift(options: ShiftOptions): Promise<Shift> {
+  const { engine, queue, concurrency, batchMax } = options
+  const worker = await engine.join(queue, {
+    claimedMax: batchMax === 1 ? concurrency + AHEAD_MAX : concurrency * batchMax,
+  })
+  return new WorkShift(options, worker)
+}
+
+class WorkShift implements Shift {
+  readonly #options: ShiftOptions
+  readonly #worker: QueueWorker
+  readonly #settling: Settling
+  readonly #wait: PartitionWait
+  readonly #ahead = createClaimAhead()
+  /** Aborted when nothing more is to be begun. */
+  readonly #ending = new AbortController()
+  /** Aborted when what is under way can't be waited for any longer. */
+  readonly #stopped = new AbortController()
+  readonly #claiming: Promise<void>
+  readonly #stopWaking: () => void
+  /** Claimed and not begun. */
+  #ready: ClaimedItem[] = []
+  #calls = 0
+  /** Begun and not settled. */
+  #open = 0
+  #changed = Promise.withResolvers<void>()
+  #end: Promise<void> | undefined
+
+  constructor(options: ShiftOptions, worker: QueueWorker) {
+    const { engine, queue, policy, clock, random } = options
+    this.#options = options
+    this.#worker = worker
+    this.#wait = createPartitionWait({ clock, signal: this.#ending.signal })
+    this.#stopWaking = engine.onWake(queue, () => this.#wait.wake())
+    this.#settling = createSettling({
+      worker,
+      policy,
+      clock,
+      random,
+      stopped: this.#stopped.signal,
+      onGivenUp: ({ itemId }, cause) => givenUp.publish({ queue, itemId, cause } satisfies GivenUpItem),
+    })
+    this.#claiming = this.#claim()
+  }
+
+  end(deadlineMs: number): Promise<void> {
+    this.#end ??= this.#finish(deadlineMs)
+    return this.#end
+  }
+
+  async #finish(deadlineMs: number): Promise<void> {
+    const { clock } = this.#options
+    this.#ending.abort()
+    this.#change()
+    const cancel = clock.schedule(deadlineMs, () => {
+      this.#stopped.abort(new TenfoldError('TF_ABORTED', 'expected the work to end, but its worker has to stop now'))
+      this.#change()
+    })
+    await this.#claiming
+    const notBegun = this.#ready
+    this.#ready = []
+    await this.#settling.giveBack(notBegun)
+    while (this.#open > 0 && !this.#stopped.signal.aborted) await this.#changed.promise
+    cancel()
+    await this.#worker.leave()
+    this.#stopWaking()
+    this.#wait.end()
+  }
+
+  /** Claims what there is room for, until nothing more is to be begun. Never rejects. */
+  async #claim(): Promise<void> {
+    const { clock, queue } = this.#options
+    const ending = this.#ending.signal
+    while (!ending.aborted) {
+      const room = this.#room()
+      if (room <= 0) {
+        await this.#changed.promise
+        continue
+      }
+      try {
+        const items = await this.#worker.claim(room)
+        if (items.length === 0) {
+          await this.#wait.wait()
+          continue
+        }
+        this.#wait.reset()
+        this.#ready.push(...items)
+        if (!ending.aborted) this.#begin()
+      } catch (error) {
+        reportTrouble(`claiming items of ${queue}`, error)
+        await sleep(clock, TROUBLE_MS, ending).catch(() => undefined)
+      }
+    }
+  }
+
+  /** A claim is worth its way when half of what may be claimed is free. */
+  #room(): number {
+    const { concurrency, batchMax } = this.#options
+    if (batchMax > 1) return this.#calls < concurrency ? batchMax : 0
+    const most = concurrency + this.#ahead.count(concurrency, AHEAD_MAX)
+    const claimed = this.#open + this.#ready.length
+    return claimed <= most / 2 ? most - claimed : 0
+  }
+
+  #begin(): void {
+    const { concurrency, batchMax } = this.#options
+    while (this.#calls < concurrency && this.#ready.length > 0 && !this.#ending.signal.aborted) {
+      void this.#work(this.#ready.splice(0, batchMax))
+    }
+  }
+
+  /** Settling has no need of a place: the next items begin meanwhile. */
+  async #work(items: readonly ClaimedItem[]): Promise<void> {
+    const isSpent = ({ attempt }: ClaimedItem): boolean => attempt > this.#options.policy.attempts
+    const [spent, fresh] = [items.filter(isSpent), items.filter((item) => !isSpent(item))]
+    this.#calls++
+    this.#open += items.length
+    const settle = fresh.length === 0 ? undefined : await this.#handle(fresh)
+    this.#calls--
+    this.#begin()
+    this.#change()
+    await Promise.all([settle?.(), ...spent.map((item) => this.#settling.giveUpUntried(item))])
+    this.#open -= items.length
+    this.#change()
+  }
+
+  /** @returns what is to be done with the items now */
+  async #handle(items: readonly ClaimedItem[]): Promise<() => Promise<void>> {
+    try {
+      const isCompleted = await this.#call(items)
+      return isCompleted ? async () => {} : () => this.#settling.complete(items)
+    } catch (error) {
+      if (this.#stopped.signal.aborted) return () => this.#settling.giveBack(items)
+      const [only] = items
+      if (items.length === 1 && only !== undefined) return () => this.#settling.fail(only, error)
+      reportTrouble(`a batch of ${items.length} items, which are tried one by one now`, error)
+      return async () => {
+        for (const item of items) await (await this.#handle([item]))()
+      }
+    }
+  }
+
+  async #call(items: readonly ClaimedItem[]): Promise<boolean> {
+    const { performer, clock, queue, timeoutMs } = this.#options
+    const late = new AbortController()
+    const signal = AbortSignal.any([this.#stopped.signal, late.signal, ...items.map((item) => item.signal)])
+    const startMs = clock.nowMs()
+    const cancel =
+      timeoutMs === undefined ? undefined : clock.schedule(timeoutMs, () => late.abort(tooLong(queue, timeoutMs)))
+    let hasFailed = true
+    try {
+      signal.throwIfAborted()
+      // Who does not listen to the signal is not waited for: somebody else may have the item by then.
+      const work = performer.perform(items, { worker: this.#worker, signal })
+      const { isCompleted } = await Promise.race([work, rejection(signal)])
+      hasFailed = false
+      return isCompleted
+    } finally {
+      cancel?.()
+      const durationMs = clock.nowMs() - startMs
+      this.#ahead.observe(durationMs / items.length)
+      if (handled.hasSubscribers) {
+        handled.publish({ queue, count: items.length, durationMs, hasFailed } satisfies HandledItems)
+      }
+    }
+  }
+
+  #change(): void {
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers()
+  }
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
+  })
+}
+
+function tooLong(queue: string, timeoutMs: number): TenfoldError {
+  return new TenfoldError('TF_TIMEOUT', `expected the handler of ${queue} to end within ${timeoutMs} ms`, {
+    hint: 'make the work shorter, or the timeout of the worker longer',
+  })
+}
