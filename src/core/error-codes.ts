@@ -193,7 +193,8 @@ export const ERROR_CODES = {
   },
   TF_ITEM_INVALID: {
     meaning: 'An item is not what the schema of its queue says, or is too large.',
-    remedy: 'Put in what the schema describes; the message lists each place. A schema may only change so that old items stay valid.',
+    remedy:
+      'Put in what the schema describes; the message lists each place. A schema may only change so that old items stay valid.',
   },
   TF_LOAD_MISSING: {
     meaning: 'The blueprint does not say what load to rehearse.',
