@@ -17,8 +17,11 @@ import type { RetryOptions, RetryPolicy } from './retry-policy.ts'
 import { retryPolicy } from './retry-policy.ts'
 import type { TopicDatabase, TopicTransaction } from './topic-database.ts'
 import type { Membership, PartitionClaim, TopicLog } from './topic-log.ts'
+import type { WorkMeter } from './work-meter.ts'
+import { createWorkMeter } from './work-meter.ts'
 import type { WorkPlaces } from './work-places.ts'
 import { createWorkPlaces } from './work-places.ts'
+import { reportWork } from './work-report.ts'
 
 /** What a group does with the events of a topic, and how. */
 export interface ConsumerOptions<Event, Transaction> {
@@ -83,6 +86,7 @@ class TopicConsumer implements Component {
   readonly #clock: Clock
   readonly #random: Random
   readonly #policy: RetryPolicy
+  readonly #meter: WorkMeter
   readonly #places: WorkPlaces
   readonly #performer: Performer
   readonly #batchMax: number
@@ -94,17 +98,20 @@ class TopicConsumer implements Component {
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? seededRandom(freshSeed())
     this.#policy = retryPolicy(options.retry)
-    this.#places = createWorkPlaces(wholeNumber('concurrency', options.concurrency ?? 8, 1_000))
+    this.#meter = createWorkMeter(this.#clock)
+    this.#places = createWorkPlaces(wholeNumber('concurrency', options.concurrency ?? 8, 1_000), this.#meter)
     this.#batchMax = 'batch' in options.handler ? wholeNumber('batchMax', options.batchMax ?? 100, 10_000) : 1
     this.#inFlightMax = Math.max(this.#batchMax, wholeNumber('inFlightMax', options.inFlightMax ?? 200, 10_000))
-    this.#performer = createPerformer({
-      topic: options.topic,
-      group: options.group,
+    const { topic, group } = options
+    const performer = createPerformer({
+      topic,
+      group,
       schema: options.schema,
       handler: options.handler as Handler<unknown, unknown>,
       effects: options.effects,
       isSameDatabase: options.effects !== undefined && options.log.isIn(options.effects as unknown as TopicDatabase),
     })
+    this.#performer = reportWork(performer, { topic, group, meter: this.#meter, clock: this.#clock })
   }
 
   async start(signal?: AbortSignal): Promise<void> {
@@ -140,6 +147,7 @@ class TopicConsumer implements Component {
     const [clock, random, policy] = [this.#clock, this.#random, this.#policy]
     const attempts = { clock, random, policy, signal }
     const wait = createPartitionWait({ clock, signal })
+    const isBehind = this.#meter.reason()
     const stopWaking = log.onWake(topic, (partition) => {
       if (partition === undefined || partition === claim.partition) wait.wake()
     })
@@ -158,8 +166,9 @@ class TopicConsumer implements Component {
         this.#batchMax,
         this.#inFlightMax,
       ]
-      await workOnPartition({ claim, performer, aside, wait, places, attempts, clock, batchMax, inFlightMax })
+      await workOnPartition({ claim, performer, aside, wait, isBehind, places, attempts, clock, batchMax, inFlightMax })
     } finally {
+      isBehind.set(false)
       stopWaking()
       wait.end()
     }

@@ -20,6 +20,8 @@ export interface PartitionWorkOptions {
   readonly performer: Performer
   readonly aside: PutAside
   readonly wait: PartitionWait
+  /** Told whether there was more to read than could be taken. */
+  readonly isBehind: { set(isThere: boolean): void }
   readonly places: WorkPlaces
   readonly attempts: AttemptOptions
   readonly clock: Clock
@@ -94,7 +96,9 @@ class PartitionWork {
       return
     }
     this.#readMs = clock.nowMs()
-    const events = await claim.read(batchMax === 1 ? room : Math.min(room, batchMax))
+    const max = batchMax === 1 ? room : Math.min(room, batchMax)
+    const events = await claim.read(max)
+    this.#options.isBehind.set(events.length === max)
     if (events.length === 0) {
       await wait.wait()
       return

@@ -1,9 +1,12 @@
+import diagnostics from 'node:diagnostics_channel'
 import type { StandardSchema } from '../blueprint/standard-schema.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { uniqueId } from '../core/random.ts'
 import { encodeEvent } from './event-schema.ts'
 import type { TopicTransaction } from './topic-database.ts'
 import type { TopicLog } from './topic-log.ts'
+import type { PublishReport } from './work-report.ts'
+import { PUBLISHED_CHANNEL } from './work-report.ts'
 
 /** Publishes the events of one topic. */
 export interface EventPublisher<Event> {
@@ -36,6 +39,8 @@ export interface PublisherOptions<Event> {
   readonly headers?: () => Readonly<Record<string, string>>
 }
 
+const published = diagnostics.channel(PUBLISHED_CHANNEL)
+
 /**
  * @example
  * const orders = createPublisher<Order>({ log, topic: 'orders', key: 'user_id', schema })
@@ -59,6 +64,7 @@ export function createPublisher<Event>(options: PublisherOptions<Event>): EventP
         })),
       )
       await log.publish(topic, encoded, transaction === undefined ? {} : { transaction })
+      if (published.hasSubscribers) published.publish({ topic, events: encoded.length } satisfies PublishReport)
     },
   }
 }

@@ -1,21 +1,28 @@
+import type { WorkMeter } from './work-meter.ts'
+
 /** A number of places for work; whoever finds none waits for one. */
 export interface WorkPlaces {
   /** Runs work in a place, in the order in which places are asked for. */
   run<Result>(work: () => Promise<Result>): Promise<Result>
 }
 
-/** Makes `count` places. */
-export function createWorkPlaces(count: number): WorkPlaces {
+/** Makes `count` places; the meter, if there is one, is told while somebody waits for one. */
+export function createWorkPlaces(count: number, meter?: WorkMeter): WorkPlaces {
   const waiting: (() => void)[] = []
+  const isWaited = meter?.reason()
   let free = count
   return {
     async run(work) {
       if (free > 0) free--
-      else await new Promise<void>((resolve) => waiting.push(resolve))
+      else {
+        isWaited?.set(true)
+        await new Promise<void>((resolve) => waiting.push(resolve))
+      }
       try {
         return await work()
       } finally {
         const next = waiting.shift()
+        isWaited?.set(waiting.length > 0)
         if (next === undefined) free++
         else next()
       }
