@@ -1,5 +1,6 @@
 import { GATEWAY_METRICS } from './gateway-metrics.ts'
 import { SQL_METRICS } from './sql-metrics.ts'
+import { TOPIC_METRICS } from './topic-metrics.ts'
 
 /**
  * What a number is. A `counter` is what was added in this second, so it can be summed over time and sources; a `gauge`
@@ -348,9 +349,13 @@ const OTHER_METRICS = {
  * `tenfold.` where they have none. Histograms hold whole microseconds, everything else the unit of the conventions. A
  * frame with a name or label that is not here is refused, so a new metric starts with a row.
  */
-export const METRICS: typeof OTHER_METRICS & typeof GATEWAY_METRICS & typeof SQL_METRICS = Object.fromEntries(
-  Object.entries({ ...OTHER_METRICS, ...GATEWAY_METRICS, ...SQL_METRICS }).toSorted(([a], [b]) => (a < b ? -1 : 1)),
-) as typeof OTHER_METRICS & typeof GATEWAY_METRICS & typeof SQL_METRICS
+export const METRICS: AllMetrics = Object.fromEntries(
+  Object.entries({ ...OTHER_METRICS, ...GATEWAY_METRICS, ...SQL_METRICS, ...TOPIC_METRICS }).toSorted(([a], [b]) =>
+    a < b ? -1 : 1,
+  ),
+) as AllMetrics
+
+type AllMetrics = typeof OTHER_METRICS & typeof GATEWAY_METRICS & typeof SQL_METRICS & typeof TOPIC_METRICS
 
 /** The name of a metric. */
 export type MetricName = keyof typeof METRICS

@@ -35,7 +35,7 @@ export interface InstanceTelemetryOptions {
 
 const CONNECTIONS_MAX = 2_000
 const LINE_CHARACTERS_MAX = 256 * 1024
-const SAMPLES_MAX = 100
+const SAMPLES_MAX = 500
 /** In one line. */
 const SPANS_MAX = 500
 

@@ -8,6 +8,7 @@ import type { Histogram } from '../core/histogram.ts'
 import { createHistogram } from '../core/histogram.ts'
 import type { Clock } from '../core/clock.ts'
 import { measureSql } from './sql-telemetry.ts'
+import { measureTopics } from './topic-telemetry.ts'
 
 /** What a process reports beside its measurements. */
 export interface ProcessTelemetry {
@@ -101,6 +102,7 @@ function createMeasurement({ clock, service, instance }: ProcessTelemetryOptions
   delay.enable()
   const pauses = observeGarbageCollector()
   const measuredSql = measureSql(labels)
+  const measuredTopics = measureTopics(labels)
   let utilization = performance.eventLoopUtilization()
   return () => {
     const now = performance.eventLoopUtilization()
@@ -116,6 +118,7 @@ function createMeasurement({ clock, service, instance }: ProcessTelemetryOptions
       { name: 'v8js.memory.heap.used', labels, value: heap.used_heap_size },
       { name: 'v8js.memory.heap.limit', labels, value: heap.heap_size_limit },
       ...measuredSql(),
+      ...measuredTopics(),
     ]
     delay.reset()
     for (const [kind, pause] of pauses) {

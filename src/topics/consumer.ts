@@ -21,7 +21,8 @@ import type { WorkMeter } from './work-meter.ts'
 import { createWorkMeter } from './work-meter.ts'
 import type { WorkPlaces } from './work-places.ts'
 import { createWorkPlaces } from './work-places.ts'
-import { reportWork } from './work-report.ts'
+import type { GivenUpEvent } from './work-report.ts'
+import { GIVEN_UP_CHANNEL, reportWork } from './work-report.ts'
 
 /** What a group does with the events of a topic, and how. */
 export interface ConsumerOptions<Event, Transaction> {
@@ -48,18 +49,6 @@ export interface ConsumerOptions<Event, Transaction> {
   readonly retry?: RetryOptions
   readonly clock?: Clock
   readonly random?: Random
-}
-
-/** Where it is told of each event that was given up, as `GivenUpEvent`. */
-export const GIVEN_UP_CHANNEL = 'tenfold:topics:given-up'
-
-/** Published on `GIVEN_UP_CHANNEL`. */
-export interface GivenUpEvent {
-  readonly topic: string
-  readonly group: string
-  readonly partition: number
-  readonly messageId: string
-  readonly cause: string
 }
 
 const givenUp = diagnostics.channel(GIVEN_UP_CHANNEL)

@@ -31,6 +31,18 @@ export interface PublishReport {
   readonly events: number
 }
 
+/** Where it is told of each event that was given up, as `GivenUpEvent`. */
+export const GIVEN_UP_CHANNEL = 'tenfold:topics:given-up'
+
+/** Published on `GIVEN_UP_CHANNEL`. */
+export interface GivenUpEvent {
+  readonly topic: string
+  readonly group: string
+  readonly partition: number
+  readonly messageId: string
+  readonly cause: string
+}
+
 const channel = diagnostics.channel(WORK_CHANNEL)
 
 /** A performer that tells of each of its calls; it costs nothing while nobody listens. */

@@ -100,7 +100,7 @@ describe('the telemetry of instances', () => {
         ],
       },
     ],
-    ['with more samples than there can be', { ...frame, samples: Array.from({ length: 101 }, () => frame.samples[0]) }],
+    ['with more samples than there can be', { ...frame, samples: Array.from({ length: 501 }, () => frame.samples[0]) }],
     ['that is no JSON', '{'],
     ['that is no frame', 'null'],
     ['without an end', 'x'.repeat(300_000)],
