@@ -60,6 +60,15 @@ export const ERROR_CODES = {
     meaning: 'The file of the blueprint could not be loaded: a syntax error, a missing import, or code that throws.',
     remedy: 'Correct the line that the message names.',
   },
+  TF_BROKER_REFUSED: {
+    meaning: 'A broker of topics or queues does not let us do what we need.',
+    remedy:
+      'Check the user and the address in the url, and what that user may do; the message has the broker’s own words.',
+  },
+  TF_BROKER_UNREACHABLE: {
+    meaning: 'A broker of topics or queues does not answer, or a connection to it broke.',
+    remedy: 'Look whether it runs, and whether the url names it as this machine can reach it.',
+  },
   TF_CERTIFICATE_UNUSABLE: {
     meaning: "A certificate of the gateway, or its key, can't be read, is not whole, or does not belong to the other.",
     remedy:
@@ -204,6 +213,10 @@ export const ERROR_CODES = {
     meaning: 'A thread of the load generator ended before the run did.',
     remedy: 'Look at the cause; if it was memory, lower the rate or the number of steps, and report it otherwise.',
   },
+  TF_MESSAGE_UNROUTABLE: {
+    meaning: 'Nobody would get what was published: there is no queue for it in the broker.',
+    remedy: 'Start a service that consumes the topic, or add it to the blueprint, before publishing.',
+  },
   TF_METRIC_UNKNOWN: {
     meaning: 'A process reported a metric, or a label of one, that the table of metrics does not have.',
     remedy: 'Use the same version of Tenfold for all processes; for a new metric, add a row to the table.',
@@ -272,6 +285,10 @@ export const ERROR_CODES = {
   TF_POSTGRES_VERSION: {
     meaning: 'Data or a server of another version of PostgreSQL than the one needed.',
     remedy: 'Use the version that wrote the data, or dump there and load here.',
+  },
+  TF_PUBLISH_INDETERMINATE: {
+    meaning: 'A broker did not confirm what was published: it is there, or part of it, or nothing.',
+    remedy: 'Publish it again with the same ids; consumers with effects in a database have them once.',
   },
   TF_QUEUES_LAYOUT: {
     meaning: 'The tables of queues in a database were made by a later version of tenfold.',
@@ -409,6 +426,10 @@ export const ERROR_CODES = {
   TF_TOPIC_UNKNOWN: {
     meaning: 'The log has no topic of this name.',
     remedy: 'Look for a typing mistake; add the topic to the blueprint and start the system with it.',
+  },
+  TF_TOPIC_UNSUPPORTED: {
+    meaning: 'The engine of a topic can not do what was asked of it.',
+    remedy: 'See in the message what it lacks; docs/guides says which engine can do what.',
   },
   TF_TRACE_INVALID: {
     meaning: "A trace of arrivals can't be read or holds no counts.",

@@ -28,13 +28,15 @@ export interface AttemptOptions {
   readonly before?: number
 }
 
-/** Trouble of a database, which no event is to blame for: it is waited for, as long as it takes. */
+/** Trouble of a database or a broker, which no event is to blame for: it is waited for, as long as it takes. */
 const OUTAGES = [
   'TF_DATABASE_UNREACHABLE',
   'TF_CONNECTION_LOST',
   'TF_COMMIT_INDETERMINATE',
   'TF_POOL_EXHAUSTED',
   'TF_NOT_PRIMARY',
+  'TF_BROKER_UNREACHABLE',
+  'TF_PUBLISH_INDETERMINATE',
 ] as const
 
 /** Whether it is trouble of a database, which has nothing to do with what was tried. */

@@ -87,6 +87,7 @@ class TopicConsumer implements Component {
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? seededRandom(freshSeed())
     this.#policy = retryPolicy(options.retry)
+    if (this.#policy.onFailure === 'block-key' && !options.log.capabilities.blocksKeys) throw cannotBlockKeys(options)
     this.#meter = createWorkMeter(this.#clock)
     this.#places = createWorkPlaces(wholeNumber('concurrency', options.concurrency ?? 8, 1_000), this.#meter)
     this.#batchMax = 'batch' in options.handler ? wholeNumber('batchMax', options.batchMax ?? 100, 10_000) : 1
@@ -162,6 +163,17 @@ class TopicConsumer implements Component {
       wait.end()
     }
   }
+}
+
+function cannotBlockKeys({ topic }: { readonly topic: string }): TenfoldError {
+  return new TenfoldError(
+    'TF_TOPIC_UNSUPPORTED',
+    `expected the engine of ${topic} to keep the events of a key behind one that was given up, which it can not`,
+    {
+      hint: "set attempts to Infinity, so that the key waits until it goes well, or onFailure to 'dead-letter' or 'skip'",
+      details: { topic },
+    },
+  )
 }
 
 function wholeNumber(name: string, value: number, max: number): number {

@@ -47,7 +47,14 @@ export function createRelay({ outbox, log, database, topic, clock }: RelayOption
     retry: { attempts: Infinity, pauseMax: '5s' },
     handler: {
       async batch(events, { transaction }) {
-        const forwarded = events.map(({ messageId, key, payload, headers }) => ({ messageId, key, payload, headers }))
+        const forwarded = events.map(({ messageId, key, payload, headers, publishedEpochMs }) => ({
+          messageId,
+          key,
+          payload,
+          headers,
+          // What the inbox of a consumer knows an event by, beside its id: the same if it arrives twice.
+          publishedEpochMs,
+        }))
         await log.publish(topic, forwarded, transaction === undefined ? {} : { transaction })
       },
     },

@@ -3,8 +3,10 @@ import type { TopicDatabase, TopicTransaction } from './topic-database.ts'
 
 /** What an engine can do beyond the rest of the contract. What it can't do it refuses, or the caller does without. */
 export interface LogCapabilities {
-  /** A group can be set back to an earlier time. */
+  /** A group can be set back to an earlier time, and one that is new can begin with what was published before. */
   readonly canReplay: boolean
+  /** Later events of a key can wait behind one that was given up: `onFailure: 'block-key'`. */
+  readonly blocksKeys: boolean
   /** Events of one key reach a group in the order in which they were published; see `TopicLog.publish`. */
   readonly keepsOrderPerKey: boolean
   /** An event can be published by a transaction of the database that holds the log: both happen, or neither. */
@@ -22,6 +24,11 @@ export interface NewEvent {
   readonly payload: string
   /** Trace context, read token and the like. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /**
+   * When it was published first, if that was in another log; one that has only its own clock may leave it out.
+   * @default now
+   */
+  readonly publishedEpochMs?: number | undefined
 }
 
 /** An event of a log. */
@@ -33,7 +40,7 @@ export interface StoredEvent {
   readonly key: string | undefined
   readonly payload: string
   readonly headers: Readonly<Record<string, string>>
-  /** By the clock of the log. */
+  /** By the clock of the log, or of who has published it first; the same at each delivery. */
   readonly publishedEpochMs: number
 }
 
@@ -98,7 +105,8 @@ export interface Membership {
 export interface TopicLog {
   readonly capabilities: LogCapabilities
   /**
-   * Adds events; they are durable when it resolves, or when the transaction has committed. All or none of them are.
+   * Adds events; they are durable when it resolves, or when the transaction has committed. All or none of them are where
+   * the engine `publishesInTransaction`; elsewhere some may be if it fails.
    *
    * Order: what is published after an earlier publish has resolved comes after it. Events of one key, published in
    * transactions, keep the order of the commits if each transaction holds a lock for the key, such as that of the row

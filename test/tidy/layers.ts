@@ -9,6 +9,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   doctor: ['core', 'blueprint', 'control', 'clusters'],
   init: ['core', 'blueprint'],
   objectives: ['core'],
+  backends: ['core'],
   sql: ['core', 'blueprint'],
   control: ['core', 'blueprint'],
   gateway: ['core', 'blueprint', 'objectives', 'control'],
@@ -21,7 +22,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   rehearsal: ['core', 'blueprint', 'objectives', 'control', 'load'],
   telemetry: ['core', 'blueprint', 'objectives', 'control', 'sql', 'topics/lag'],
   shards: ['core', 'blueprint', 'sql'],
-  topics: ['core', 'blueprint', 'sql'],
+  topics: ['core', 'blueprint', 'sql', 'backends'],
   // What both need (wake-ups, retries, the inbox, the check of schemas) is with the topics, which came first.
   queues: ['core', 'blueprint', 'sql', 'topics'],
   webhooks: ['core', 'topics'],

@@ -5,6 +5,7 @@ import type { Transaction } from '../../../src/sql/transaction.ts'
 import { createConsumer } from '../../../src/topics/consumer.ts'
 import type { ReceivedEvent } from '../../../src/topics/handler.ts'
 import { createPostgresLog } from '../../../src/topics/logs/postgres/postgres-log.ts'
+import { createRabbitLog } from '../../../src/topics/logs/rabbitmq/rabbit-log.ts'
 import { createRelay } from '../../../src/topics/outbox-relay.ts'
 import { createPublisher } from '../../../src/topics/publisher.ts'
 
@@ -15,6 +16,8 @@ export interface WorkerOrder {
   readonly shopUrl: string
   /** Database of the log. */
   readonly logUrl: string
+  /** Of RabbitMQ, where that has the log; effects are in the database then. */
+  readonly rabbitUrl?: string
   readonly topic: string
   readonly users: number
 }
@@ -24,18 +27,25 @@ export interface UserChanged {
   readonly version: number
 }
 
+const PARTITIONS = 4
+const GROUPS = ['each', 'batch']
+
 /** A process that does one part of the work until it is killed, or told to end by SIGTERM. */
-async function work({ role, shopUrl, logUrl, topic, users }: WorkerOrder): Promise<void> {
+async function work({ role, shopUrl, logUrl, rabbitUrl, topic, users }: WorkerOrder): Promise<void> {
   const shop = connectDatabase({ url: shopUrl, connectionsMax: 6 })
   const central = connectDatabase({ url: logUrl, connectionsMax: 10 })
   const outbox = createPostgresLog(shop, { lease: '1s' })
-  const log = createPostgresLog(central, { lease: '1s' })
+  const log =
+    rabbitUrl === undefined
+      ? createPostgresLog(central, { lease: '1s' })
+      : createRabbitLog(rabbitUrl, { lease: '3s', topics: { [topic]: { partitions: PARTITIONS, groups: GROUPS } } })
   const ended = new AbortController()
   process.once('SIGTERM', () => ended.abort())
   // The test has died.
   process.stdin.once('end', () => process.exit(1)).resume()
   const components: Component[] = []
-  if (role === 'relay') components.push(createRelay({ outbox, log, database: central, topic }))
+  if (role === 'relay')
+    components.push(createRelay({ outbox, log, database: rabbitUrl === undefined ? central : undefined, topic }))
   if (role === 'consumer') {
     const write = async (group: string, events: readonly ReceivedEvent<UserChanged>[], tx: Transaction<unknown>) => {
       for (const { value } of events) {

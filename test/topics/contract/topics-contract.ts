@@ -11,7 +11,7 @@ import type { LogCapabilities, TopicLog } from '../../../src/topics/topic-log.ts
 /** What an engine under test brings along. */
 export interface TopicsHarness {
   readonly log: TopicLog
-  /** A new topic. */
+  /** A new topic. Where groups get only what is published after they were made: with the groups `group`, `a` and `b`. */
   topic(partitions?: number): Promise<string>
   /** The database that holds the log, with an empty table `effect (event text, label text)`. */
   readonly database?: TopicDatabase
@@ -210,7 +210,7 @@ export const topicsCases: readonly TopicsCase[] = [
   },
   {
     name: 'blocks the key of an event that fails for ever, keeps its order, and goes on with other keys',
-    needs: ['keepsOrderPerKey'],
+    needs: ['keepsOrderPerKey', 'blocksKeys'],
     async run({ topic, log, publish, consume, until }) {
       const name = await topic()
       const seen: string[] = []

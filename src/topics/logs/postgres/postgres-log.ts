@@ -37,6 +37,7 @@ export interface PostgresLog extends TopicLog {
 export const POSTGRES_CAPABILITIES: LogCapabilities = {
   canReplay: true,
   keepsOrderPerKey: true,
+  blocksKeys: true,
   publishesInTransaction: true,
   commitsInTransaction: true,
 }
