@@ -1,5 +1,5 @@
 import type { Channel, ConsumeMessage } from 'amqplib'
-import type { RabbitConnection } from '../../../backends/rabbitmq.ts'
+import type { RabbitConnection } from '../../../backends/rabbitmq/rabbit-connection.ts'
 import type { Cancel, Clock } from '../../../core/clock.ts'
 import { hasCode } from '../../../core/errors.ts'
 import { uniqueId } from '../../../core/random.ts'

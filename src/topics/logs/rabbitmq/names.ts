@@ -22,8 +22,6 @@ export interface GroupNames {
   /** What members say to each other. */
   readonly members: string
   readonly dead: string
-  /** There while somebody goes through the dead letters. */
-  readonly deadReader: string
 }
 
 /** @see GroupNames */
@@ -36,6 +34,5 @@ export function groupNames(topic: string, group: string): GroupNames {
     owner: (partition) => `${base}/${partition}/owner`,
     members: `${base}/members`,
     dead: `${base}/dead`,
-    deadReader: `${base}/dead/reader`,
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Channel, ConsumeMessage } from 'amqplib'
-import type { RabbitConnection } from '../../../backends/rabbitmq.ts'
-import { replyCode } from '../../../backends/rabbitmq.ts'
+import type { RabbitConnection } from '../../../backends/rabbitmq/rabbit-connection.ts'
+import { isLocked } from '../../../backends/rabbitmq/rabbit-connection.ts'
 import { TenfoldError } from '../../../core/errors.ts'
 import type { ClaimedEvent, PartitionClaim } from '../../topic-log.ts'
 import { eventOf } from './event-message.ts'
@@ -53,7 +53,7 @@ export async function claimPartition(options: PartitionClaimOptions): Promise<He
   try {
     await channel.assertQueue(names.owner(partition), { exclusive: true, durable: false })
   } catch (error) {
-    if (replyCode(error) === LOCKED) return undefined
+    if (isLocked(error)) return undefined
     throw error
   }
   const claim = new Claim(options, channel)
@@ -61,8 +61,6 @@ export async function claimPartition(options: PartitionClaimOptions): Promise<He
   await channel.consume(names.queue(partition), (message) => claim.arrive(message))
   return claim
 }
-
-const LOCKED = 405
 
 class Claim implements HeldClaim {
   readonly #options: PartitionClaimOptions

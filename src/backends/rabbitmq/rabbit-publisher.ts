@@ -1,7 +1,7 @@
 import type { ConfirmChannel } from 'amqplib'
-import { messageOf, TenfoldError } from '../core/errors.ts'
-import type { RabbitConnection, RabbitOptions } from './rabbitmq.ts'
-import { connectRabbit, failureOf } from './rabbitmq.ts'
+import { messageOf, TenfoldError } from '../../core/errors.ts'
+import type { RabbitConnection, RabbitOptions } from './rabbit-connection.ts'
+import { connectRabbit, failureOf } from './rabbit-connection.ts'
 
 /** A message on its way to a broker. */
 export interface RabbitMessage {

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib'
-import type { Clock } from '../core/clock.ts'
-import { withTimeout } from '../core/clock.ts'
-import { messageOf, TenfoldError } from '../core/errors.ts'
+import type { Clock } from '../../core/clock.ts'
+import { withTimeout } from '../../core/clock.ts'
+import { messageOf, TenfoldError } from '../../core/errors.ts'
 
 /** A connection to RabbitMQ, until it breaks: it never comes back by itself. */
 export interface RabbitConnection {
@@ -72,10 +72,19 @@ export function failureOf(error: unknown, expected: string): TenfoldError {
   })
 }
 
-/** The number that the broker has closed a channel with: 404, 405, 406. Undefined: something else is wrong. */
-export function replyCode(error: unknown): number | undefined {
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
-  return typeof code === 'number' ? code : undefined
+/** Whether a queue belongs to another connection. */
+export function isLocked(error: unknown): boolean {
+  return replyCode(error) === 405
+}
+
+/** Whether something exists, but not as it was declared. */
+export function isOtherwise(error: unknown): boolean {
+  return replyCode(error) === 406
+}
+
+/** What the broker has closed a channel with. */
+function replyCode(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
 }
 
 function parseRabbitUrl(url: string): URL {
