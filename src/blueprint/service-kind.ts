@@ -1,4 +1,4 @@
-import type { ResolvedFiles, ResolvedSchedule, ResolvedService } from './resolved-blueprint.ts'
+import type { ResolvedBlueprint, ResolvedFiles, ResolvedSchedule, ResolvedService } from './resolved-blueprint.ts'
 
 /** A service whose files the gateway serves. */
 export type FilesService = ResolvedService & { readonly program: ResolvedFiles }
@@ -17,4 +17,15 @@ export function isJob(service: ResolvedService): service is JobService {
 export function kindOfService(service: ResolvedService): 'server' | 'files' | 'job' {
   if (isFiles(service)) return 'files'
   return isJob(service) ? 'job' : 'server'
+}
+
+/**
+ * Whether a server only reads topics: nobody sends it requests, and it was not said how to ask whether it is ready. Such a
+ * service need not listen.
+ */
+export function isWorker(service: ResolvedService, { services }: Pick<ResolvedBlueprint, 'services'>): boolean {
+  const { name, routes, health, listensOn, scale, consumes } = service
+  if (kindOfService(service) !== 'server' || consumes.length === 0) return false
+  if (routes.length > 0 || health !== undefined || listensOn !== undefined || scale?.metric === 'custom') return false
+  return Object.values(services).every(({ calls }) => !calls.includes(name))
 }

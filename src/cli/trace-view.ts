@@ -135,9 +135,11 @@ function tree(spans: readonly Span[], lines: readonly LogLine[], words: Words): 
   ]
 }
 
-/** The request that an instance was at when it printed the line: by its time, else the first. */
+/** The request or event that an instance was at when it printed the line: by its time, else the first. */
 function spanOfLine({ instance, atEpochMs }: LogLine, spans: readonly Span[]): Span | undefined {
-  const requests = spans.filter((span) => span.kind === 'server' && span.instance === instance)
+  const requests = spans.filter(
+    ({ kind, ...span }) => ['server', 'consumer'].includes(kind) && span.instance === instance,
+  )
   return requests.find((span) => atEpochMs !== undefined && isDuring(span, atEpochMs)) ?? requests[0]
 }
 

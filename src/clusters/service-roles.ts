@@ -68,24 +68,27 @@ export async function prepareForServices(adminUrl: string, owner: string): Promi
         [SERVICES_ROLE, quoteIdentifier(owner)],
       )
       const isDone = rows[0]?.done === true
+      if (!isDone) await grantByDefault(session, owner, rows[0]?.role === true)
       await createTopicRoles(session, owner, isDone)
-      if (isDone) return
-      const [services, owning] = [quoteIdentifier(SERVICES_ROLE), quoteIdentifier(owner)]
-      if (rows[0]?.role !== true) await session.query(`create role ${services} nologin`)
-      await session.query(`
-        revoke connect on database postgres, template1 from public;
-        revoke all on database ${owning} from public;
-        grant connect on database ${owning} to ${services};
-        create schema if not exists ${OWN_SCHEMA} authorization ${owning};
-        revoke create on schema public from public;
-        grant usage on schema public to ${services};
-        alter default privileges for role ${owning} grant usage on schemas to ${services};
-        alter default privileges for role ${owning} grant select, insert, update, delete on tables to ${services};
-        alter default privileges for role ${owning} grant usage on sequences to ${services};
-        alter default privileges for role ${owning} grant execute on routines to ${services};`)
-      await grantOnWhatIsThere(session, owner)
     }),
   )
+}
+
+async function grantByDefault(session: Session, owner: string, isThere: boolean): Promise<void> {
+  const [services, owning] = [quoteIdentifier(SERVICES_ROLE), quoteIdentifier(owner)]
+  if (!isThere) await session.query(`create role ${services} nologin`)
+  await session.query(`
+    revoke connect on database postgres, template1 from public;
+    revoke all on database ${owning} from public;
+    grant connect on database ${owning} to ${services};
+    create schema if not exists ${OWN_SCHEMA} authorization ${owning};
+    revoke create on schema public from public;
+    grant usage on schema public to ${services};
+    alter default privileges for role ${owning} grant usage on schemas to ${services};
+    alter default privileges for role ${owning} grant select, insert, update, delete on tables to ${services};
+    alter default privileges for role ${owning} grant usage on sequences to ${services};
+    alter default privileges for role ${owning} grant execute on routines to ${services};`)
+  await grantOnWhatIsThere(session, owner)
 }
 
 /** A cluster from before there were topics has none of them, also where the database itself is done. */
@@ -100,7 +103,10 @@ async function createTopicRoles(session: Session, owner: string, isDone: boolean
     const role = quoteIdentifier(name)
     if (!present.has(name)) await session.query(`create role ${role} nologin`)
     if (isDone && present.has(name)) continue
-    await session.query(`grant connect on database ${quoteIdentifier(owner)} to ${role}`)
+    // The schema for the term, which everybody who connects asks for.
+    await session.query(
+      `grant connect on database ${quoteIdentifier(owner)} to ${role}; grant usage on schema ${OWN_SCHEMA} to ${role}`,
+    )
   }
 }
 

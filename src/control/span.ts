@@ -6,7 +6,7 @@ export interface Span {
   readonly parentSpanId?: string
   /** Few different ones: the method, the SQL command. */
   readonly name: string
-  readonly kind: 'server' | 'client'
+  readonly kind: (typeof KINDS)[number]
   /** `gateway`, or the service. */
   readonly service: string
   readonly instance?: string
@@ -17,6 +17,8 @@ export interface Span {
   readonly attributes: Readonly<Record<string, string | number>>
 }
 
+/** Requests that are served and made, events that are published and handled. */
+const KINDS = ['server', 'client', 'producer', 'consumer'] as const
 const ATTRIBUTES_MAX = 20
 const TEXT_MAX = 1_000
 
@@ -29,7 +31,7 @@ export function asSpan(value: unknown): Span | undefined {
   if (!isHex(traceId, 32) || !isHex(spanId, 16) || (parentSpanId !== undefined && !isHex(parentSpanId, 16)))
     return undefined
   if (!isText(name) || !isText(service) || (instance !== undefined && !isText(instance))) return undefined
-  if (kind !== 'server' && kind !== 'client') return undefined
+  if (!KINDS.some((each) => each === kind)) return undefined
   if (!Number.isFinite(startEpochMs) || !Number.isFinite(durationMs) || typeof isError !== 'boolean') return undefined
   if (typeof attributes !== 'object' || attributes === null) return undefined
   const entries = Object.entries(attributes)
@@ -43,7 +45,7 @@ export function asSpan(value: unknown): Span | undefined {
     spanId,
     ...(parentSpanId === undefined ? {} : { parentSpanId }),
     name,
-    kind,
+    kind: kind!,
     service,
     ...(instance === undefined ? {} : { instance }),
     startEpochMs: startEpochMs!,

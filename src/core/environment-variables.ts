@@ -130,6 +130,11 @@ export const INSTANCE_VARIABLES: readonly EnvironmentVariable[] = [
     example: 'TENFOLD_BINDINGS=/home/me/shop/.tenfold/shop/bindings/api.json',
   },
   {
+    name: 'TENFOLD_BLUEPRINT',
+    meaning: 'The blueprint in the release that the instance runs, from which `bind()` takes the schemas of events.',
+    example: 'TENFOLD_BLUEPRINT=/home/me/shop/.tenfold/shop/releases/4f0e1c…/tenfold.config.ts',
+  },
+  {
     name: 'NODE_ENV',
     meaning: '`production`, unless `env` of the service says something else.',
     example: 'NODE_ENV=production',

@@ -343,6 +343,10 @@ export const ERROR_CODES = {
     meaning: "A step of a scenario can't be sent as it is written.",
     remedy: 'Correct the step named in the message.',
   },
+  TF_SCHEMA_MISSING: {
+    meaning: 'A service could not load the schema of the events of a topic from the blueprint.',
+    remedy: 'Let the blueprint import only what a service can import, too, or give the topic `shape<Event>()`.',
+  },
   TF_SECRETS_FILE_UNUSABLE: {
     meaning: 'The file of secrets is not there, is open to everybody, or has a line that is not NAME=value.',
     remedy: 'Do what the message says; `chmod 600` closes the file.',

@@ -15,6 +15,8 @@ export interface InstanceEnvironmentParts {
   /** URL of the primary, by database. @default none */
   readonly databaseUrls?: Readonly<Record<string, string>>
   readonly bindingsFile: string
+  /** The blueprint's file in the release. @default none */
+  readonly blueprint?: string | undefined
   /** Node executable; its directory comes first on the PATH. */
   readonly node: string
   /** Module that Node services load first. */
@@ -61,6 +63,7 @@ export function instanceEnvironment(parts: InstanceEnvironmentParts): Record<str
     TENFOLD_INSTANCE: parts.id,
     TENFOLD_BINDINGS: parts.bindingsFile,
   }
+  if (parts.blueprint !== undefined) env.TENFOLD_BLUEPRINT = parts.blueprint
   const zone = zoneOf(parts.id, service.zones ?? [])
   if (zone !== undefined) env.TENFOLD_ZONE = zone
   if (parts.compileCache !== undefined) env.NODE_COMPILE_CACHE = parts.compileCache

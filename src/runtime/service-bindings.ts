@@ -5,9 +5,10 @@ import {
   listenersOf,
 } from '../blueprint/connection-budget.ts'
 import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import { isWorker } from '../blueprint/service-kind.ts'
 import type { Admission } from '../clusters/service-roles.ts'
 import { TenfoldError } from '../core/errors.ts'
-import type { BindingsDocument, ShardBinding } from '../service/bindings-document.ts'
+import type { BindingsDocument, DatabaseBinding, ShardBinding } from '../service/bindings-document.ts'
 import { topicAccessOf } from './topic-tables.ts'
 
 /** What a service may reach, and nothing else. */
@@ -28,17 +29,37 @@ export function bindingsOf(
       `expected ${serviceName} and the gateway to be known, got neither's address`,
     )
   }
+  const bindingOf = (name: string): readonly [string, DatabaseBinding] => [
+    name,
+    databaseBinding(places.database(name, serviceName), places.doorPort?.(name), connectionsOf(blueprint, name)),
+  ]
+  const { databases, connectsTo, calls, publishes, consumes, stopTimeoutMs } = service
+  const unlisted = connectsTo.filter((name) => !databases.includes(name))
   return {
     layout: 1,
     service: serviceName,
-    databases: Object.fromEntries(
-      service.databases.map((name) => [
-        name,
-        databaseBinding(places.database(name, serviceName), places.doorPort?.(name), connectionsOf(blueprint, name)),
-      ]),
-    ),
-    services: Object.fromEntries(service.calls.map((name) => [name, { url: `${places.internalUrl}/${name}` }])),
+    databases: Object.fromEntries(databases.map(bindingOf)),
+    services: Object.fromEntries(calls.map((name) => [name, { url: `${places.internalUrl}/${name}` }])),
+    ...(publishes.length > 0 ? { publishes: topicBindings(publishes, blueprint) } : {}),
+    ...(consumes.length > 0 ? { consumes: topicBindings(consumes, blueprint) } : {}),
+    ...(unlisted.length > 0 ? { behindTopics: Object.fromEntries(unlisted.map(bindingOf)) } : {}),
+    ...(isWorker(service, blueprint) ? { isWorker: true } : {}),
+    stopTimeoutMs,
   }
+}
+
+function topicBindings(
+  names: readonly string[],
+  { topics }: ResolvedBlueprint,
+): NonNullable<BindingsDocument['publishes']> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const topic = topics[name]
+      if (topic === undefined) return []
+      const { key, hasSchema, engine } = topic
+      return [[name, { key, hasSchema, database: engine.database }]]
+    }),
+  )
 }
 
 function databaseBinding(

@@ -150,6 +150,7 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
         logsDirectory: state.logsDirectory,
         bindingsDirectory: state.runtimeDirectory,
         blueprintDirectory: blueprint.directory,
+        blueprintFile: blueprint.file,
         bindings: (service) =>
           bindingsOf(service, context.blueprint, { database, doorPort, internalUrl: gateway.internalUrl() }),
         telemetry,

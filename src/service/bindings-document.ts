@@ -7,6 +7,25 @@ export interface BindingsDocument {
   readonly service: string
   readonly databases: Readonly<Record<string, DatabaseBinding>>
   readonly services: Readonly<Record<string, ServiceBinding>>
+  /** Topics that it writes to. @default none */
+  readonly publishes?: Readonly<Record<string, TopicBinding>>
+  /** Topics that it reads. @default none */
+  readonly consumes?: Readonly<Record<string, TopicBinding>>
+  /** Databases that hold its topics and that it does not list. @default none */
+  readonly behindTopics?: Readonly<Record<string, DatabaseBinding>>
+  /** Nobody sends it requests: it works without a server, and is ready when it consumes. @default false */
+  readonly isWorker?: boolean
+  /** How long an instance may take to finish after SIGTERM. @default 10000 */
+  readonly stopTimeoutMs?: number
+}
+
+export interface TopicBinding {
+  /** The field of an event that is its key. */
+  readonly key: string
+  /** The database that holds it: one of `databases` or of `behindTopics`. */
+  readonly database: string
+  /** Whether the blueprint, which `TENFOLD_BLUEPRINT` names, has a schema for its events. */
+  readonly hasSchema: boolean
 }
 
 export interface DatabaseBinding {

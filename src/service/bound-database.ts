@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import { TenfoldError } from '../core/errors.ts'
-import type { DatabaseAddress } from '../sql/database.ts'
+import type { DatabaseAddress, DatabaseConnection } from '../sql/database.ts'
 import { connectDatabase } from '../sql/database.ts'
 import type { DatabaseBinding } from './bindings-document.ts'
 import type { DatabaseHandle } from './handles.ts'
@@ -8,6 +8,8 @@ import type { DatabaseHandle } from './handles.ts'
 /** A handle that stays good when its database moves. */
 export interface BoundDatabase {
   readonly handle: DatabaseHandle<unknown>
+  /** What is behind the handle: its transactions say that they are of this. */
+  readonly connection: DatabaseConnection
   /** Uses the new address from now on; see `DatabaseConnection.moveTo`. */
   rebind(binding: DatabaseBinding): void
   /** Waits for the work in progress, then closes the connections. */
@@ -27,6 +29,7 @@ export function bindDatabase(
 ): BoundDatabase {
   const connection = connectDatabase(addressOf(name, binding), options)
   return {
+    connection,
     handle: {
       get db(): Kysely<unknown> {
         return connection.db

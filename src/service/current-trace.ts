@@ -11,8 +11,8 @@ export function traceStorage(): AsyncLocalStorage<TraceContext> {
 }
 
 /**
- * The id of the trace that the request now being handled belongs to, for log lines: `tenfold logs --trace ID` finds them.
- * Undefined outside a request.
+ * The id of the trace that the request or event now being handled belongs to, for log lines: `tenfold logs --trace ID` finds them.
+ * Undefined outside of both.
  *
  * @example console.log(JSON.stringify({ time: Date.now(), trace_id: currentTraceId(), msg: 'order placed' }))
  */

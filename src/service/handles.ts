@@ -5,6 +5,7 @@ import type { CommitStatus, CommitToken } from '../sql/commit-status.ts'
 import type { ReadToken } from '../sql/position.ts'
 import type { ReadOptions, ReadView } from '../sql/read-view.ts'
 import type { Transaction, TransactionOptions } from '../sql/transaction.ts'
+import type { Consumer, Publisher } from './topic-handles.ts'
 
 /** Names of the services of a system. */
 export type ServiceName<System> =
@@ -87,16 +88,6 @@ export interface CacheHandle<Value> {
   getOrLoad(key: string, load: () => Promise<Value>): Promise<Value>
   /** The value if it is at hand, without waiting. */
   get(key: string): Value | undefined
-}
-
-/** Writes events to a topic. */
-export interface Publisher<Event> {
-  publish(event: Event): Promise<void>
-}
-
-/** Reads events of a topic, each at least once, in order within its key. */
-export interface Consumer<Event> {
-  each(handle: (event: Event) => Promise<void>): void
 }
 
 /** Another service, called through the gateway's internal listener. */

@@ -1,17 +1,24 @@
 /** The public surface of `tenfold/service`: what a service imports. */
 export type { BoundService } from './bind.ts'
 export { bind } from './bind.ts'
-export type { BindingsDocument, DatabaseBinding, ServiceBinding, ShardBinding } from './bindings-document.ts'
+export type {
+  BindingsDocument,
+  DatabaseBinding,
+  ServiceBinding,
+  ShardBinding,
+  TopicBinding,
+} from './bindings-document.ts'
 export type {
   Bindings,
   CacheHandle,
-  Consumer,
   DatabaseHandle,
-  Publisher,
   ServiceHandle,
   ServiceName,
   ShardedDatabaseHandle,
 } from './handles.ts'
+export type { Consumer, ConsumeOptions, Publisher, PublishOptions, PublishTransaction } from './topic-handles.ts'
+export type { HandlerContext, ReceivedEvent } from '../topics/handler.ts'
+export type { FailurePolicy, RetryOptions } from '../topics/retry-policy.ts'
 export type { CommitStatus, CommitToken } from '../sql/commit-status.ts'
 export type { ReadToken } from '../sql/position.ts'
 export type { ReadOptions, ReadView } from '../sql/read-view.ts'

@@ -14,6 +14,8 @@ import {
 import type { StatementEvent } from '../sql/statement-event.ts'
 import { STATEMENT_CHANNEL } from '../sql/statement-event.ts'
 import { traceStorage } from './current-trace.ts'
+import type { TracedWork } from './traced-work.ts'
+import { WORK_CHANNEL } from './traced-work.ts'
 
 /** Whose requests are traced, and where the spans go. */
 export interface RequestTracingOptions {
@@ -44,8 +46,8 @@ interface OutgoingRequest {
 }
 
 /**
- * Follows each request that this process serves through what it causes: outgoing `fetch` calls and statements of
- * `databases.X`. Makes spans of those whose trace is kept, and of a bounded number of others: what took a second, and
+ * Follows each request that this process serves, and each event that it handles, through what it causes: outgoing `fetch`
+ * calls, statements of `databases.X` and events of `publishes.X`. Makes spans of those whose trace is kept, and of a bounded number of others: what took a second, and
  * requests and calls that failed or were answered with 5xx. Never throws, and changes nothing but the `traceparent` of
  * calls to services of the system.
  */
@@ -148,6 +150,12 @@ export function installRequestTracing(options: RequestTracingOptions): void {
     }
     end(work, { name: method, kind: 'client', isError: status >= 400, attributes }, status >= 500)
   }
+
+  on<TracedWork>(WORK_CHANNEL, ({ context, parentSpanId, ...work }) => {
+    if (!isWanted(context, work.durationMs, work.isError)) return
+    const { traceId, spanId } = context
+    add({ traceId, spanId, ...(parentSpanId === undefined ? {} : { parentSpanId }), service, instance, ...work })
+  })
 
   on<StatementEvent>(STATEMENT_CHANNEL, ({ database, text, durationMs, error }) => {
     const parent = storage.getStore()

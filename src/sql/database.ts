@@ -174,7 +174,7 @@ class PrimaryDatabase<Tables> implements DatabaseConnection<Tables> {
 
   constructor(parts: Parts) {
     this.#parts = parts
-    this.#context = { pool: parts.primary.pool, clock: parts.clock, random: parts.random }
+    this.#context = { database: this, pool: parts.primary.pool, clock: parts.clock, random: parts.random }
     this.#followReplicas()
   }
 

@@ -84,7 +84,7 @@ class Link implements NodeLink {
       connectionsMax: options.connectionsMax - lanes,
       open: () => open({ isReadOnly, isSingleStatement: false, statementTimeoutMs }),
     })
-    this.#context = { pool: this.pool, clock, random: options.random }
+    this.#context = { database: this, pool: this.pool, clock, random: options.random }
     const laneLimitMs = statementTimeoutMs === 0 ? LANE_LIMIT_MS : Math.min(LANE_LIMIT_MS, statementTimeoutMs)
     this.#lanes = createLanes({
       database,

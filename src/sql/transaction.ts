@@ -17,6 +17,11 @@ import { isConflict } from './sql-failure.ts'
  * publish, cache entries to drop.
  */
 export interface Transaction<Tables> {
+  /**
+   * Stands for the database that it is of: the same for all transactions of one connection, and for no other. It tells those
+   * who are given a transaction what else can be done in it.
+   */
+  readonly database: object
   /** Query builder on this transaction's connection. Its own `transaction()` is refused: you are in one. */
   readonly db: Kysely<Tables>
   /** Runs one statement with `$1`, `$2`, … as parameters. @throws TF_TRANSACTION_ENDED after the work has returned */
@@ -43,6 +48,8 @@ export interface TransactionOptions {
 
 /** What a transaction runs on. */
 export interface TransactionContext {
+  /** What its transactions say they are of. */
+  readonly database: object
   readonly pool: ConnectionPool
   readonly clock: Clock
   readonly random: Random
@@ -60,7 +67,7 @@ export async function runTransaction<Tables, R>(
 ): Promise<R> {
   const retries = options.retries ?? 3
   for (let attempt = 0; ; attempt++) {
-    const outcome = await attemptTransaction(context.pool, work, options)
+    const outcome = await attemptTransaction(context, work, options)
     if (outcome.kind === 'committed') {
       for (const action of outcome.actions) await runAction(action)
       return outcome.value
@@ -89,12 +96,12 @@ type Outcome<R> =
   | { readonly kind: 'failed'; readonly error: unknown }
 
 async function attemptTransaction<Tables, R>(
-  pool: ConnectionPool,
+  { pool, database }: TransactionContext,
   work: (tx: Transaction<Tables>) => Promise<R>,
   options: TransactionOptions,
 ): Promise<Outcome<R>> {
   const session = await pool.acquire()
-  const tx = new OpenTransaction<Tables>(session)
+  const tx = new OpenTransaction<Tables>(session, database)
   let isClean = false
   try {
     await session.query(beginStatement(options))
@@ -135,13 +142,15 @@ async function runAction(action: () => void | Promise<void>): Promise<void> {
 }
 
 class OpenTransaction<Tables> implements Transaction<Tables> {
+  readonly database: object
   readonly actions: (() => void | Promise<void>)[] = []
   hasEnded = false
   readonly #session: Session
   #db: Kysely<Tables> | undefined
 
-  constructor(session: Session) {
+  constructor(session: Session, database: object) {
     this.#session = session
+    this.database = database
   }
 
   get db(): Kysely<Tables> {

@@ -1,6 +1,6 @@
 import type { Span } from '../control/span.ts'
 
-const KINDS = { server: 2, client: 3 } as const
+const KINDS = { server: 2, client: 3, producer: 4, consumer: 5 } as const
 const STATUS_ERROR = 2
 
 /**

@@ -32,8 +32,35 @@ test('gives a service the databases and services that it lists, and nothing else
       orders: { shards: [{ url: 'postgres://api@h/orders' }], url: 'postgres://api@h/orders', connectionsMax: 10 },
     },
     services: { prices: { url: 'http://127.0.0.1:9000/prices' } },
+    stopTimeoutMs: 10_000,
   })
   expect(bindingsOf('mail', shop, places)).toMatchObject({ databases: {}, services: {} })
+})
+
+test('gives a service its topics, with the databases behind them, and says of a worker that it need not listen', () => {
+  const system = {
+    name: 'shop',
+    databases: { events: {}, orders: {} },
+    topics: { placed: { key: 'user', partitions: 4, event: {} } },
+    services: {
+      api: service(1, { publishes: ['placed'] }),
+      mail: service(1, { databases: [], consumes: ['placed'] }),
+      page: service(1, { databases: ['events'], consumes: ['placed'], routes: ['/'] }),
+    },
+  }
+  const shop = checkBlueprint(system, { file: '/shop/tenfold.config.ts' })
+  const placed = { key: 'user', database: 'events', hasSchema: false }
+  expect(bindingsOf('api', shop, places)).toMatchObject({
+    databases: { orders: {} },
+    publishes: { placed },
+    behindTopics: { events: { shards: [{ url: 'postgres://api@h/events' }] } },
+  })
+  const mail = bindingsOf('mail', shop, places)
+  expect(mail).toMatchObject({ databases: {}, consumes: { placed }, behindTopics: { events: {} }, isWorker: true })
+  const page = bindingsOf('page', shop, places)
+  expect(page).toMatchObject({ databases: { events: {} }, consumes: { placed } })
+  expect(page).not.toHaveProperty('behindTopics')
+  expect(page).not.toHaveProperty('isWorker')
 })
 
 test('names the door of a database that has one, for programs that take no other address', () => {

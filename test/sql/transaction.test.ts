@@ -31,7 +31,7 @@ async function run<R>(
       return session
     },
   })
-  const result = runTransaction({ pool, clock, random: seededRandom(1) }, work, options).catch(
+  const result = runTransaction({ database: {}, pool, clock, random: seededRandom(1) }, work, options).catch(
     (error: unknown) => error,
   )
   await clock.advance(10_000)

@@ -27,5 +27,32 @@ export async function use(api: Bindings<System, 'api'>, recommender: Bindings<Sy
   const anything = await api.databases.users.db.selectFrom('anything').selectAll().execute()
   const unknown: unknown = anything[0]?.['column']
   void unknown
-  recommender.consumes.order_placed.each(async (event) => void event.order_id.toUpperCase())
+  await recommender.consumes.order_placed.each(async ({ value, attempt }, { transaction, signal }) => {
+    const nothing: undefined = transaction
+    void [value.order_id.toUpperCase(), attempt.toFixed(), nothing, signal.aborted]
+  })
+  await recommender.consumes.order_placed.batch(
+    async (events) => void events.map(({ value }) => value.user_id.trim()),
+    {
+      batchMax: 10,
+      retry: { attempts: 3, onFailure: 'block-key' },
+    },
+  )
+  // @ts-expect-error -- it only reads
+  void recommender.publishes.order_placed
+  // @ts-expect-error -- no such field
+  recommender.consumes.order_placed.each(async ({ value }) => void value.order)
+  await api.databases.catalog.transaction(async (transaction) => {
+    await api.publishes.order_placed.publish([{ user_id: 'u', order_id: 'o' }], { transaction, headers: { a: 'b' } })
+  })
+  // @ts-expect-error -- an event lacks a field
+  await api.publishes.order_placed.publish({ user_id: 'u' })
+  await recommender.consumes.order_placed.each(
+    async ({ value }, { transaction }) => {
+      await transaction.db.selectFrom('recipe').select('title').where('title', '=', value.order_id).execute()
+      // @ts-expect-error -- no such table
+      transaction.db.selectFrom('recipes')
+    },
+    { effects: api.databases.catalog },
+  )
 }

@@ -59,6 +59,8 @@ export interface LocalInstanceHostOptions {
   readonly bindingsDirectory: string
   /** The blueprint's directory: commands run there, in the release. */
   readonly blueprintDirectory: string
+  /** The blueprint's file, for schemas of events. @default none */
+  readonly blueprintFile?: string
   /** What a service may reach, asked anew for every start. */
   readonly bindings: (service: string) => BindingsDocument
   /** Where instances send their measurements; `instance-telemetry.ts` has it. */
@@ -243,8 +245,12 @@ class LocalHost implements LocalInstanceHost {
     )
   }
 
-  async #environment({ service, id }: InstanceRequest, port: number, token: string): Promise<Record<string, string>> {
-    const { node, telemetry, compileCache, secrets, surroundings = process.env } = this.#options
+  async #environment(
+    { service, id, release }: InstanceRequest,
+    port: number,
+    token: string,
+  ): Promise<Record<string, string>> {
+    const { node, telemetry, blueprintFile, compileCache, secrets, surroundings = process.env } = this.#options
     const values = await this.#secretValues(service)
     const document = this.#options.bindings(service.name)
     const env = instanceEnvironment({
@@ -257,6 +263,7 @@ class LocalHost implements LocalInstanceHost {
         Object.entries(document.databases).flatMap(([name, { url }]) => (url === undefined ? [] : [[name, url]])),
       ),
       bindingsFile: this.#bindingsFile(service.name),
+      blueprint: blueprintFile === undefined ? undefined : pathInRelease(release, blueprintFile),
       node,
       ...this.#code,
       telemetry: telemetry === undefined ? undefined : { socket: telemetry.socket, token },

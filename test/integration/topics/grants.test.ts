@@ -57,6 +57,7 @@ function as(service: string, cluster: Cluster = events): DatabaseConnection {
 }
 
 test.each<[service: string, statement: string]>([
+  ['api', 'select from mail'],
   ['page', 'select from tenfold_topics.log'],
   ['page', 'select from tenfold_topics.log_1'],
   ['page', 'select from tenfold_topics.inbox'],

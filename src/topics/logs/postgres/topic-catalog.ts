@@ -18,6 +18,17 @@ export interface TopicCatalog {
   find(name: string, runner?: StatementRunner): Promise<CatalogTopic>
 }
 
+/** Whether there is any event of a topic that has not been dropped, read or not. */
+export async function hasEvents(runner: StatementRunner, topic: string): Promise<boolean> {
+  const { rows } = await runner.query<{ some: boolean }>(
+    `select exists (
+       select from ${SCHEMA}.log join ${SCHEMA}.topic on topic.id = log.topic where topic.name = $1
+     ) as some`,
+    [topic],
+  )
+  return rows[0]?.some === true
+}
+
 /** Reads `tenfold_topics.topic` when a topic is first needed. */
 export function createTopicCatalog(database: TopicDatabase): TopicCatalog {
   const known = new Map<string, CatalogTopic>()
