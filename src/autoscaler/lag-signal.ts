@@ -1,39 +1,127 @@
+import type { MetricFrame, MetricSample } from '../control/metric-frame.ts'
+import type { MetricName } from '../control/metric-names.ts'
 import type { Measurement } from './wanted-instances.ts'
 
-/** What is known of the consumers of a topic. */
-export interface LagReading {
-  /** Messages that no consumer has done with; undefined: not measured. */
-  readonly waiting: number | undefined
-  /** Messages that an instance does in a second in which it does nothing else; see `nextCapacity`. */
-  readonly capacityPerInstance: number | undefined
+/** What was seen of the work of a service on one topic: messages, and the time in which as many as could be were done. */
+export interface SeenCapacity {
+  readonly messages: number
+  readonly busySeconds: number
+}
+
+/** By topic. */
+export type CapacityMemory = Readonly<Record<string, SeenCapacity>>
+
+/** What a lag is read from. */
+export interface LagSource {
+  readonly service: string
+  /** Topics that it consumes. */
+  readonly topics: readonly string[]
+  /** Those of the time that is looked at, in any order. */
+  readonly frames: readonly MetricFrame[]
+  readonly capacities: CapacityMemory
+  /** How far behind an instance may be, s. */
+  readonly target: number
 }
 
 /** Slower than any consumer that is worth scaling: a capacity of nearly nothing would ask for all instances at once. */
 const CAPACITY_MIN = 0.1
-/** What a new measurement counts beside all before it. */
-const WEIGHT = 0.2
+/** What is left, after a further look, of what was seen before. */
+const REMEMBERED = 0.8
 
 /**
- * A lag as messages: an instance should have no more of them waiting than it does in the time of the target. Where the
- * capacity is not known yet nothing is known. Pure.
+ * The lag of a service as time: how long one instance would need for all that waits, by what instances do in a second in
+ * which they do nothing else. An instance should have no more of it than the target. Where something waits on a topic
+ * whose capacity nobody has seen, nothing is known. Pure.
  *
- * @param targetMs how far behind consumers may be
- * @example lagMeasurement(5_000, { waiting: 900, capacityPerInstance: 20 }) // total 900, target 100: 9 instances
+ * @example 900 messages wait, an instance does 20 a second: 45 s, for a target of 5 s 9 instances
  */
-export function lagMeasurement(targetMs: number, { waiting, capacityPerInstance }: LagReading): Measurement {
-  const target = (targetMs / 1_000) * Math.max(CAPACITY_MIN, capacityPerInstance ?? CAPACITY_MIN)
-  return { kind: 'total', target, total: capacityPerInstance === undefined ? undefined : waiting }
+export function lagMeasurement({ service, topics, frames, capacities, target }: LagSource): Measurement {
+  let total = 0
+  for (const topic of topics) {
+    const waiting = waitingOf(service, topic, frames)
+    if (waiting === undefined)
+      return { kind: 'total', target, total: undefined, problem: `the lag on ${topic} was not read` }
+    if (waiting === 0) continue
+    const capacity = capacityOf(capacities[topic])
+    if (capacity === undefined) {
+      const problem = `nobody knows yet how fast an instance does ${topic}`
+      return { kind: 'total', target, total: undefined, problem }
+    }
+    total += waiting / capacity
+  }
+  return { kind: 'total', target, total }
 }
 
 /**
- * The capacity after a further look: messages for each second in which consumers were busy, smoothed. A look in which they
- * were not says nothing. Pure.
+ * Messages that an instance does in a second in which it is busy.
+ *
+ * @returns undefined where no message was seen to be done in such a time
  */
-export function nextCapacity(
-  former: number | undefined,
-  { messages, busySeconds }: { readonly messages: number; readonly busySeconds: number },
-): number | undefined {
-  if (!(busySeconds > 0)) return former
-  const seen = Math.max(CAPACITY_MIN, messages / busySeconds)
-  return former === undefined ? seen : former + WEIGHT * (seen - former)
+export function capacityOf(seen: SeenCapacity | undefined): number | undefined {
+  if (seen === undefined || !(seen.busySeconds > 0) || !(seen.messages > 0)) return undefined
+  return Math.max(CAPACITY_MIN, seen.messages / seen.busySeconds)
+}
+
+/**
+ * What is known after a further look: later work counts more. A look in which no consumer was busy says nothing, nor does
+ * one in which more tries failed than went well: what they wait for, more instances would not mend. Pure.
+ */
+export function nextCapacities(
+  former: CapacityMemory,
+  { service, topics, frames }: Pick<LagSource, 'service' | 'topics' | 'frames'>,
+): CapacityMemory {
+  return Object.fromEntries(
+    topics.flatMap((topic) => {
+      const next = nextCapacity(former[topic], seenIn(frames, service, topic))
+      return next === undefined ? [] : [[topic, next]]
+    }),
+  )
+}
+
+function nextCapacity(
+  former: SeenCapacity | undefined,
+  seen: SeenCapacity & { readonly done: number; readonly failed: number },
+): SeenCapacity | undefined {
+  if (!(seen.busySeconds > 0) || seen.failed > seen.done) return former
+  const { messages = 0, busySeconds = 0 } = former ?? {}
+  return {
+    messages: messages * REMEMBERED + seen.messages,
+    busySeconds: busySeconds * REMEMBERED + seen.busySeconds,
+  }
+}
+
+function seenIn(frames: readonly MetricFrame[], service: string, topic: string) {
+  const seen = { messages: 0, busySeconds: 0, done: 0, failed: 0 }
+  for (const { samples } of frames) {
+    for (const sample of samples) {
+      const { labels } = sample
+      if (labels?.['service'] !== service || labels['topic'] !== topic) continue
+      if (isValue(sample, 'tenfold.topic.busy.messages')) seen.messages += sample.value
+      else if (isValue(sample, 'tenfold.topic.busy.time')) seen.busySeconds += sample.value
+      else if (sample.name === 'messaging.process.duration' && 'histogram' in sample) {
+        const calls = sample.histogram.buckets.reduce((sum, [, count]) => sum + count, 0)
+        if (labels['outcome'] === 'failed') seen.failed += calls
+        else seen.done += calls
+      }
+    }
+  }
+  return seen
+}
+
+/** As it was read last; its group is called as the service. */
+function waitingOf(group: string, topic: string, frames: readonly MetricFrame[]): number | undefined {
+  let last: { readonly atEpochMs: number; readonly value: number } | undefined
+  for (const { atEpochMs, samples } of frames) {
+    for (const sample of samples) {
+      if (!isValue(sample, 'tenfold.topic.lag') || (last !== undefined && atEpochMs < last.atEpochMs)) continue
+      const { labels } = sample
+      const isOurs = labels?.['topic'] === topic && labels['group'] === group && labels['outbox'] === undefined
+      if (isOurs) last = { atEpochMs, value: sample.value }
+    }
+  }
+  return last?.value
+}
+
+function isValue(sample: MetricSample, name: MetricName): sample is MetricSample & { readonly value: number } {
+  return sample.name === name && 'value' in sample
 }

@@ -4,6 +4,8 @@ import type { MetricName } from '../control/metric-names.ts'
 import type { InstanceStatus } from '../control/snapshot.ts'
 import type { ObservedInstance, Sample, WarmUp } from './group-instances.ts'
 import { groupInstances } from './group-instances.ts'
+import type { CapacityMemory } from './lag-signal.ts'
+import { lagMeasurement } from './lag-signal.ts'
 import type { Measurement } from './wanted-instances.ts'
 
 /** What a signal is read from. */
@@ -17,6 +19,9 @@ export interface SignalSource {
   readonly frames: readonly MetricFrame[]
   readonly nowEpochMs: number
   readonly warmUp: WarmUp
+  /** For `lag`: the topics that the service consumes, and how fast it is known to be. */
+  readonly topics?: readonly string[]
+  readonly capacities?: CapacityMemory
 }
 
 /** A sample and the end of its second. */
@@ -27,7 +32,7 @@ interface Reading {
 
 /**
  * The signal of a service as it was measured. `cpu` and `elu` are of each instance, and those that warm up are left
- * out; a gauge of its own is what each instance said last. `inflight` and `arrivals` are counted in the gateway, for the
+ * out; a gauge of its own is what each instance said last; `lag` is what waits on its topics. `inflight` and `arrivals` are counted in the gateway, for the
  * service as a whole, so that they do not change when instances come and go. Pure.
  */
 export function readSignal(source: SignalSource): Measurement {
@@ -35,6 +40,10 @@ export function readSignal(source: SignalSource): Measurement {
   const { metric, target } = scale
   if (metric === 'inflight' || metric === 'arrivals') {
     return { kind: 'total', target, total: metric === 'inflight' ? inFlight(source) : arrivals(source) }
+  }
+  if (metric === 'lag') {
+    const { service, frames, topics = [], capacities = {} } = source
+    return lagMeasurement({ service, topics, frames, capacities, target })
   }
   const sampleOf = scale.metric === 'custom' ? gaugeOf.bind(undefined, scale) : scale.metric === 'cpu' ? cpuOf : eluOf
   const instances = source.instances.map((instance) => observe(instance, sampleOf(instance.id, source)))

@@ -13,7 +13,13 @@ export type Measurement =
       readonly target: number
       readonly groups: InstanceGroups
     } /** Of the service as a whole; `target` is what one instance should have of it. Undefined: not measured. */
-  | { readonly kind: 'total'; readonly target: number; readonly total: number | undefined }
+  | {
+      readonly kind: 'total'
+      readonly target: number
+      readonly total: number | undefined
+      /** Why it was not measured. */
+      readonly problem?: string
+    }
 
 /** Around the target nothing happens: shares of it, above and below. */
 export interface Tolerance {
@@ -45,11 +51,11 @@ export function wantedInstances(measurement: Measurement, current: number, toler
 }
 
 function wantedByTotal(
-  { target, total }: { readonly target: number; readonly total: number | undefined },
+  { target, total, problem }: Extract<Measurement, { kind: 'total' }>,
   current: number,
   tolerance: Tolerance,
 ): Wanted {
-  if (total === undefined) return { isKnown: false, reason: 'nothing was measured' }
+  if (total === undefined) return { isKnown: false, reason: problem ?? 'nothing was measured' }
   const [all, each] = [milli(total), milli(target)]
   const isEnough = isWithin(all / (each * current), tolerance)
   return {

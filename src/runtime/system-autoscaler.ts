@@ -1,15 +1,17 @@
 import { availableParallelism, totalmem } from 'node:os'
+import { join } from 'node:path'
 import type { ScaledService, ScalingDecision } from '../autoscaler/autoscaler.ts'
 import { createAutoscaler, LOOK_INTERVAL_MS } from '../autoscaler/autoscaler.ts'
 import { capsOf } from '../autoscaler/caps.ts'
 import { WARM_UP } from '../autoscaler/group-instances.ts'
 import type { GaugedService } from '../autoscaler/gauge-reader.ts'
 import { createGaugeReader } from '../autoscaler/gauge-reader.ts'
+import { nextCapacities } from '../autoscaler/lag-signal.ts'
 import { readSignal } from '../autoscaler/read-signal.ts'
 import type { Measurement } from '../autoscaler/wanted-instances.ts'
 import { CONNECTIONS_PER_NODE } from '../blueprint/connection-budget.ts'
 import type { ResolvedService } from '../blueprint/resolved-blueprint.ts'
-import { signalName } from '../blueprint/resolved-scale.ts'
+import { signalName, signalUnit } from '../blueprint/resolved-scale.ts'
 import type { AuditLog } from '../control/audit-log.ts'
 import type { MetricName } from '../control/metric-names.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
@@ -18,6 +20,7 @@ import type { Component } from '../core/component.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { uniqueId } from '../core/random.ts'
 import { LOOPBACK } from '../fleet/instance-hosts/local-instance.ts'
+import { createCapacityRecord } from './capacity-record.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keepFrame } from './parts-context.ts'
 import { connectionsOf } from './service-bindings.ts'
@@ -55,6 +58,11 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
     initialReadinessMs: WARM_UP.initialReadinessMs / timeScale,
   }
 
+  const capacities = createCapacityRecord(join(context.state.directory, 'capacities.json'), (message) =>
+    context.notice({ level: 'warning', message }),
+  )
+  const lookedEpochMs = new Map<string, number>()
+
   function scaled(): readonly ScaledService[] {
     return Object.values(context.blueprint.services).flatMap(({ name, scale, instances }) => {
       const status = snapshots.current().services[name]
@@ -63,8 +71,21 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
     })
   }
 
+  /** What was seen since the last look is added up, each frame once. */
+  function lookAtWork(service: string, topics: readonly string[]): void {
+    const nowEpochMs = clock.epochMs()
+    const seen = frames.since(lookedEpochMs.get(service) ?? nowEpochMs - windowMs)
+    lookedEpochMs.set(
+      service,
+      seen.reduce((last, { atEpochMs }) => Math.max(last, atEpochMs), nowEpochMs - windowMs),
+    )
+    capacities.set(service, nextCapacities(capacities.of(service), { service, topics, frames: seen }))
+  }
+
   function measure({ name, scale }: ScaledService): Measurement {
     const nowEpochMs = clock.epochMs()
+    const topics = context.blueprint.services[name]!.consumes
+    if (scale.metric === 'lag') lookAtWork(name, topics)
     return readSignal({
       service: name,
       scale,
@@ -73,6 +94,8 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
       frames: frames.since(nowEpochMs - windowMs),
       nowEpochMs,
       warmUp,
+      topics,
+      capacities: capacities.of(name),
     })
   }
 
@@ -121,12 +144,15 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
   })
   return {
     async start(signal) {
+      await capacities.load()
+      capacities.keep(Object.keys(context.blueprint.services))
       await gauges.start(signal)
       await autoscaler.start(signal)
     },
     async stop(deadlineMs) {
       await autoscaler.stop(deadlineMs)
       await gauges.stop(deadlineMs)
+      await capacities.flush()
     },
     scaleTo(service, count) {
       const status = snapshots.current().services[service]
@@ -207,10 +233,10 @@ function summaryOf(decision: ScalingDecision): NonNullable<ScalingStatus['last']
 
 /** `cpu 0.85, target 0.6: wanted 9, capped at 4 by cores` */
 function reasonOf({ scale, value, reason }: ScalingDecision): string {
-  const metric = signalName(scale)
+  const [metric, unit] = [signalName(scale), signalUnit(scale)]
   return value === undefined
     ? `${metric}: ${reason}`
-    : `${metric} ${Number(value.toPrecision(3))}, target ${scale.target}: ${reason}`
+    : `${metric} ${Number(value.toPrecision(3))}${unit}, target ${scale.target}${unit}: ${reason}`
 }
 
 function notScaled(service: string, services: Readonly<Record<string, ResolvedService>>): TenfoldError {

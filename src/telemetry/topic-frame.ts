@@ -5,12 +5,20 @@ import type { GroupLag, LagReading } from '../topics/lag.ts'
 /** Partitions of groups in one frame; beyond, there are only sums. */
 const PARTITIONS_MAX = 500
 
+/** What was read of one log. */
+export interface LagsOfLog {
+  /** The database or server that it is in. */
+  readonly log: string
+  /** Whether the events of this topic only wait here for their own log. */
+  readonly isOutbox: (topic: string) => boolean
+  readonly before: LagReading | undefined
+  readonly now: LagReading
+  readonly groups: readonly GroupLag[]
+}
+
 /** What two readings of a log say; without one before there are only levels. Pure. */
-export function topicFrame(
-  log: string,
-  { before, now, groups }: { before: LagReading | undefined; now: LagReading; groups: readonly GroupLag[] },
-  atEpochMs: number,
-): MetricFrame {
+export function topicFrame({ log, isOutbox, before, now, groups }: LagsOfLog, atEpochMs: number): MetricFrame {
+  const labelsOf: LabelsOf = ({ topic, group }) => ({ topic, group, ...(isOutbox(topic) ? { outbox: log } : {}) })
   const seconds = before === undefined ? 0 : (now.atMs - before.atMs) / 1_000
   const earlier = new Map(before?.topics.map(({ topic, published }) => [topic, published]))
   const partitions = groups.reduce((sum, group) => sum + group.partitions.length, 0)
@@ -20,17 +28,22 @@ export function topicFrame(
     samples: [
       ...now.topics.flatMap(({ topic, published }) => {
         const former = earlier.get(topic)
-        return former === undefined ? [] : [sample('tenfold.topic.published', Number(published - former), { topic })]
+        // What passes through an outbox is published once.
+        return former === undefined || isOutbox(topic)
+          ? []
+          : [sample('tenfold.topic.published', Number(published - former), { topic })]
       }),
-      ...groups.flatMap((group) => groupSamples(group, seconds)),
-      ...(partitions > PARTITIONS_MAX ? [] : groups.flatMap(partitionSamples)),
+      ...groups.flatMap((group) => groupSamples(group, labelsOf(group), seconds)),
+      ...(partitions > PARTITIONS_MAX ? [] : groups.flatMap((group) => partitionSamples(group, labelsOf(group)))),
     ],
   }
 }
 
-function groupSamples(lag: GroupLag, seconds: number): MetricSample[] {
-  const { topic, group, messages, oldestAgeMs, members, deadLetters, rates } = lag
-  const labels = { topic, group }
+type Labels = Readonly<Record<string, string>>
+type LabelsOf = (group: GroupLag) => Labels
+
+function groupSamples(lag: GroupLag, labels: Labels, seconds: number): MetricSample[] {
+  const { messages, oldestAgeMs, members, deadLetters, rates } = lag
   return [
     sample('tenfold.topic.lag', messages, labels),
     sample('tenfold.topic.lag.age', oldestAgeMs / 1_000, labels),
@@ -43,9 +56,9 @@ function groupSamples(lag: GroupLag, seconds: number): MetricSample[] {
   ]
 }
 
-function partitionSamples({ topic, group, partitions }: GroupLag): MetricSample[] {
+function partitionSamples({ partitions }: GroupLag, ofGroup: Labels): MetricSample[] {
   return partitions.flatMap(({ partition, messages, oldestAgeMs }) => {
-    const labels = { topic, group, partition: String(partition) }
+    const labels = { ...ofGroup, partition: String(partition) }
     return [
       sample('tenfold.topic.partition.lag', messages, labels),
       sample('tenfold.topic.partition.lag.age', oldestAgeMs / 1_000, labels),
@@ -53,6 +66,6 @@ function partitionSamples({ topic, group, partitions }: GroupLag): MetricSample[
   })
 }
 
-function sample(name: MetricName, value: number, labels: Readonly<Record<string, string>>): MetricSample {
+function sample(name: MetricName, value: number, labels: Labels): MetricSample {
   return { name, labels, value }
 }

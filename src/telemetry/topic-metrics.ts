@@ -1,8 +1,9 @@
 import type { Cancel, Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
-import type { GroupLag, LagReader, LagReading } from '../topics/lag.ts'
+import type { LagReader, LagReading } from '../topics/lag.ts'
 import { lagBetween } from '../topics/lag.ts'
+import type { LagsOfLog } from './topic-frame.ts'
 import { topicFrame } from './topic-frame.ts'
 
 /** A log whose lags are read. */
@@ -11,6 +12,8 @@ export interface WatchedLog {
   readonly name: string
   /** Where that is: a reader is made anew when it is elsewhere. */
   readonly address: string
+  /** Whether the events of this topic only wait here for their own log. */
+  readonly isOutbox: (topic: string) => boolean
   /** Makes a reader; it connects when it is first asked. */
   open(): OpenLagReader
 }
@@ -19,27 +22,20 @@ export interface OpenLagReader extends LagReader {
   close(): Promise<void>
 }
 
-/** What was read of one log. */
-export interface LogLags {
-  readonly log: string
-  readonly reading: LagReading
-  readonly groups: readonly GroupLag[]
-}
-
 /** @see createTopicMetrics */
 export interface TopicMetricsOptions {
   /** Those that answer now; asked every second. */
   readonly logs: () => readonly WatchedLog[]
   readonly append: (frame: MetricFrame) => void
   /** Gets what was read, after its frame. */
-  readonly onLags?: (lags: LogLags) => void
+  readonly onLags?: (lags: LagsOfLog) => void
   readonly clock: Clock
 }
 
 const INTERVAL_MS = 1_000
 
 interface Watch {
-  readonly address: string
+  log: WatchedLog
   readonly reader: OpenLagReader
   before: LagReading | undefined
   isAsking: boolean
@@ -54,15 +50,16 @@ export function createTopicMetrics({ logs, append, onLags, clock }: TopicMetrics
   const under = new Set<Promise<void>>()
   let cancel: Cancel | undefined
 
-  async function look(log: string, watch: Watch): Promise<void> {
+  async function look(watch: Watch): Promise<void> {
     watch.isAsking = true
     try {
       const now = await watch.reader.read()
-      if (watches.get(log) !== watch || cancel === undefined) return
-      const groups = lagBetween(watch.before, now)
-      append(topicFrame(log, { before: watch.before, now, groups }, clock.epochMs()))
+      const { before, log } = watch
+      if (watches.get(log.name) !== watch || cancel === undefined) return
+      const lags = { log: log.name, isOutbox: log.isOutbox, before, now, groups: lagBetween(before, now) }
+      append(topicFrame(lags, clock.epochMs()))
       watch.before = now
-      onLags?.({ log, reading: now, groups })
+      onLags?.(lags)
     } catch {
       // Down, or too busy to say: the second without a frame tells. What comes next is not compared.
       watch.before = undefined
@@ -73,18 +70,19 @@ export function createTopicMetrics({ logs, append, onLags, clock }: TopicMetrics
 
   function lookAtAll(): void {
     const wanted = new Map(logs().map((log) => [log.name, log]))
-    for (const [name, { address, reader }] of watches) {
-      if (wanted.get(name)?.address === address) continue
+    for (const [name, { log, reader }] of watches) {
+      if (wanted.get(name)?.address === log.address) continue
       watches.delete(name)
       track(reader.close())
     }
     for (const [name, log] of wanted) {
       let watch = watches.get(name)
       if (watch === undefined) {
-        watch = { address: log.address, reader: log.open(), before: undefined, isAsking: false }
+        watch = { log, reader: log.open(), before: undefined, isAsking: false }
         watches.set(name, watch)
       }
-      if (!watch.isAsking) track(look(name, watch))
+      watch.log = log
+      if (!watch.isAsking) track(look(watch))
     }
   }
 

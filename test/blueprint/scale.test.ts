@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { checkBlueprint } from '../../src/blueprint/check.ts'
 import type { ResolvedScale } from '../../src/blueprint/resolved-scale.ts'
 
-function resolved(scale: object): ResolvedScale {
-  const web = { command: 'node server.js', scale, instances: { max: 9 } }
-  return checkBlueprint({ name: 'shop', services: { web } }, { file: '/nowhere/tenfold.config.ts' }).services['web']!
-    .scale!
+function resolved(scale: object, { consumes = ['placed'] }: { consumes?: readonly string[] } = {}): ResolvedScale {
+  const web = { command: 'node server.js', scale, consumes, instances: { max: 9 } }
+  const system = { databases: { orders: {} }, topics: { placed: { key: 'id', partitions: 9 } }, services: { web } }
+  return checkBlueprint({ name: 'shop', ...system }, { file: '/nowhere/tenfold.config.ts' }).services['web']!.scale!
 }
 
 test('thresholds are tolerances around the target, and times are stabilisation windows', () => {
@@ -61,10 +61,17 @@ test('a gauge of its own has a name, a path and labels', () => {
   })
 })
 
-test('lag is refused as something of a later version', () => {
-  expect(() => resolved({ metric: 'lag', target: '5s' })).toThrow(
-    expect.objectContaining({ code: 'TF_NOT_IMPLEMENTED' }),
-  )
+test('lag is in seconds, of a second at least', () => {
+  expect(resolved({ metric: 'lag', target: '1500ms', out: { above: '3s' } })).toMatchObject({
+    metric: 'lag',
+    target: 1.5,
+    tolerance: { out: 1 },
+  })
+  expect(() => resolved({ metric: 'lag', target: '500ms' })).toThrow(/a second or more, got '500ms'/)
+})
+
+test('lag is of a service that consumes something', () => {
+  expect(() => resolved({ metric: 'lag', target: '5s' }, { consumes: [] })).toThrow(/a service that consumes a topic/)
 })
 
 test('latency is refused with the reason', () => {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { checkFrame } from '../../src/control/check-frame.ts'
 import type { MetricFrame } from '../../src/control/metric-frame.ts'
-import type { LogLags, WatchedLog } from '../../src/telemetry/topic-metrics.ts'
+import type { LagsOfLog } from '../../src/telemetry/topic-frame.ts'
+import type { WatchedLog } from '../../src/telemetry/topic-metrics.ts'
 import { createTopicMetrics } from '../../src/telemetry/topic-metrics.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import type { LagReading, PartitionReading } from '../../src/topics/lag.ts'
@@ -15,11 +16,12 @@ function partition(number: number, more: Partial<PartitionReading>): PartitionRe
 function stage() {
   const clock = virtualClock()
   const frames: MetricFrame[] = []
-  const lags: LogLags[] = []
+  const lags: LagsOfLog[] = []
   const state = { reading: undefined as Omit<LagReading, 'atMs'> | undefined, address: 'here', opened: 0, closed: 0 }
   const log = (): WatchedLog => ({
     name: 'events',
     address: state.address,
+    isOutbox: (topic) => topic === 'elsewhere',
     open() {
       state.opened++
       return {
@@ -122,5 +124,20 @@ test('of very many partitions there are only sums', async () => {
   }
   await clock.advance(1_000)
   expect(valuesOf(frames[0])).toEqual({ lag: 501, 'lag.age': 0, members: 0, dead_letters: 0 })
+  await metrics.stop()
+})
+
+test('what waits in an outbox says so, and is not counted as published twice', async () => {
+  const { clock, frames, state, metrics } = stage()
+  await metrics.start()
+  state.reading = {
+    topics: [{ topic: 'elsewhere', partitions: 1, published: 7n }],
+    partitions: [partition(0, { topic: 'elsewhere', group: 'tenfold.relay', unread: 7 })],
+  }
+  await clock.advance(2_000)
+  const samples = frames[1]!.samples
+  expect(samples.map(({ name }) => name)).not.toContain('tenfold.topic.published')
+  expect(samples.map(({ labels }) => labels?.['outbox'])).toEqual(samples.map(() => 'events'))
+  expect(() => checkFrame(frames[1]!)).not.toThrow()
   await metrics.stop()
 })

@@ -15,7 +15,7 @@ const forms = {
   elu: form(positive('a share', 1)),
   inflight: form(positive('requests per instance', 1_000_000)),
   arrivals: form(positive('requests per second per instance', 1_000_000)),
-  lag: form(durationMs),
+  lag: form(seconds),
   custom: form(positive('a number per instance', 1_000_000_000), {
     options: { name: gaugeName, from: path, labels },
     required: ['name'],
@@ -23,7 +23,7 @@ const forms = {
 }
 
 export interface ReadScale {
-  readonly metric: ResolvedScale['metric'] | 'lag' | undefined
+  readonly metric: ResolvedScale['metric'] | undefined
   readonly name?: string | undefined
   readonly from?: string | undefined
   readonly labels?: ReadonlyMap<string, string | undefined> | undefined
@@ -35,6 +35,7 @@ export interface ReadScale {
 /** Those of Kubernetes. */
 const TOLERANCE = 0.1
 const IN_STABILISATION_MS = 300_000
+const LAG_MS_MIN = 1_000
 
 /** What sets the number of instances. */
 export const scale: Reader<ReadScale> = (given, place) => {
@@ -53,18 +54,8 @@ export const scale: Reader<ReadScale> = (given, place) => {
         "scale on 'inflight' or 'cpu', and write the latency as an objective",
       )
   }
-  const before = place.problemCount
   const name = metric(wanted, place.at('metric'))
-  const read = name === undefined ? undefined : checkThresholds(forms[name](given, place), place)
-  if (name === 'lag' && place.problemCount === before) {
-    place
-      .at('metric')
-      .notImplemented(
-        "this version can't scale by lag yet: it runs no topics",
-        "scale on 'inflight' or 'cpu', or remove 'scale'",
-      )
-  }
-  return read
+  return name === undefined ? undefined : checkThresholds(forms[name](given, place), place)
 }
 
 /** Every default filled in. Only for a scale in which no problem was found. */
@@ -78,7 +69,7 @@ export function resolveScale(read: ReadScale): ResolvedScale {
     },
     stabilisationMs: { out: read.out?.for ?? 0, in: read.in?.for ?? IN_STABILISATION_MS },
   }
-  if (read.metric !== 'custom') return { metric: read.metric as 'cpu', ...thresholds }
+  if (read.metric !== 'custom') return { metric: read.metric!, ...thresholds }
   const { name, from = '/metrics', labels = new Map() } = read
   return { metric: 'custom', name: name!, from, labels: Object.fromEntries(labels), ...thresholds }
 }
@@ -108,6 +99,12 @@ function form<Readers extends Readonly<Record<string, Reader<unknown>>> = Readon
     },
     required: ['target', ...(additional?.required ?? [])],
   })
+}
+
+function seconds(given: unknown, place: Place): number | undefined {
+  const ms = durationMs(given, place)
+  if (ms === undefined || ms >= LAG_MS_MIN) return ms === undefined ? undefined : ms / 1_000
+  return place.invalid(`expected a second or more, got ${describeValue(given)}`, 'lags are read once a second')
 }
 
 function gaugeName(given: unknown, place: Place): string | undefined {
