@@ -298,6 +298,10 @@ export const ERROR_CODES = {
     meaning: 'There is no queue of this name.',
     remedy: 'Look for a typing mistake; add the queue to the blueprint and start the system with it.',
   },
+  TF_QUEUE_UNSUPPORTED: {
+    meaning: 'The engine of a queue can not do what was asked of it.',
+    remedy: 'Do without, as the hint says, or keep the queue on PostgreSQL.',
+  },
   TF_RELEASE_OUTSIDE: {
     meaning: "A service's file is outside the package that holds the blueprint, so no release contains it.",
     remedy: 'Move the file into that package, or give the directory above both a package.json.',
@@ -433,7 +437,7 @@ export const ERROR_CODES = {
   },
   TF_TOPIC_UNSUPPORTED: {
     meaning: 'The engine of a topic can not do what was asked of it.',
-    remedy: 'See in the message what it lacks; docs/guides says which engine can do what.',
+    remedy: 'Do without, as the hint says, or keep the topic on PostgreSQL.',
   },
   TF_TRACE_INVALID: {
     meaning: "A trace of arrivals can't be read or holds no counts.",

@@ -24,7 +24,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   shards: ['core', 'blueprint', 'sql'],
   topics: ['core', 'blueprint', 'sql', 'backends'],
   // What both need (wake-ups, retries, the inbox, the check of schemas) is with the topics, which came first.
-  queues: ['core', 'blueprint', 'sql', 'topics'],
+  queues: ['core', 'blueprint', 'sql', 'topics', 'backends'],
   webhooks: ['core', 'topics'],
   service: ['core', 'blueprint', 'sql', 'control', 'webhooks', 'topics'],
   testing: ['core', 'blueprint', 'fleet/instance-host', 'fleet/release'],
