@@ -167,7 +167,7 @@ describe('a group', () => {
     const reader = await member(name)
     const atOnce = { sliceMs: 0, graceMs: 0, retentionMs: 0 }
     const report = await maintainLog(topics.database, atOnce)
-    expect(report).toMatchObject({ sealed: [1], dropped: [], held: [{ slice: 1, by: 'group billing' }] })
+    expect(report).toMatchObject({ sealed: [1], dropped: [], held: [{ slice: 1, by: `group ${name}/billing` }] })
     const claim = reader.claims.get(0)!
     await claim.read(10)
     await claim.commit(1)

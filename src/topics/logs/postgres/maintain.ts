@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { TopicDatabase, TopicTransaction } from '../../topic-database.ts'
 import { isServerError } from '../../../sql/sql-failure.ts'
 import { addSlice, SCHEMA, sliceTable } from './layout.ts'
@@ -10,6 +11,13 @@ export interface MaintainOptions {
   readonly retentionMs?: number
   /** A slice is sealed this long after it was closed: what a transaction publishes into it later is refused. @default a minute */
   readonly graceMs?: number
+  /**
+   * This long after it was closed a slice is dropped even if a group has not read it, and that group never will. Not less
+   * than the retention. @default never: a group that was given up holds the log until `dropGroup`
+   */
+  readonly heldMaxMs?: number
+  /** While the log is larger, its oldest sealed slices are dropped, however young and whoever has not read them. @default no limit */
+  readonly bytesMax?: number
 }
 
 /** What one round has done. */
@@ -19,6 +27,8 @@ export interface MaintainReport {
   readonly dropped: readonly number[]
   /** Slices that are old enough to be dropped, and who has not read them or is in the way. */
   readonly held: readonly { readonly slice: number; readonly by: string }[]
+  /** Slices that were dropped although these groups had not read them. */
+  readonly lost: readonly { readonly slice: number; readonly groups: readonly string[] }[]
 }
 
 /** Nobody waits longer than this because a slice is to be sealed or dropped; it is tried again in the next round. */
@@ -30,29 +40,44 @@ const PROGRESS_KEPT = 100
  * One round of housekeeping: opens, seals and drops slices, forgets old progress. For one process of the system to call
  * every minute or so, as the owner of the database. While nobody does, the last slice grows; nothing else suffers.
  */
-export async function maintainLog(
-  database: TopicDatabase,
-  { sliceMs = 3_600_000, retentionMs = 604_800_000, graceMs = 60_000 }: MaintainOptions = {},
-): Promise<MaintainReport> {
+export async function maintainLog(database: TopicDatabase, options: MaintainOptions = {}): Promise<MaintainReport> {
+  const { sliceMs = 3_600_000, graceMs = 60_000 } = options
+  const { retentionMs = 604_800_000, heldMaxMs = Infinity, bytesMax = Infinity } = options
+  assert(heldMaxMs >= retentionMs, `expected heldMaxMs to be at least retentionMs, got ${heldMaxMs} < ${retentionMs}`)
   const opened = await openSlice(database, sliceMs)
   const sealed: number[] = []
-  const dropped: number[] = []
-  const held: { slice: number; by: string }[] = []
-  for (const number of await slicesWhere(database, `sealed is null and closed_at <= $1::timestamptz`, graceMs)) {
+  for (const { number, isSealed, closedForMs } of await readSlices(database)) {
+    if (isSealed || closedForMs < graceMs) continue
     if (await withShortLock(database, (tx) => seal(tx, number))) sealed.push(number)
   }
-  const oldest = await readSlowest(database)
-  for (const number of await slicesWhere(
-    database,
-    `sealed is not null and closed_at <= $1::timestamptz`,
-    retentionMs,
-  )) {
-    if (oldest !== undefined && oldest.slice <= number) held.push({ slice: number, by: `group ${oldest.group}` })
-    else if (await withShortLock(database, (tx) => drop(tx, number))) dropped.push(number)
-    else held.push({ slice: number, by: 'a transaction that has published and is still open' })
-  }
+  const drops = await dropSlices(database, { retentionMs, heldMaxMs, bytesMax })
   await forget(database, retentionMs)
-  return { opened, sealed, dropped, held }
+  return { opened, sealed, ...drops }
+}
+
+async function dropSlices(
+  database: TopicDatabase,
+  { retentionMs, heldMaxMs, bytesMax }: Required<Pick<MaintainOptions, 'retentionMs' | 'heldMaxMs' | 'bytesMax'>>,
+): Promise<Pick<MaintainReport, 'dropped' | 'held' | 'lost'>> {
+  const dropped: number[] = []
+  const held: { slice: number; by: string }[] = []
+  const lost: { slice: number; groups: readonly string[] }[] = []
+  const slices = await readSlices(database)
+  const readers = await readSlowest(database)
+  let bytes = slices.reduce((sum, slice) => sum + slice.bytes, 0)
+  for (const { number, isSealed, closedForMs, bytes: its } of slices) {
+    const isTooMuch = bytes > bytesMax
+    if (!isSealed || (closedForMs < retentionMs && !isTooMuch)) continue
+    const groups = readers.filter(({ slice }) => slice <= number).map(({ group }) => group)
+    if (groups.length > 0 && closedForMs < heldMaxMs && !isTooMuch) {
+      held.push({ slice: number, by: `group ${groups.join(', ')}` })
+    } else if (await withShortLock(database, (tx) => drop(tx, number))) {
+      bytes -= its
+      dropped.push(number)
+      if (groups.length > 0) lost.push({ slice: number, groups })
+    } else held.push({ slice: number, by: 'a transaction that has published and is still open' })
+  }
+  return { dropped, held, lost }
 }
 
 async function openSlice(database: TopicDatabase, sliceMs: number): Promise<readonly number[]> {
@@ -72,13 +97,32 @@ async function openSlice(database: TopicDatabase, sliceMs: number): Promise<read
   })
 }
 
-async function slicesWhere(database: TopicDatabase, condition: string, ageMs: number): Promise<readonly number[]> {
-  const since = `clock_timestamp() - make_interval(secs => $1::float8 / 1000)`
-  const { rows } = await database.query<{ number: number }>(
-    `select number from ${SCHEMA}.slice where ${condition.replace('$1::timestamptz', since)} order by number`,
-    [ageMs],
+interface Slice {
+  readonly number: number
+  readonly isSealed: boolean
+  /** Less than any time for the one that is open. */
+  readonly closedForMs: number
+  readonly bytes: number
+}
+
+/** From the oldest on. */
+async function readSlices(database: TopicDatabase): Promise<readonly Slice[]> {
+  const { rows } = await database.query<{
+    number: number
+    is_sealed: boolean
+    closed_ms: number | null
+    bytes: string
+  }>(
+    `select number, sealed is not null as is_sealed, pg_total_relation_size('${SCHEMA}.log_' || number) as bytes,
+       extract(epoch from clock_timestamp() - closed_at)::float8 * 1000 as closed_ms
+     from ${SCHEMA}.slice order by number`,
   )
-  return rows.map(({ number }) => number)
+  return rows.map((row) => ({
+    number: row.number,
+    isSealed: row.is_sealed,
+    closedForMs: row.closed_ms ?? Number.NEGATIVE_INFINITY,
+    bytes: Number(row.bytes),
+  }))
 }
 
 /**
@@ -110,18 +154,18 @@ async function withShortLock(database: TopicDatabase, work: (tx: TopicTransactio
   }
 }
 
-/** The group that has most left to read, and its first slice. */
-async function readSlowest(database: TopicDatabase): Promise<{ slice: number; group: string } | undefined> {
+/** The first slice that each group may have something to read in. */
+async function readSlowest(database: TopicDatabase): Promise<readonly { slice: number; group: string }[]> {
   const { rows } = await database.query<{ slice: number; group: string }>(`
-    select last.slice, member.name as group from ${SCHEMA}.consumer_group member
+    select min(last.slice) as slice, topic.name || '/' || member.name as group from ${SCHEMA}.consumer_group member
     join ${SCHEMA}.topic on topic.id = member.topic
     cross join lateral generate_series(0, topic.partitions - 1) as partition
     cross join lateral (
       select slice from ${SCHEMA}.progress
       where consumer = member.id and progress.partition = partition.partition order by seq desc limit 1
     ) last
-    order by last.slice limit 1`)
-  return rows[0]
+    group by topic.name, member.name order by 1`)
+  return rows
 }
 
 async function forget(database: TopicDatabase, retentionMs: number): Promise<void> {
