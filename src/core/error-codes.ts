@@ -290,6 +290,11 @@ export const ERROR_CODES = {
     meaning: 'A broker did not confirm what was published: it is there, or part of it, or nothing.',
     remedy: 'Publish it again with the same ids; consumers with effects in a database have them once.',
   },
+  TF_PUBLISH_OVERLOAD: {
+    meaning:
+      'A process publishes more than the log takes: too much waits in its memory already. Nothing was published.',
+    remedy: 'Wait for what was published before publishing more; look whether the database of the log is slow.',
+  },
   TF_QUEUES_LAYOUT: {
     meaning: 'The tables of queues in a database were made by a later version of tenfold.',
     remedy: 'Use that version, or a later one.',

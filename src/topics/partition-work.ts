@@ -35,7 +35,7 @@ export interface PartitionWorkOptions {
 const COMMIT_MS = 100
 /** Events read beyond the first that is not finished; then it is waited for, however many keys could go on. */
 const AHEAD_MAX = 10_000
-/** A reading that could give less than half of what may be in flight comes so long after the last one. */
+/** A reading that may give little comes so long after the last one: behind the end of the log, or with little room. */
 const SMALL_READ_MS = 10
 /** Looks for letters that are due. */
 const LETTERS_MS = 1_000
@@ -60,6 +60,8 @@ class PartitionWork {
   #committing: Promise<void> | undefined
   #lettersMs = 0
   #readMs = 0
+  /** The last reading has come to the end of the log. */
+  #isAtEnd = false
   #lettersUnderWay = 0
 
   constructor(options: PartitionWorkOptions) {
@@ -90,22 +92,31 @@ class PartitionWork {
       this.#lettersMs = clock.nowMs() + LETTERS_MS
     }
     const room = Math.min(inFlightMax - this.#lanes.size, AHEAD_MAX - (this.#readTo - this.#finished.upTo))
-    const isEarly = room < inFlightMax / 2 && clock.nowMs() - this.#readMs < SMALL_READ_MS
-    if (room <= 0 || isEarly) {
-      await Promise.race([this.#lanes.change(), this.#pause(isEarly ? SMALL_READ_MS : LETTERS_MS)])
+    if (room <= 0) {
+      await Promise.race([this.#lanes.change(), this.#pause(LETTERS_MS)])
+      return
+    }
+    const earlyMs = this.#readMs + SMALL_READ_MS - clock.nowMs()
+    if (earlyMs > 0 && (this.#isAtEnd || room < inFlightMax / 2)) {
+      await this.#pause(earlyMs)
       return
     }
     this.#readMs = clock.nowMs()
     const max = batchMax === 1 ? room : Math.min(room, batchMax)
     const events = await claim.read(max)
-    this.#options.isBehind.set(events.length === max)
-    if (events.length === 0) {
-      await wait.wait()
-      return
+    this.#isAtEnd = events.length < max
+    this.#options.isBehind.set(!this.#isAtEnd)
+    if (events.length > 0) {
+      wait.reset()
+      this.#readTo += events.length
+      await this.#begin(events)
     }
-    wait.reset()
-    this.#readTo += events.length
-    if (batchMax === 1) {
+    if (this.#isAtEnd) await wait.wait()
+  }
+
+  /** Resolves when more may be read. */
+  async #begin(events: readonly ClaimedEvent[]): Promise<void> {
+    if (this.#options.batchMax === 1) {
       for (const event of events) this.#lanes.add(event.key, () => this.#handle(event))
       return
     }

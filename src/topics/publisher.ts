@@ -35,6 +35,8 @@ export interface PublisherOptions<Event> {
   readonly schema?: StandardSchema<Event> | undefined
   /** The field that is the key: events with the same value keep their order. @default none */
   readonly key?: string | undefined
+  /** See `LogPublishOptions.isStrict`: for keys whose writers lock nothing else in common. @default false */
+  readonly isStrict?: boolean
   /** Asked for each publish: the trace that it belongs to, and the like. @default none */
   readonly headers?: () => Readonly<Record<string, string>>
 }
@@ -50,11 +52,12 @@ const published = diagnostics.channel(PUBLISHED_CHANNEL)
  * })
  */
 export function createPublisher<Event>(options: PublisherOptions<Event>): EventPublisher<Event> {
-  const { log, topic, schema, key } = options
+  const { log, topic, schema, key, isStrict } = options
   return {
-    async publish(given, { transaction, headers } = {}) {
-      const events = Array.isArray(given) ? (given as readonly Event[]) : [given as Event]
-      const all = { ...options.headers?.(), ...headers }
+    async publish(oneOrMore, { transaction, headers } = {}) {
+      const events = Array.isArray(oneOrMore) ? (oneOrMore as readonly Event[]) : [oneOrMore as Event]
+      const given = { ...options.headers?.(), ...headers }
+      const all = Object.keys(given).length === 0 ? undefined : given
       const encoded = await Promise.all(
         events.map(async (event) => ({
           messageId: uniqueId(),
@@ -63,7 +66,7 @@ export function createPublisher<Event>(options: PublisherOptions<Event>): EventP
           headers: all,
         })),
       )
-      await log.publish(topic, encoded, transaction === undefined ? {} : { transaction })
+      await log.publish(topic, encoded, { transaction, isStrict })
       if (published.hasSubscribers) published.publish({ topic, events: encoded.length } satisfies PublishReport)
     },
   }

@@ -62,7 +62,7 @@ export interface PartitionClaim {
   readonly ending: AbortSignal
   /** Aborted once another member may have the partition: begin no more work, nothing can be committed any more. */
   readonly lost: AbortSignal
-  /** The next events, `max` at most, in order; none: there are none now. @throws TF_CLAIM_LOST */
+  /** The next events, `max` at most, in order; fewer: there are no more now. @throws TF_CLAIM_LOST */
   read(max: number): Promise<readonly ClaimedEvent[]>
   /**
    * Records that all events up to and including this one are done; whoever has the partition next goes on behind it.
@@ -74,6 +74,19 @@ export interface PartitionClaim {
   commit(sequence: number, options?: { transaction?: TopicTransaction }): Promise<void>
   /** The transaction that was given to `commit` has ended otherwise, or nobody knows how. */
   rolledBack(): void
+}
+
+/** @see TopicLog.publish */
+export interface LogPublishOptions {
+  /** Of the database that holds the log. */
+  readonly transaction?: TopicTransaction | undefined
+  /**
+   * The log itself lets transactions that publish the same key take turns, from this call to their end: then the events of
+   * the key have the order of the commits whatever else the transactions lock, if all that publish it do so. Two
+   * that publish several keys in opposite orders, in several calls, deadlock: one is rolled back, and run again.
+   * @default false
+   */
+  readonly isStrict?: boolean | undefined
 }
 
 /** How a member takes part in a group. */
@@ -112,9 +125,9 @@ export interface TopicLog {
    * transactions, keep the order of the commits if each transaction holds a lock for the key, such as that of the row
    * which the event tells about, from before it publishes until it ends. Without, transactions that overlap are in any order.
    *
-   * @throws TF_TOPIC_UNKNOWN
+   * @throws TF_TOPIC_UNKNOWN, TF_PUBLISH_OVERLOAD
    */
-  publish(topic: string, events: readonly NewEvent[], options?: { transaction?: TopicTransaction }): Promise<void>
+  publish(topic: string, events: readonly NewEvent[], options?: LogPublishOptions): Promise<void>
   /** Takes part in a group. @throws TF_TOPIC_UNKNOWN */
   join(options: JoinOptions): Promise<Membership>
   /** Whether a transaction of this database can commit progress, or publish. */

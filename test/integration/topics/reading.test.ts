@@ -6,7 +6,7 @@ import type { Session } from '../../../src/sql/session.ts'
 import { openSession } from '../../../src/sql/session.ts'
 import type { LogPosition } from '../../../src/topics/logs/postgres/position.ts'
 import { BEGINNING } from '../../../src/topics/logs/postgres/position.ts'
-import { insertEvents } from '../../../src/topics/logs/postgres/publish.ts'
+import { insertEvents, placeEvents } from '../../../src/topics/logs/postgres/publish.ts'
 import { readLog } from '../../../src/topics/logs/postgres/read-log.ts'
 import { positionAt, presentPosition, tick } from '../../../src/topics/logs/postgres/ticks.ts'
 import type { CatalogTopic } from '../../../src/topics/logs/postgres/topic-catalog.ts'
@@ -36,7 +36,7 @@ function open(): Promise<Session> {
 }
 
 const publish = (runner: StatementRunner, topic: CatalogTopic, payload: string, key?: string): Promise<unknown> =>
-  insertEvents(runner, topic, [{ messageId: uniqueId(), payload, key }], seededRandom(1))
+  insertEvents(runner, placeEvents(topic, [{ messageId: uniqueId(), payload, key }], seededRandom(1)))
 
 /** A reader of one partition that keeps what it was given. */
 function createReader(topic: CatalogTopic, { max = 100, windowMax = 10_000, partition = 0 } = {}) {
@@ -49,7 +49,7 @@ function createReader(topic: CatalogTopic, { max = 100, windowMax = 10_000, part
     },
     async read(): Promise<boolean> {
       const request = { topic: topic.id, partition, position, max, windowMax }
-      const batch = await readLog(topics.database, request)
+      const batch = (await readLog(topics.database, request))!
       seen.push(...batch.events)
       position = batch.positionAfter(batch.events.length)
       return batch.isMore
@@ -224,7 +224,7 @@ describe('reading the log', () => {
     const topic = await topics.topic()
     const events = Array.from({ length: 1_000 }, (_, n) => ({ messageId: uniqueId(), payload: String(n), key: 'a' }))
     for (let at = 0; at < 1_000; at += 100) {
-      await insertEvents(topics.database, topic, events.slice(at, at + 100), seededRandom(1))
+      await insertEvents(topics.database, placeEvents(topic, events.slice(at, at + 100), seededRandom(1)))
       await topics.database.query(`update tenfold_topics.tick set at = at - interval '2 seconds'`)
       if (at > 500) await tick(topics.database)
     }

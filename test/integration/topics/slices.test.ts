@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { seededRandom, uniqueId } from '../../../src/core/random.ts'
 import type { StatementRunner } from '../../../src/topics/topic-database.ts'
-import { insertEvents } from '../../../src/topics/logs/postgres/publish.ts'
+import { insertEvents, placeEvents } from '../../../src/topics/logs/postgres/publish.ts'
 import { ensureTopic, installLayout } from '../../../src/topics/logs/postgres/layout.ts'
 import { maintainLog } from '../../../src/topics/logs/postgres/maintain.ts'
 import type { LogPosition } from '../../../src/topics/logs/postgres/position.ts'
@@ -29,14 +29,14 @@ beforeEach(async () => {
 const atOnce = { sliceMs: 0, graceMs: 0, retentionMs: 3_600_000 }
 
 function publish(payload: string, runner: StatementRunner = topics.database): Promise<unknown> {
-  return insertEvents(runner, topic, [{ messageId: uniqueId(), payload }], seededRandom(1))
+  return insertEvents(runner, placeEvents(topic, [{ messageId: uniqueId(), payload }], seededRandom(1)))
 }
 
 async function readAll(from: LogPosition): Promise<{ payloads: readonly string[]; position: LogPosition }> {
   const payloads: string[] = []
   let position = from
   for (let isMore = true; isMore;) {
-    const batch = await readLog(topics.database, { topic: topic.id, partition: 0, position, max: 100 })
+    const batch = (await readLog(topics.database, { topic: topic.id, partition: 0, position, max: 100 }))!
     payloads.push(...batch.events.map(({ payload }) => payload))
     position = batch.positionAfter(batch.events.length)
     isMore = batch.isMore
@@ -47,7 +47,7 @@ async function readAll(from: LogPosition): Promise<{ payloads: readonly string[]
 test('the layout is installed once, whoever asks and how often', async () => {
   await Promise.all(Array.from({ length: 5 }, () => installLayout(topics.database)))
   const { rows } = await topics.database.query('select * from tenfold_topics.layout')
-  expect(rows).toEqual([{ version: 1 }])
+  expect(rows).toEqual([{ version: 1 }, { version: 2 }])
 })
 
 test('a topic keeps its number of partitions', async () => {

@@ -2,12 +2,16 @@ import type { DatabaseConnection } from '../../../src/sql/database.ts'
 import { ensureTopic, installLayout } from '../../../src/topics/logs/postgres/layout.ts'
 import type { CatalogTopic } from '../../../src/topics/logs/postgres/topic-catalog.ts'
 import { createTopicCatalog } from '../../../src/topics/logs/postgres/topic-catalog.ts'
-import { createTestBed } from '../clusters/test-bed.ts'
+import { createTestBed, until } from '../clusters/test-bed.ts'
 
 /** A cluster on which logs of topics are made. */
 export interface TopicsBed {
   /** A database of its own, with the layout of topics in it. */
   log(): Promise<TestLog>
+  /** As superuser. */
+  readonly admin: DatabaseConnection
+  /** Kills the server, and resolves when it is there again. */
+  crash(): Promise<void>
   end(): Promise<void>
 }
 
@@ -25,6 +29,13 @@ export async function createTopicsBed(): Promise<TopicsBed> {
   const admin = bed.connect(cluster.adminUrl(), { connectionsMax: 1 })
   let count = 0
   return {
+    admin,
+    async crash() {
+      const { process: server } = cluster
+      server?.signal('SIGKILL')
+      await server?.exited
+      await until('the server is there again', () => cluster.state.kind === 'ready' && cluster.process !== server)
+    },
     async log() {
       const name = `log_${++count}`
       await admin.query(`create database ${name} owner log`)

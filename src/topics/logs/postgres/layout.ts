@@ -1,19 +1,11 @@
 import type { TopicDatabase } from '../../topic-database.ts'
 import { TenfoldError } from '../../../core/errors.ts'
+import { INCARNATION_TABLE } from './incarnation.ts'
+import { PUBLISH_FUNCTIONS } from './publish-functions.ts'
+import { READ_FUNCTIONS } from './read-functions.ts'
+import { SCHEMA } from './schema-name.ts'
 
-/**
- * Everything that topics keep in a database is in this schema; tables of the application are never touched.
- *
- * - `log` holds the events, in slices of time. A slice is closed when the next one is opened, sealed when nobody can write
- *   into it any more, and dropped as a whole when every group has read it; no row is ever updated or deleted, so that a
- *   snapshot that somebody holds for hours costs readers nothing.
- * - `progress` says how far each group is on each partition, and who reads it: the row with the highest `seq` counts. A
- *   change is a new row with the next number, and only one can have that, so that the primary key is the fence.
- * - `inbox`, in the database of a consumer's effects, has the events whose effects are there. Its tables are for days, used
- *   again in turn, and emptied as a whole.
- * - `tick` remembers snapshots, about one a second while somebody consumes: stepping stones for groups far behind.
- */
-export const SCHEMA = 'tenfold_topics'
+export { SCHEMA } from './schema-name.ts'
 
 /** Creates what is missing in the database, or changes it to what this version needs. Run it as the database's owner. */
 export async function installLayout(database: TopicDatabase): Promise<void> {
@@ -185,6 +177,7 @@ const VERSIONS: readonly string[] = [
     primary key (ring, group_name, message_id)
   ) partition by list (ring);
   ${inboxTables()}`,
+  INCARNATION_TABLE + PUBLISH_FUNCTIONS + READ_FUNCTIONS,
 ]
 
 function inboxTables(): string {

@@ -5,6 +5,7 @@ import type { TopicDatabase } from '../../topic-database.ts'
 import { reportTrouble } from '../../trouble.ts'
 import type { Membership, PartitionClaim } from '../../topic-log.ts'
 import { sayGoodBye, sayHello } from './group-members.ts'
+import { readIncarnation } from './incarnation.ts'
 import type { HeldClaim } from './partition-claim.ts'
 import { createPartitionClaim } from './partition-claim.ts'
 import { takePartition } from './progress.ts'
@@ -93,11 +94,12 @@ class Member implements Membership {
     }))
     const { take, giveBack } = assign({ ...view, partitions })
     for (const partition of giveBack) this.#claims.get(partition)?.claim.end()
+    const incarnation = take.length === 0 ? '' : await readIncarnation(database)
     for (const partition of take) {
       if (this.#claims.has(partition) || this.#leaving !== undefined) continue
       const place = { consumer, partition }
       const takenMs = clock.nowMs()
-      const row = await takePartition(database, place, { owner: this.#me, leaseMs })
+      const row = await takePartition(database, place, { owner: this.#me, leaseMs, incarnation })
       if (row === undefined) continue
       const shared = { database, clock, topic: topic.id, place, leaseMs, takenMs, row }
       this.#begin(createPartitionClaim({ ...shared, owner: this.#me }))

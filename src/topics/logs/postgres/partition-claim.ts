@@ -90,20 +90,18 @@ class Claim implements HeldClaim {
 
   read(max: number): Promise<readonly ClaimedEvent[]> {
     return this.#inTurn(async () => {
-      const { database, topic } = this.#options
-      for (;;) {
-        this.#requireHeld()
-        const batch = await readLog(database, { topic, partition: this.partition, position: this.#readTo, max })
-        const { events } = batch
-        this.#readTo = batch.positionAfter(events.length)
-        if (events.length > 0) {
-          const first = this.#sequence + 1
-          this.#sequence += events.length
-          this.#outstanding.push({ first, count: events.length, positionAfter: batch.positionAfter })
-          return events.map((event, index) => ({ ...event, sequence: first + index }))
+      const claimed: ClaimedEvent[] = []
+      for (let isMore = true; isMore && claimed.length < max;) {
+        try {
+          this.#requireHeld()
+          isMore = await this.#readInto(claimed, max - claimed.length)
+        } catch (error) {
+          // What has been handed out is not read again; the next reading will complain.
+          if (claimed.length === 0) throw error
+          break
         }
-        if (!batch.isMore) return []
       }
+      return claimed
     })
   }
 
@@ -156,6 +154,28 @@ class Claim implements HeldClaim {
     })
   }
 
+  /** Reads on in one window. @returns whether there may be more */
+  async #readInto(claimed: ClaimedEvent[], max: number): Promise<boolean> {
+    const { database, topic } = this.#options
+    const { incarnation } = this.#row
+    const batch = await readLog(database, {
+      topic,
+      partition: this.partition,
+      position: this.#readTo,
+      max,
+      incarnation,
+    })
+    if (batch === undefined) {
+      this.#lose()
+      throw claimLost(this.partition)
+    }
+    const { events, positionAfter, isMore } = batch
+    this.#readTo = positionAfter(events.length)
+    if (events.length > 0) this.#outstanding.push({ first: this.#sequence + 1, count: events.length, positionAfter })
+    for (const event of events) claimed.push({ ...event, sequence: ++this.#sequence })
+    return isMore
+  }
+
   /** All that was handed out is done: what was read and found empty behind it is so, too. */
   #donePosition(): LogPosition {
     return this.#outstanding.length === 0 ? this.#readTo : this.#row.position
@@ -178,7 +198,7 @@ class Claim implements HeldClaim {
     const { clock, place, leaseMs, owner } = this.#options
     const startMs = clock.nowMs()
     const done = this.#row.done + BigInt(sequence - this.#doneSequence)
-    const row = { seq: this.#row.seq + 1n, epoch: this.epoch, position, done }
+    const row = { ...this.#row, seq: this.#row.seq + 1n, position, done }
     if (!(await writeProgress(runner, place, { ...row, owner: isLast ? undefined : owner, leaseMs }))) {
       this.#lose()
       throw claimLost(this.partition)
@@ -224,8 +244,12 @@ function endOf({ first, count }: Outstanding): number {
 }
 
 function claimLost(partition: number): TenfoldError {
-  return new TenfoldError('TF_CLAIM_LOST', `expected to have partition ${partition}, but another member may have it`, {
-    hint: 'begin nothing more on it; the other goes on behind the last commit',
-    details: { partition },
-  })
+  return new TenfoldError(
+    'TF_CLAIM_LOST',
+    `expected to have partition ${partition}, but another member may have it, or the server crashed`,
+    {
+      hint: 'begin nothing more on it; the other goes on behind the last commit',
+      details: { partition },
+    },
+  )
 }

@@ -4,12 +4,13 @@ import type { Duration } from '../../../core/duration.ts'
 import { parseDuration } from '../../../core/duration.ts'
 import { TenfoldError } from '../../../core/errors.ts'
 import type { Random } from '../../../core/random.ts'
-import { freshSeed, seededRandom } from '../../../core/random.ts'
+import { freshSeed, seededRandom, uniqueId } from '../../../core/random.ts'
 import type { TopicDatabase } from '../../topic-database.ts'
 import type { LogCapabilities, TopicLog } from '../../topic-log.ts'
 import { createDeadLetters } from './dead-letter-table.ts'
 import { createMembership } from './membership.ts'
-import { insertEvents } from './publish.ts'
+import { insertEvents, placeEvents, PUBLISH_MAX } from './publish.ts'
+import { createPublishQueue } from './publish-queue.ts'
 import { ensureGroup, moveProgress } from './progress.ts'
 import { tick } from './ticks.ts'
 import { createTopicCatalog } from './topic-catalog.ts'
@@ -61,9 +62,11 @@ export function createPostgresLog(database: LogDatabase, options: PostgresLogOpt
     throw new TenfoldError('TF_OPTION_INVALID', `expected lease to be 1s at least, got ${options.lease}`)
   }
   const catalog = createTopicCatalog(database)
+  const origin = uniqueId()
   let tickMs = Number.NEGATIVE_INFINITY
   const notifier = createNotifier({
     clock,
+    origin,
     async send(payload) {
       await database.query(NOTIFY, [payload])
       // A backlog that nobody reads yet needs its stepping stones, too.
@@ -72,15 +75,28 @@ export function createPostgresLog(database: LogDatabase, options: PostgresLogOpt
       await tick(database)
     },
   })
-  const wakeUps = createWakeUps(database)
+  const wakeUps = createWakeUps(database, origin)
+  const queue = createPublishQueue({ insert: (events) => insertEvents(database, events), batchMax: PUBLISH_MAX })
   return {
     capabilities: POSTGRES_CAPABILITIES,
     isIn: (other) => other === database,
-    async publish(name, events, { transaction } = {}) {
+    async publish(name, events, { transaction, isStrict = false } = {}) {
       const topic = await catalog.find(name, transaction)
-      const partitions = await insertEvents(transaction ?? database, topic, events, random)
-      if (transaction === undefined) notifier.wake(topic.id, partitions)
-      else transaction.afterCommit(() => notifier.wake(topic.id, partitions))
+      const placed = placeEvents(topic, events, random)
+      if (placed.length === 0) return
+      const wake = (): void => {
+        const partitions = new Set(placed.map(({ partition }) => partition))
+        for (const partition of partitions) wakeUps.wake(topic.id, partition)
+        notifier.wake(topic.id, partitions)
+      }
+      if (transaction !== undefined) {
+        await insertEvents(transaction, placed, isStrict)
+        transaction.afterCommit(wake)
+        return
+      }
+      // It may have to wait for a key, and nobody shall with it.
+      await (isStrict ? insertEvents(database, placed, isStrict) : queue.publish(placed))
+      wake()
     },
     async join({ topic: name, group, from, run }) {
       const topic = await catalog.find(name)
@@ -107,6 +123,7 @@ export function createPostgresLog(database: LogDatabase, options: PostgresLogOpt
       })
     },
     async end() {
+      await queue.drained()
       await Promise.all([notifier.end(), wakeUps.end()])
     },
   }
@@ -114,20 +131,27 @@ export function createPostgresLog(database: LogDatabase, options: PostgresLogOpt
 
 type WakeUp = (topic: number | undefined, partition: number | undefined) => void
 
-/** One connection for everybody in the process, while anybody wants to be woken. */
-function createWakeUps(database: LogDatabase): { add(callback: WakeUp): () => void; end(): Promise<void> } {
+/** Those in this process who want to be woken. */
+interface WakeUps {
+  add(callback: WakeUp): () => void
+  wake: WakeUp
+  end(): Promise<void>
+}
+
+/** One connection for everybody in the process, while anybody wants to be woken by others. */
+function createWakeUps(database: LogDatabase, origin: string): WakeUps {
   const callbacks = new Set<WakeUp>()
   let listener: { end(): Promise<void> } | undefined
+  const wake: WakeUp = (topic, partition) => {
+    for (const each of callbacks) each(topic, partition)
+  }
   return {
     add(callback) {
       callbacks.add(callback)
-      listener ??= database.listen(CHANNEL, (payload) =>
-        readWakeUp(payload, (topic, partition) => {
-          for (const each of callbacks) each(topic, partition)
-        }),
-      )
+      listener ??= database.listen(CHANNEL, (payload) => readWakeUp(payload, wake, origin))
       return () => void callbacks.delete(callback)
     },
+    wake,
     async end() {
       await listener?.end()
     },

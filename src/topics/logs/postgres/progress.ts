@@ -1,6 +1,7 @@
 import { TenfoldError } from '../../../core/errors.ts'
 import type { StatementRunner, TopicDatabase } from '../../topic-database.ts'
-import { SCHEMA } from './layout.ts'
+import { isIncarnation } from './incarnation.ts'
+import { SCHEMA } from './schema-name.ts'
 import type { LogPosition, PositionRow } from './position.ts'
 import { BEGINNING, POSITION_COLUMNS, positionOf, positionValues } from './position.ts'
 import { positionAt, presentPosition } from './ticks.ts'
@@ -30,6 +31,8 @@ export interface ProgressRow {
   readonly position: LogPosition
   /** Events that the group has finished on the partition. */
   readonly done: bigint
+  /** Of the server, when the partition was taken; see `incarnation.ts`. */
+  readonly incarnation: string
 }
 
 /** What the owner writes; without `owner` it gives the partition back. */
@@ -67,29 +70,30 @@ export async function ensureGroup(
   })
 }
 
-/** Takes a partition that nobody else owns any more; undefined if somebody does, or was faster. */
+/** Takes a partition that nobody else owns any more; undefined if somebody does, or was faster, or the server crashed. */
 export async function takePartition(
   runner: StatementRunner,
   { consumer, partition }: ProgressPlace,
-  { owner, leaseMs }: { readonly owner: string; readonly leaseMs: number },
+  { owner, leaseMs, incarnation }: { readonly owner: string; readonly leaseMs: number; readonly incarnation: string },
 ): Promise<ProgressRow | undefined> {
   const { rows } = await runner.query<PositionRow & { seq: string; epoch: number; done: string }>(
     `insert into ${SCHEMA}.progress
        (consumer, partition, seq, epoch, owner, lease_until, done, ${POSITION_COLUMNS})
      select consumer, partition, seq + 1, epoch + 1, $3, ${leaseEnd('$4')}, done, ${POSITION_COLUMNS}
      from (select * from ${SCHEMA}.progress where consumer = $1 and partition = $2 order by seq desc limit 1) last
-     where owner is null or owner = $3 or lease_until < clock_timestamp()
+     where (owner is null or owner = $3 or lease_until < clock_timestamp()) and ${isIncarnation('$5')}
      on conflict do nothing
      returning seq, epoch, done, base::text, mark, slice, target::text, target_mark, target_slice, after_id`,
-    [consumer, partition, owner, leaseMs],
+    [consumer, partition, owner, leaseMs, incarnation],
   )
   const [row] = rows
   if (row === undefined) return undefined
-  return { seq: BigInt(row.seq), epoch: row.epoch, done: BigInt(row.done), position: positionOf(row) }
+  return { seq: BigInt(row.seq), epoch: row.epoch, done: BigInt(row.done), position: positionOf(row), incarnation }
 }
 
 /**
- * Writes the row that comes after the owner's last; false if the partition is another's by now. Inside a transaction it
+ * Writes the row that comes after the owner's last; false if the partition is another's by now, or the position may be of
+ * no use because the server has crashed. Inside a transaction it
  * waits for whoever writes the same row, and sees only what was committed before it began if the transaction says so:
  * use it in transactions that read what is committed.
  */
@@ -104,7 +108,7 @@ export async function writeProgress(
        (consumer, partition, seq, epoch, owner, lease_until, done, ${POSITION_COLUMNS})
      select consumer, partition, seq + 1, $4::int, $5::text, ${leaseEnd('$6')}, $7::bigint, $8::pg_snapshot, $9::bigint,
        $10::int, $11::pg_snapshot, $12::bigint, $13::int, $14::bigint
-     from ${SCHEMA}.progress where consumer = $1 and partition = $2 and seq = $3
+     from ${SCHEMA}.progress where consumer = $1 and partition = $2 and seq = $3 and ${isIncarnation('$15')}
      on conflict do nothing`,
     [
       consumer,
@@ -115,6 +119,7 @@ export async function writeProgress(
       change.leaseMs,
       String(change.done),
       ...positionValues(change.position),
+      change.incarnation,
     ],
   )
   return rowCount === 1

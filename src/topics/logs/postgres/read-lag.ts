@@ -6,7 +6,7 @@ import type { LagCounts, LagRow } from './lag-counts.ts'
 import { addReading, NOTHING_COUNTED, placeName, planCounts } from './lag-counts.ts'
 import { SCHEMA } from './layout.ts'
 import { inProgress, nextTransaction } from './position.ts'
-import { firstSlice } from './read-log.ts'
+import { firstSlice } from './read-functions.ts'
 
 /** Counted for each group and partition, at most. */
 export const DEAD_LETTERS_MAX = 1_000

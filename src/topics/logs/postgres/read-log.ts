@@ -1,8 +1,8 @@
 import type { StatementRunner } from '../../topic-database.ts'
 import type { StoredEvent } from '../../topic-log.ts'
-import { SCHEMA } from './layout.ts'
+import { SCHEMA } from './schema-name.ts'
 import type { LogEdge, LogPosition } from './position.ts'
-import { inProgress, nextTransaction } from './position.ts'
+import { inProgress } from './position.ts'
 
 /*
  * How the log is read. Transactions commit in another order than they take numbers, so there is no number up to which a
@@ -30,6 +30,8 @@ export interface ReadRequest {
   readonly max: number
   /** Windows of more events, roughly, are made smaller where ticks allow it. @default 10000 */
   readonly windowMax?: number
+  /** What the position was read in, unless it is from the database; see `incarnation.ts`. @default not looked at */
+  readonly incarnation?: string | undefined
 }
 
 /** Events in order, and where the reader is when it is done with all of them. */
@@ -43,21 +45,40 @@ export interface ReadBatch {
 
 const WINDOW_MAX_DEFAULT = 10_000
 
-/** Reads the events behind a position: one statement, without locks, and not in a transaction with an old snapshot. */
-export async function readLog(reader: StatementRunner, request: ReadRequest): Promise<ReadBatch> {
-  const { position, max } = request
+/**
+ * Reads the events behind a position: one statement, without locks, and not in a transaction with an old snapshot.
+ * Undefined if the server is in another incarnation.
+ */
+export async function readLog(reader: StatementRunner, request: ReadRequest): Promise<ReadBatch | undefined> {
+  const { topic, partition, position, max, windowMax = WINDOW_MAX_DEFAULT } = request
   const { base, window } = position
-  const common = [request.topic, request.partition, base.snapshot, base.slice, inProgress(base.snapshot), max]
+  const xids = inProgress(base.snapshot)
   const { rows } =
     window === undefined
-      ? await reader.query<EventRow>(OPEN, [
-          ...common,
+      ? await reader.query<EventRow>(READ_NEW, [
+          topic,
+          partition,
+          base.snapshot,
           String(base.mark),
-          request.windowMax ?? WINDOW_MAX_DEFAULT,
-          nextTransaction(base.snapshot),
+          base.slice,
+          xids,
+          max,
+          windowMax,
+          request.incarnation ?? null,
         ])
-      : await reader.query<EventRow>(CONTINUE, [...common, String(window.after), window.target.snapshot])
+      : await reader.query<EventRow>(READ_WINDOW, [
+          topic,
+          partition,
+          base.snapshot,
+          base.slice,
+          xids,
+          max,
+          window.target.snapshot,
+          String(window.after),
+        ])
+  // A window's end is known; a crash within it is found out when progress is committed.
   const target = window?.target ?? edgeOf(rows[0])
+  if (target === undefined) return undefined
   const events = rows.filter((row) => row.id !== null).map((row) => eventOf(row, request.partition))
   // A batch that is not full has read the window to its end.
   const isAtEnd = events.length < max
@@ -75,7 +96,7 @@ export async function readLog(reader: StatementRunner, request: ReadRequest): Pr
 }
 
 interface EventRow {
-  readonly snapshot: string
+  readonly target: string
   readonly mark: string
   readonly slice: number
   readonly is_present: boolean
@@ -87,9 +108,8 @@ interface EventRow {
   readonly at_ms: number
 }
 
-function edgeOf(row: EventRow | undefined): LogEdge {
-  if (row === undefined) throw new Error('the statement gives a row even where there are no events')
-  return { snapshot: row.snapshot, mark: BigInt(row.mark), slice: row.slice }
+function edgeOf(row: EventRow | undefined): LogEdge | undefined {
+  return row && { snapshot: row.target, mark: BigInt(row.mark), slice: row.slice }
 }
 
 function eventOf(row: EventRow, partition: number): StoredEvent {
@@ -104,47 +124,5 @@ function eventOf(row: EventRow, partition: number): StoredEvent {
   }
 }
 
-/** Two ranges of the index, both in `$1` topic, `$2` partition, from slice `$4`. */
-function fresh(target: string, after: string): string {
-  const columns = 'id, message_id, key, headers, payload, extract(epoch from at)::float8 * 1000 as at_ms'
-  const where = `topic = $1 and partition = $2 and slice >= $4 and id > ${after} and pg_visible_in_snapshot(xid, ${target})`
-  return `
-    select * from (
-      select ${columns} from ${SCHEMA}.log
-      where ${where} and xid >= pg_snapshot_xmax($3::pg_snapshot) and xid < pg_snapshot_xmax(${target})
-      union all
-      select ${columns} from ${SCHEMA}.log where ${where} and xid = any ($5::xid8[])
-    ) either order by id limit $6`
-}
-
-/** The first slice that may have something that is not visible at a snapshot. A later xmax is a later snapshot. */
-export function firstSlice(snapshot: string): string {
-  return `(select coalesce(min(number), 0) from ${SCHEMA}.slice
-           where sealed is null or pg_snapshot_xmax(sealed) >= pg_snapshot_xmax(${snapshot}))`
-}
-
-/** The present, as the columns of an edge but for its slice. */
-export const PRESENT: string = `pg_current_snapshot() as snapshot,
-  coalesce(pg_sequence_last_value('${SCHEMA}.event_id'::regclass), 0) as mark`
-
-const CONTINUE = fresh('$8::pg_snapshot', '$7::bigint')
-
-/** `$7` mark of base, `$8` size of a window, `$9` xmax of base. Ticks of the same xmax may be earlier than base. */
-const OPEN = `
-  with present as materialized (select ${PRESENT}),
-  edge as materialized (
-    select snapshot, mark, rank in (1, 4) as is_present from (
-      select snapshot, mark, 1 as rank from present where mark - $7::bigint <= $8::bigint
-      union all
-      (select snapshot, mark, 2 from ${SCHEMA}.tick
-       where mark > $7::bigint and mark <= $7::bigint + $8::bigint and until > $9::xid8 order by mark desc limit 1)
-      union all
-      (select snapshot, mark, 3 from ${SCHEMA}.tick
-       where mark > $7::bigint + $8::bigint and until > $9::xid8 order by mark limit 1)
-      union all
-      select snapshot, mark, 4 from present
-    ) candidate order by rank limit 1
-  )
-  select edge.snapshot::text as snapshot, edge.mark, ${firstSlice('edge.snapshot')} as slice, edge.is_present, event.*
-  from edge left join (${fresh('(select snapshot from edge)', '0')}) event on true
-  order by event.id`
+const READ_NEW = `select * from ${SCHEMA}.read_new($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+const READ_WINDOW = `select * from ${SCHEMA}.read_window($1, $2, $3, $4, $5, $6, $7, $8)`

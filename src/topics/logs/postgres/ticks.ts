@@ -2,7 +2,7 @@ import { SCHEMA } from './layout.ts'
 import type { LogPosition } from './position.ts'
 import { BEGINNING } from './position.ts'
 import type { StatementRunner } from '../../topic-database.ts'
-import { firstSlice, PRESENT } from './read-log.ts'
+import { firstSlice, PRESENT } from './read-functions.ts'
 
 /**
  * Remembers the present snapshot, unless that was done within the last second or nothing has been published since. For

@@ -11,6 +11,8 @@ export interface Notifier {
 /** @see createNotifier */
 export interface NotifierOptions {
   readonly clock: Clock
+  /** Stands for whoever sends, without blanks; see `readWakeUp`. @default nobody */
+  readonly origin?: string
   /** At most one message in this time. @default 10 */
   readonly intervalMs?: number
   /** What it rejects with is dropped: who listens looks now and then by himself. */
@@ -24,21 +26,22 @@ const NAMES_MAX = 200
  * The first message goes at once, those of the next interval together at its end. Never in the transaction that publishes:
  * committing a NOTIFY takes a lock that the whole server has once.
  */
-export function createNotifier({ clock, intervalMs = 10, send }: NotifierOptions): Notifier {
+export function createNotifier({ clock, origin = '', intervalMs = 10, send }: NotifierOptions): Notifier {
   const names = new Set<string>()
   let cancel: Cancel | undefined
   let sending: Promise<void> | undefined
   function flush(): void {
     cancel = undefined
     if (names.size === 0) return
-    const payload = names.size > NAMES_MAX ? '' : [...names].join(' ')
+    const payload = [origin, ...(names.size > NAMES_MAX ? [] : names)].join(' ')
     names.clear()
+    const nextMs = clock.nowMs() + intervalMs
     sending = send(payload)
       // oxlint-disable-next-line promise/prefer-await-to-then -- nobody waits for it
       .catch(() => undefined)
       .finally(() => {
         sending = undefined
-        cancel ??= clock.schedule(intervalMs, flush, { unref: true })
+        cancel ??= clock.schedule(Math.max(0, nextMs - clock.nowMs()), flush, { unref: true })
       })
   }
   return {
@@ -56,13 +59,19 @@ export function createNotifier({ clock, intervalMs = 10, send }: NotifierOptions
   }
 }
 
-/** Calls with what a message names: a topic and its partition, or nothing, which is everybody. */
+/**
+ * Calls with what a message names: a topic and its partition, or nothing, which is everybody. Not with what `origin` has
+ * said, who has been heard already.
+ */
 export function readWakeUp(
   payload: string,
   call: (topic: number | undefined, partition: number | undefined) => void,
+  origin?: string,
 ): void {
-  if (payload === '') call(undefined, undefined)
-  for (const name of payload.split(' ')) {
+  const [from, ...names] = payload.split(' ')
+  if (from === origin) return
+  if (names.length === 0) call(undefined, undefined)
+  for (const name of names) {
     const [, topic, partition] = /^(\d+)\.(\d+)$/.exec(name) ?? []
     if (topic !== undefined) call(Number(topic), Number(partition))
   }

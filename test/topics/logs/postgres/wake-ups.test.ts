@@ -5,7 +5,7 @@ import { createNotifier, readWakeUp } from '../../../../src/topics/logs/postgres
 function bed() {
   const clock = virtualClock()
   const sent: string[] = []
-  const notifier = createNotifier({ clock, send: async (payload) => void sent.push(payload) })
+  const notifier = createNotifier({ clock, origin: 'me', send: async (payload) => void sent.push(payload) })
   return { clock, sent, notifier }
 }
 
@@ -13,13 +13,13 @@ describe('wake-ups', () => {
   test('go at once, and then together once in the interval', async () => {
     const { clock, sent, notifier } = bed()
     notifier.wake(1, [0])
-    expect(sent).toEqual(['1.0'])
+    expect(sent).toEqual(['me 1.0'])
     notifier.wake(1, [1])
     notifier.wake(1, [1, 2])
     await clock.advance(9)
     expect(sent).toHaveLength(1)
     await clock.advance(1)
-    expect(sent).toEqual(['1.0', '1.1 1.2'])
+    expect(sent).toEqual(['me 1.0', 'me 1.1 1.2'])
     await clock.advance('1s')
     expect(sent).toHaveLength(2)
     expect(clock.pending).toBe(0)
@@ -33,7 +33,7 @@ describe('wake-ups', () => {
       Array.from({ length: 500 }, (_, n) => n),
     )
     await clock.advance(10)
-    expect(sent[1]).toBe('')
+    expect(sent[1]).toBe('me')
   })
 
   test('are said before the end, and none is lost by an error', async () => {
@@ -41,6 +41,7 @@ describe('wake-ups', () => {
     const sent: string[] = []
     const notifier = createNotifier({
       clock,
+      origin: 'me',
       async send(payload) {
         sent.push(payload)
         throw new Error('the database is away')
@@ -49,18 +50,21 @@ describe('wake-ups', () => {
     notifier.wake(1, [0])
     notifier.wake(1, [1])
     await notifier.end()
-    expect(sent).toEqual(['1.0', '1.1'])
+    expect(sent).toEqual(['me 1.0', 'me 1.1'])
   })
 
-  test('are understood, and everything else is left out', () => {
+  test('are understood, and everything else, and what one has said oneself, is left out', () => {
     const heard: unknown[] = []
-    const read = (payload: string): void => readWakeUp(payload, (...names) => heard.push(names))
-    read('1.0 12.3')
+    const read = (payload: string): void => readWakeUp(payload, (...names) => heard.push(names), 'me')
+    read('other 1.0 12.3')
     read('')
-    read('who.knows 1')
+    read('other')
+    read('other who.knows 1')
+    read('me 1.0')
     expect(heard).toEqual([
       [1, 0],
       [12, 3],
+      [undefined, undefined],
       [undefined, undefined],
     ])
   })

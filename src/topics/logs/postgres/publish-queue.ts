@@ -1,0 +1,101 @@
+import { TenfoldError } from '../../../core/errors.ts'
+import { isServerError } from '../../../sql/sql-failure.ts'
+import type { PlacedEvent } from './publish.ts'
+
+/**
+ * What one process publishes outside of transactions, one statement at a time: what comes while it is under way goes with
+ * the next. So it costs one commit for many callers, and nobody waits for company: alone, a publish is sent at once.
+ */
+export interface PublishQueue {
+  /**
+   * Resolves when the events are durable. They come behind those of the calls before. One call's events go together, and
+   * fail for themselves: what the database refuses because of another call's events is sent again without them.
+   *
+   * @throws TF_PUBLISH_OVERLOAD too much is waiting already; nothing is published
+   */
+  publish(events: readonly PlacedEvent[]): Promise<void>
+  /** Resolves when nothing waits any more. */
+  drained(): Promise<void>
+}
+
+/** @see createPublishQueue */
+export interface PublishQueueOptions {
+  /** Writes events in one statement. */
+  insert(events: readonly PlacedEvent[]): Promise<void>
+  /** Events of one statement, unless one call has more. */
+  readonly batchMax: number
+  /** Characters of one statement, roughly, unless one call has more. @default 4 Mi */
+  readonly batchCharsMax?: number
+  /** Characters that may wait, roughly. @default 64 Mi */
+  readonly waitingCharsMax?: number
+}
+
+interface Waiting {
+  readonly events: readonly PlacedEvent[]
+  readonly chars: number
+  readonly done: PromiseWithResolvers<void>
+}
+
+/** Rows, besides what they say. */
+const EVENT_CHARS = 100
+
+export function createPublishQueue(options: PublishQueueOptions): PublishQueue {
+  const { insert, batchMax, batchCharsMax = 4 * 1024 ** 2, waitingCharsMax = 64 * 1024 ** 2 } = options
+  const waiting: Waiting[] = []
+  let waitingChars = 0
+  let sending: Promise<void> | undefined
+
+  function nextBatch(): readonly Waiting[] {
+    let [count, events, chars] = [0, 0, 0]
+    for (const call of waiting) {
+      events += call.events.length
+      chars += call.chars
+      if (count > 0 && (events > batchMax || chars > batchCharsMax)) break
+      count++
+    }
+    const batch = waiting.splice(0, count)
+    for (const call of batch) waitingChars -= call.chars
+    return batch
+  }
+
+  async function sendAll(): Promise<void> {
+    while (waiting.length > 0) await send(nextBatch())
+    sending = undefined
+  }
+
+  async function send(calls: readonly Waiting[]): Promise<void> {
+    try {
+      await insert(calls.flatMap(({ events }) => events))
+      for (const { done } of calls) done.resolve()
+    } catch (error) {
+      if (calls.length > 1 && isAboutData(error)) for (const call of calls) await send([call])
+      else for (const { done } of calls) done.reject(error)
+    }
+  }
+
+  return {
+    publish(events) {
+      const chars = events.reduce((sum, { event }) => sum + EVENT_CHARS + event.payload.length, 0)
+      if (waitingChars + chars > waitingCharsMax && waiting.length > 0) return Promise.reject(overload(waiting.length))
+      const done = Promise.withResolvers<void>()
+      waiting.push({ events, chars, done })
+      waitingChars += chars
+      sending ??= sendAll()
+      return done.promise
+    },
+    drained: () => sending ?? Promise.resolve(),
+  }
+}
+
+/** Refused because of what one of the rows says, not because of the state that the database is in. */
+function isAboutData(error: unknown): boolean {
+  return isServerError(error) && ['22', '23', '54'].includes(error.code.slice(0, 2))
+}
+
+function overload(calls: number): TenfoldError {
+  return new TenfoldError(
+    'TF_PUBLISH_OVERLOAD',
+    `expected the log to keep up, but ${calls} publishes of this process wait for it already`,
+    { hint: 'wait for what was published before publishing more, and look whether the database is slow' },
+  )
+}
