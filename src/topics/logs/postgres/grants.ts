@@ -61,6 +61,7 @@ const CONSUMING: Rights = {
   tick: 'select, insert',
   inbox: 'select, insert',
   consumer_group: 'select, insert',
+  incarnation: 'select, insert',
   progress: 'select, insert',
   member: 'select, insert, update, delete',
   dead_letter: 'select, insert, update, delete',
