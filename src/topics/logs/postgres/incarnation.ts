@@ -12,7 +12,7 @@ import { SCHEMA } from './schema-name.ts'
  */
 
 /** Part of the layout's version 2. */
-export const INCARNATION_TABLE = `
+export const INCARNATION_TABLE: string = `
   create unlogged table ${SCHEMA}.incarnation (
     is_only boolean primary key default true check (is_only),
     id uuid not null default gen_random_uuid()

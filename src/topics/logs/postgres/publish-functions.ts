@@ -10,7 +10,7 @@ import { SCHEMA } from './schema-name.ts'
 const SLOTS = 256
 
 /** Adds events in the order given; part of the layout's version 2. */
-export const PUBLISH_FUNCTIONS = `
+export const PUBLISH_FUNCTIONS: string = `
   create function ${SCHEMA}.append_one(
     topic int, partition smallint, message_id uuid, key text, headers text, payload text
   ) returns void language plpgsql as $$
