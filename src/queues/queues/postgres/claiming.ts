@@ -88,6 +88,8 @@ export const CLAIMING: string = `
     parked_count int;
   begin
     lock table ${S}.waiting, ${S}.running, ${S}.parked in row exclusive mode;
+    -- Whoever loses a claim in a crash of the server finds that out when he completes: no need to wait for the disk.
+    perform set_config('synchronous_commit', 'off', true);
     items := '{}';
     is_more := false;
     -- Whoever takes its items away from a worker locks this row.

@@ -1,6 +1,7 @@
 import { TenfoldError } from '../../../core/errors.ts'
 import type { TopicDatabase } from '../../../topics/topic-database.ts'
 import type { QueueLimits } from '../../queue-engine.ts'
+import { COMPACTING } from './compacting.ts'
 import { CLAIMING } from './claiming.ts'
 import { LEAVING } from './leaving.ts'
 import { ENQUEUING_ONCE } from './enqueuing-once.ts'
@@ -124,7 +125,8 @@ const VERSIONS: readonly string[] = [
   );
   ${CLAIMING}
   ${LEAVING}
-  ${ENQUEUING_ONCE}`,
+  ${ENQUEUING_ONCE}
+  ${COMPACTING}`,
 ]
 
 function tooNew(present: number): TenfoldError {
