@@ -1,5 +1,11 @@
 import { ITEM_COLUMNS as ITEM, SCHEMA as S } from './schema.ts'
 
+/** An item that is there again. */
+const LOST = ITEM.replace('attempts,', 'attempts + 1,').replace(
+  'run_at',
+  `case when attempts = 0 then run_at else clock_timestamp() + random() * least(2 ^ attempts, 64) * interval '0.25 s' end`,
+)
+
 /** How items leave a worker otherwise than by being done, and how they come back from where they were parked. */
 export const LEAVING: string = `
   create function ${S}.unpark(in_queue int, in_keys text[]) returns int language plpgsql as $$
@@ -33,7 +39,8 @@ export const LEAVING: string = `
     return moved;
   end $$;
 
-  -- Takes what they have from workers that were not heard of; what somebody is just finishing, later.
+  -- Takes what they have from workers that were not heard of; what somebody is just finishing, later. What has been lost
+  -- before waits for a while by chance: whatever kills its workers must not kill the same others with it each time.
   create function ${S}.reap() returns table (reaped_queue int, reaped int) language plpgsql as $$
   declare
     gone ${S}.worker;
@@ -46,7 +53,7 @@ export const LEAVING: string = `
         delete from ${S}.running where item_id in (select item_id from lost) returning *
       ), back as (
         insert into ${S}.waiting (${ITEM})
-        select ${ITEM.replace('attempts,', 'attempts + 1,')} from freed where not is_cancelled on conflict do nothing
+        select ${LOST} from freed where not is_cancelled on conflict do nothing
       )
       select gone.queue, count(*)::int into reaped_queue, reaped from freed;
       if not exists (select from ${S}.running where worker = gone.id) then
