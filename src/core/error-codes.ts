@@ -436,6 +436,10 @@ export const ERROR_CODES = {
       'A topic exists with another number of partitions: keys would move between partitions and lose their order.',
     remedy: 'Keep the number, or publish to a topic with another name.',
   },
+  TF_TOPIC_MOVING: {
+    meaning: 'A topic can not be moved on to another log, or back, in the state in which its move is.',
+    remedy: 'Follow the hint: most often, wait until all groups have read what was there before the move.',
+  },
   TF_TOPIC_UNKNOWN: {
     meaning: 'The log has no topic of this name.',
     remedy: 'Look for a typing mistake; add the topic to the blueprint and start the system with it.',

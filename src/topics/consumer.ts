@@ -99,7 +99,10 @@ class TopicConsumer implements Component {
       schema: options.schema,
       handler: options.handler as Handler<unknown, unknown>,
       effects: options.effects,
-      isSameDatabase: options.effects !== undefined && options.log.isIn(options.effects as unknown as TopicDatabase),
+      isSameDatabase:
+        options.effects !== undefined &&
+        options.log.capabilities.commitsInTransaction &&
+        options.log.isIn(options.effects as unknown as TopicDatabase),
     })
     this.#performer = reportWork(performer, { topic, group, meter: this.#meter, clock: this.#clock })
   }

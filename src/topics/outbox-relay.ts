@@ -1,6 +1,7 @@
 import type { Component } from '../core/component.ts'
 import type { Clock } from '../core/clock.ts'
 import { createConsumer } from './consumer.ts'
+import { RELAY_GROUP } from './relay-group.ts'
 import type { TopicDatabase, TopicTransaction } from './topic-database.ts'
 import type { TopicLog } from './topic-log.ts'
 
@@ -28,9 +29,6 @@ export interface RelayOptions {
   readonly topic: string
   readonly clock?: Clock
 }
-
-/** The group of every relay. */
-export const RELAY_GROUP = 'tenfold.relay'
 
 /**
  * Moves events of one topic from an outbox to its log, in order per key, from `start` to `stop`. As many as one likes may

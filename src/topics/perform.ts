@@ -74,7 +74,7 @@ export function createPerformer(options: PerformerOptions): Performer {
       try {
         await effects.transaction(async (transaction) => {
           const [fresh] = await Promise.all([
-            isCommitted ? received : onlyNew(transaction, inboxName, received),
+            isCommitted && claim.mayRepeat !== true ? received : onlyNew(transaction, inboxName, received),
             transaction.query(IDLE_LIMIT),
           ])
           await call(fresh, { transaction, signal })

@@ -58,6 +58,8 @@ export interface PartitionClaim {
   readonly partition: number
   /** Grows each time the partition changes hands. */
   readonly epoch: number
+  /** Its events may have had their effects though progress does not say so: only an inbox knows. @default false */
+  readonly mayRepeat?: boolean | undefined
   /** Aborted when another member shall have the partition: finish what is under way, commit, and return. */
   readonly ending: AbortSignal
   /** Aborted once another member may have the partition: begin no more work, nothing can be committed any more. */

@@ -46,8 +46,11 @@ async function readAll(from: LogPosition): Promise<{ payloads: readonly string[]
 
 test('the layout is installed once, whoever asks and how often', async () => {
   await Promise.all(Array.from({ length: 5 }, () => installLayout(topics.database)))
-  const { rows } = await topics.database.query('select * from tenfold_topics.layout')
-  expect(rows).toEqual([{ version: 1 }, { version: 2 }])
+  const { rows } = await topics.database.query<{ version: number }>(
+    'select version from tenfold_topics.layout order by 1',
+  )
+  expect(rows.length).toBeGreaterThan(1)
+  expect(rows.map(({ version }) => version)).toEqual(rows.map((_, index) => index + 1))
 })
 
 test('a topic keeps its number of partitions', async () => {

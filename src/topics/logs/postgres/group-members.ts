@@ -2,8 +2,9 @@ import type { GroupView } from '../../assignment.ts'
 import type { StatementRunner } from '../../topic-database.ts'
 import { SCHEMA } from './layout.ts'
 import type { CatalogTopic } from './topic-catalog.ts'
+import { IS_DRAINED, ITS_TOPIC } from './topic-end.ts'
 
-/** Says that a member is there, and tells who else is, and who owns what. */
+/** Says that a member is there, and tells who else is, and who owns what of that which is not read to its end. */
 export async function sayHello(
   runner: StatementRunner,
   { consumer, topic, me, leaseMs }: { consumer: number; topic: CatalogTopic; me: string; leaseMs: number },
@@ -20,9 +21,11 @@ export async function sayHello(
        partition, owner
      from generate_series(0, $2::int - 1) partition
      cross join lateral (
-       select case when lease_until >= clock_timestamp() then owner end as owner from ${SCHEMA}.progress
+       select case when lease_until >= clock_timestamp() then owner end as owner, ${IS_DRAINED} as is_drained
+       from ${SCHEMA}.progress ${ITS_TOPIC}
        where consumer = $1 and progress.partition = partition.partition order by seq desc limit 1
-     ) last`,
+     ) last
+     where not is_drained`,
     [consumer, topic.partitions, leaseMs],
   )
   return {

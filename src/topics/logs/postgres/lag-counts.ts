@@ -11,7 +11,9 @@ export interface LagRow {
   readonly partition: number
   /** Events that were published since the last reading. */
   readonly published: number
-  /** Id of the group; null: the topic has none. */
+  /** As many of them as the group has to read here. */
+  readonly arrived: number
+  /** Id of the group; null: the topic has none, or it has never read here. */
   readonly consumer: number | null
   readonly group_name: string | null
   readonly epoch: number
@@ -120,7 +122,7 @@ function nextPlace(
     return { ...common, unread: Math.min(counted, limit), isMore: counted > limit, countedIn: reading }
   }
   if (former?.unread === undefined) return { ...common, unread: undefined, isMore: false, countedIn: 0 }
-  const unread = former.unread + row.published - Number(done - former.done)
+  const unread = former.unread + row.arrived - Number(done - former.done)
   // Whoever has taken the partition may have been given another position: counted next time.
   if (!isSame || unread < 0) return { ...common, unread: undefined, isMore: false, countedIn: 0 }
   return { ...common, unread, isMore: former.isMore, countedIn: former.countedIn }

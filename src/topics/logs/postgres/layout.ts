@@ -178,6 +178,14 @@ const VERSIONS: readonly string[] = [
   ) partition by list (ring);
   ${inboxTables()}`,
   INCARNATION_TABLE + PUBLISH_FUNCTIONS + READ_FUNCTIONS,
+  `
+  alter table ${SCHEMA}.consumer_group add column moves int not null default 0; -- in a log elsewhere
+  alter table ${SCHEMA}.topic
+    add column move text not null default 'none' check (move in ('none', 'moving', 'moved', 'returned')),
+    add column end_base pg_snapshot, -- what is not visible in it is read in another log
+    add column end_mark bigint,
+    add column end_slice int;
+  `,
 ]
 
 function inboxTables(): string {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { TopicDatabase, TopicTransaction } from '../../topic-database.ts'
 import { isServerError } from '../../../sql/sql-failure.ts'
 import { addSlice, SCHEMA, sliceTable } from './layout.ts'
+import { HOLDS_SLICES } from './topic-end.ts'
 
 /** How long things are kept. */
 export interface MaintainOptions {
@@ -164,6 +165,7 @@ async function readSlowest(database: TopicDatabase): Promise<readonly { slice: n
       select slice from ${SCHEMA}.progress
       where consumer = member.id and progress.partition = partition.partition order by seq desc limit 1
     ) last
+    where ${HOLDS_SLICES}
     group by topic.name, member.name order by 1`)
   return rows
 }

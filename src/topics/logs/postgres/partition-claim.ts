@@ -4,7 +4,8 @@ import { TenfoldError } from '../../../core/errors.ts'
 import type { StatementRunner, TopicDatabase, TopicTransaction } from '../../topic-database.ts'
 import type { ClaimedEvent, PartitionClaim } from '../../topic-log.ts'
 import type { LogPosition } from './position.ts'
-import type { ProgressPlace, ProgressRow } from './progress.ts'
+import { isAtEdge } from './position.ts'
+import type { ProgressPlace, ProgressRow, TakenRow } from './progress.ts'
 import { writeProgress } from './progress.ts'
 import type { ReadBatch } from './read-log.ts'
 import { readLog } from './read-log.ts'
@@ -33,7 +34,7 @@ export interface PartitionClaimOptions {
   readonly leaseMs: number
   /** By `clock`, from before the partition was asked for. */
   readonly takenMs: number
-  readonly row: ProgressRow
+  readonly row: TakenRow
 }
 
 /** Makes the claim of a partition that `takePartition` has given. */
@@ -78,6 +79,10 @@ class Claim implements HeldClaim {
     this.#readTo = options.row.position
     this.#renewedMs = options.takenMs
     this.#cancelExpiry = this.#scheduleExpiry()
+  }
+
+  get mayRepeat(): boolean {
+    return this.#options.row.mayRepeat
   }
 
   get ending(): AbortSignal {
@@ -164,6 +169,7 @@ class Claim implements HeldClaim {
       position: this.#readTo,
       max,
       incarnation,
+      end: this.#options.row.end,
     })
     if (batch === undefined) {
       this.#lose()
@@ -173,7 +179,14 @@ class Claim implements HeldClaim {
     this.#readTo = positionAfter(events.length)
     if (events.length > 0) this.#outstanding.push({ first: this.#sequence + 1, count: events.length, positionAfter })
     for (const event of events) claimed.push({ ...event, sequence: ++this.#sequence })
+    this.#endIfDone()
     return isMore
+  }
+
+  /** Where the topic goes on in another log, nobody keeps a partition that is read to its end. */
+  #endIfDone(): void {
+    const { end } = this.#options.row
+    if (end !== undefined && this.#outstanding.length === 0 && isAtEdge(this.#readTo, end)) this.#ending.abort()
   }
 
   /** All that was handed out is done: what was read and found empty behind it is so, too. */
@@ -209,6 +222,7 @@ class Claim implements HeldClaim {
       this.#doneSequence = sequence
       while (this.#outstanding[0] !== undefined && endOf(this.#outstanding[0]) <= sequence) this.#outstanding.shift()
       this.#renewedMs = startMs
+      this.#endIfDone()
       this.#cancelExpiry()
       this.#cancelExpiry = this.#scheduleExpiry()
     }

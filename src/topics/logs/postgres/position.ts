@@ -20,6 +20,11 @@ export interface LogPosition {
 /** Before the first transaction that any cluster can have: 0 to 2 are no transactions. */
 export const BEGINNING: LogPosition = { base: { snapshot: '3:3:', mark: 0n, slice: 0 } }
 
+/** Whether everything visible at an edge was read, and nothing else. */
+export function isAtEdge({ base, window }: LogPosition, edge: LogEdge): boolean {
+  return window === undefined && base.snapshot === edge.snapshot
+}
+
 /** Transactions that were under way at a snapshot, of those before its xmax. */
 export function inProgress(snapshot: string): readonly string[] {
   const list = snapshot.slice(snapshot.lastIndexOf(':') + 1)

@@ -8,10 +8,12 @@ import { freshSeed, seededRandom, uniqueId } from '../../../core/random.ts'
 import type { TopicDatabase } from '../../topic-database.ts'
 import type { LogCapabilities, TopicLog } from '../../topic-log.ts'
 import { createDeadLetters } from './dead-letter-table.ts'
+import { registerGroup } from './group-catalog.ts'
 import { createMembership } from './membership.ts'
+import { moveProgress } from './move-progress.ts'
 import { insertEvents, placeEvents, PUBLISH_MAX } from './publish.ts'
 import { createPublishQueue } from './publish-queue.ts'
-import { ensureGroup, moveProgress } from './progress.ts'
+import { ensureGroup } from './progress.ts'
 import { tick } from './ticks.ts'
 import { createTopicCatalog } from './topic-catalog.ts'
 import { createNotifier, readWakeUp } from './wake-ups.ts'
@@ -109,7 +111,7 @@ export function createPostgresLog(database: LogDatabase, options: PostgresLogOpt
       await moveProgress(database, { consumer, topic }, typeof to === 'object' ? to.epochMs : to)
     },
     async deadLetters(name, group) {
-      return createDeadLetters(database, await ensureGroup(database, await catalog.find(name), { group }))
+      return createDeadLetters(database, await registerGroup(database, await catalog.find(name), group))
     },
     onWake(name, callback) {
       let topicId: number | undefined

@@ -1,11 +1,12 @@
-import { TenfoldError } from '../../../core/errors.ts'
 import type { StatementRunner, TopicDatabase } from '../../topic-database.ts'
+import { registerGroup } from './group-catalog.ts'
 import { isIncarnation } from './incarnation.ts'
 import { SCHEMA } from './schema-name.ts'
-import type { LogPosition, PositionRow } from './position.ts'
+import type { LogEdge, LogPosition, PositionRow } from './position.ts'
 import { BEGINNING, POSITION_COLUMNS, positionOf, positionValues } from './position.ts'
-import { positionAt, presentPosition } from './ticks.ts'
+import { presentPosition } from './ticks.ts'
 import type { CatalogTopic } from './topic-catalog.ts'
+import { IS_DRAINED, ITS_TOPIC } from './topic-end.ts'
 
 /*
  * The protocol of groups. For each group and partition `progress` has rows numbered by `seq`; the last one counts. It says
@@ -35,60 +36,95 @@ export interface ProgressRow {
   readonly incarnation: string
 }
 
+/** The row of one who has taken a partition, and what it must know of the topic. */
+export interface TakenRow extends ProgressRow {
+  /** What is not visible there is read in another log; see `move-topic.ts`. */
+  readonly end: LogEdge | undefined
+  readonly mayRepeat: boolean
+}
+
 /** What the owner writes; without `owner` it gives the partition back. */
 export interface ProgressChange extends ProgressRow {
   readonly owner: string | undefined
   readonly leaseMs: number
 }
 
-/** The id of a group, which is made if it is new. */
+/** The id of a group, which is made if it is new, with its progress on each partition. */
 export async function ensureGroup(
   database: TopicDatabase,
   topic: CatalogTopic,
   { group, from = 'beginning' }: { readonly group: string; readonly from?: 'beginning' | 'now' | undefined },
 ): Promise<number> {
-  const find = `select id from ${SCHEMA}.consumer_group where topic = $1 and name = $2`
-  const { rows } = await database.query<{ id: number }>(find, [topic.id, group])
-  if (rows[0] !== undefined) return rows[0].id
-  return database.transaction(async (tx) => {
-    const made = await tx.query<{ id: number }>(
-      `insert into ${SCHEMA}.consumer_group (topic, name) values ($1, $2) on conflict do nothing returning id`,
-      [topic.id, group],
-    )
-    // Another member was faster.
-    if (made.rows[0] === undefined) return (await tx.query<{ id: number }>(find, [topic.id, group])).rows[0]!.id
-    const consumer = made.rows[0].id
+  const consumer = await registerGroup(database, topic, group)
+  const { rows } = await database.query<{ some: boolean }>(
+    `select exists (select from ${SCHEMA}.progress where consumer = $1) as some`,
+    [consumer],
+  )
+  if (rows[0]?.some === true) return consumer
+  await database.transaction(async (tx) => {
     const start = from === 'now' ? await presentPosition(tx) : BEGINNING
+    // Another member may be faster.
     await tx.query(
       `insert into ${SCHEMA}.progress (consumer, partition, seq, epoch, lease_until, done, ${POSITION_COLUMNS})
        select $1::int, partition, 1, 0, '-infinity', 0, $3::pg_snapshot, $4::bigint, $5::int, $6::pg_snapshot,
          $7::bigint, $8::int, $9::bigint
-       from generate_series(0, $2::int - 1) partition`,
+       from generate_series(0, $2::int - 1) partition
+       on conflict do nothing`,
       [consumer, topic.partitions, ...positionValues(start)],
     )
-    return consumer
   })
+  return consumer
 }
 
-/** Takes a partition that nobody else owns any more; undefined if somebody does, or was faster, or the server crashed. */
+/**
+ * Takes a partition that nobody else owns any more; undefined if somebody does, or was faster, or the server crashed, or if
+ * it is read to the end of its topic. What it says of the topic is true as long as the partition is held: whoever changes
+ * that writes a row, too.
+ */
 export async function takePartition(
   runner: StatementRunner,
   { consumer, partition }: ProgressPlace,
   { owner, leaseMs, incarnation }: { readonly owner: string; readonly leaseMs: number; readonly incarnation: string },
-): Promise<ProgressRow | undefined> {
-  const { rows } = await runner.query<PositionRow & { seq: string; epoch: number; done: string }>(
-    `insert into ${SCHEMA}.progress
-       (consumer, partition, seq, epoch, owner, lease_until, done, ${POSITION_COLUMNS})
-     select consumer, partition, seq + 1, epoch + 1, $3, ${leaseEnd('$4')}, done, ${POSITION_COLUMNS}
-     from (select * from ${SCHEMA}.progress where consumer = $1 and partition = $2 order by seq desc limit 1) last
-     where (owner is null or owner = $3 or lease_until < clock_timestamp()) and ${isIncarnation('$5')}
-     on conflict do nothing
-     returning seq, epoch, done, base::text, mark, slice, target::text, target_mark, target_slice, after_id`,
+): Promise<TakenRow | undefined> {
+  const { rows } = await runner.query<TakenColumns>(
+    `with last as (
+       select progress.*, its.end_base, its.end_mark, its.end_slice, its.move = 'returned' as may_repeat,
+         ${IS_DRAINED} as is_drained
+       from ${SCHEMA}.progress ${ITS_TOPIC}
+       where consumer = $1 and partition = $2 order by seq desc limit 1
+     ), written as (
+       insert into ${SCHEMA}.progress
+         (consumer, partition, seq, epoch, owner, lease_until, done, ${POSITION_COLUMNS})
+       select consumer, partition, seq + 1, epoch + 1, $3, ${leaseEnd('$4')}, done, ${POSITION_COLUMNS} from last
+       where not is_drained and (owner is null or owner = $3 or lease_until < clock_timestamp()) and ${isIncarnation('$5')}
+       on conflict do nothing
+       returning seq, epoch, done, base::text, mark, slice, target::text, target_mark, target_slice, after_id
+     )
+     select written.*, last.end_base::text, last.end_mark, last.end_slice, last.may_repeat from written, last`,
     [consumer, partition, owner, leaseMs, incarnation],
   )
   const [row] = rows
   if (row === undefined) return undefined
-  return { seq: BigInt(row.seq), epoch: row.epoch, done: BigInt(row.done), position: positionOf(row), incarnation }
+  const { end_base: snapshot, end_mark: mark, end_slice: slice } = row
+  return {
+    seq: BigInt(row.seq),
+    epoch: row.epoch,
+    done: BigInt(row.done),
+    position: positionOf(row),
+    incarnation,
+    end: snapshot === null ? undefined : { snapshot, mark: BigInt(mark ?? 0), slice: slice ?? 0 },
+    mayRepeat: row.may_repeat,
+  }
+}
+
+interface TakenColumns extends PositionRow {
+  readonly seq: string
+  readonly epoch: number
+  readonly done: string
+  readonly end_base: string | null
+  readonly end_mark: string | null
+  readonly end_slice: number | null
+  readonly may_repeat: boolean
 }
 
 /**
@@ -123,44 +159,6 @@ export async function writeProgress(
     ],
   )
   return rowCount === 1
-}
-
-const MOVE_TRIES = 20
-
-const MOVE = `
-  insert into ${SCHEMA}.progress (consumer, partition, seq, epoch, lease_until, done, ${POSITION_COLUMNS})
-  select consumer, partition, seq + 1, epoch + 1, '-infinity', done, $3::pg_snapshot, $4::bigint, $5::int,
-    $6::pg_snapshot, $7::bigint, $8::int, $9::bigint
-  from (select * from ${SCHEMA}.progress where consumer = $1 and partition = $2 order by seq desc limit 1) last
-  on conflict do nothing`
-
-/** Writes the next row of each partition with another position and without an owner, whoever has them. */
-export async function moveProgress(
-  database: TopicDatabase,
-  { consumer, topic }: { readonly consumer: number; readonly topic: CatalogTopic },
-  to: 'beginning' | 'now' | number,
-): Promise<void> {
-  const find = (runner: StatementRunner): Promise<LogPosition> =>
-    to === 'now' ? presentPosition(runner) : positionAt(runner, to === 'beginning' ? 0 : to)
-  await database.transaction(async (tx) => {
-    const values = positionValues(await find(tx))
-    for (let partition = 0; partition < topic.partitions; partition++) {
-      let isWritten = false
-      // An owner that was faster: behind its row, then.
-      for (let tries = 0; tries < MOVE_TRIES && !isWritten; tries++) {
-        isWritten = (await tx.query(MOVE, [consumer, partition, ...values])).rowCount === 1
-      }
-      if (isWritten) continue
-      throw new TenfoldError(
-        'TF_CLAIM_LOST',
-        `expected to move partition ${partition}, but its owner was always faster`,
-        {
-          hint: 'try again, or stop the members of the group first',
-          details: { partition },
-        },
-      )
-    }
-  })
 }
 
 function leaseEnd(ms: string): string {

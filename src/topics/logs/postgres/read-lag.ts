@@ -7,6 +7,7 @@ import { addReading, NOTHING_COUNTED, placeName, planCounts } from './lag-counts
 import { SCHEMA } from './layout.ts'
 import { inProgress, nextTransaction } from './position.ts'
 import { firstSlice } from './read-functions.ts'
+import { endOf } from './topic-end.ts'
 
 /** Counted for each group and partition, at most. */
 export const DEAD_LETTERS_MAX = 1_000
@@ -104,7 +105,8 @@ function readingOf(atMs: number, rows: readonly LagRow[], { places, published }:
 function unread(columns: string, from: string): string {
   return `select ${columns} from ${SCHEMA}.log
     where log.topic = place.topic and log.partition = place.partition and slice >= last.slice and ${from}
-    and (last.target is null or id > last.after_id or not pg_visible_in_snapshot(xid, last.target))`
+    and (last.target is null or id > last.after_id or not pg_visible_in_snapshot(xid, last.target))
+    and (place.end_base is null or pg_visible_in_snapshot(xid, place.end_base))`
 }
 
 const LATER = 'xid >= pg_snapshot_xmax(last.base)'
@@ -123,7 +125,7 @@ const LAG = `
     from (select pg_current_snapshot() as snapshot) now
   ),
   part as materialized (
-    select topic.id as topic, topic.name, partition::smallint as partition,
+    select topic.id as topic, topic.name, topic.end_base as topic_end, partition::smallint as partition,
       (select count(*)::int from ${SCHEMA}.log
        where log.topic = topic.id and log.partition = part.partition and slice >= $2::int and xid >= pg_snapshot_xmax($1::pg_snapshot))
       + (select count(*)::int from ${SCHEMA}.log
@@ -131,12 +133,13 @@ const LAG = `
     from ${SCHEMA}.topic cross join lateral generate_series(0, topic.partitions - 1) as part (partition)
   ),
   place as materialized (
-    select part.*, consumer.id as consumer, consumer.name as group_name,
+    select part.*, consumer.id as consumer, consumer.name as group_name, ${endOf('consumer', 'part.topic_end')} as end_base,
       $4::jsonb -> (consumer.id || '/' || part.partition) as known
     from part left join ${SCHEMA}.consumer_group consumer on consumer.topic = part.topic
   )
-  select present.snapshot, present.slice, place.name as topic, place.partition, place.published, place.consumer,
-    place.group_name, last.epoch, last.done, case when last.lease_until >= clock_timestamp() then last.owner end as owner,
+  select present.snapshot, present.slice, place.name as topic, place.partition, place.published,
+    case when place.end_base is null then place.published else 0 end as arrived,
+    case when last.epoch is not null then place.consumer end as consumer, place.group_name, last.epoch, last.done, case when last.lease_until >= clock_timestamp() then last.owner end as owner,
     (select count(*)::int from (
        select from ${SCHEMA}.dead_letter letter
        where letter.consumer = place.consumer and letter.partition = place.partition limit ${DEAD_LETTERS_MAX}

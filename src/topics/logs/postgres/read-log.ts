@@ -2,7 +2,8 @@ import type { StatementRunner } from '../../topic-database.ts'
 import type { StoredEvent } from '../../topic-log.ts'
 import { SCHEMA } from './schema-name.ts'
 import type { LogEdge, LogPosition } from './position.ts'
-import { inProgress } from './position.ts'
+import { inProgress, isAtEdge } from './position.ts'
+import { edgeBefore } from './ticks.ts'
 
 /*
  * How the log is read. Transactions commit in another order than they take numbers, so there is no number up to which a
@@ -32,6 +33,8 @@ export interface ReadRequest {
   readonly windowMax?: number
   /** What the position was read in, unless it is from the database; see `incarnation.ts`. @default not looked at */
   readonly incarnation?: string | undefined
+  /** What is not visible there is not read. @default the present */
+  readonly end?: LogEdge | undefined
 }
 
 /** Events in order, and where the reader is when it is done with all of them. */
@@ -50,8 +53,10 @@ const WINDOW_MAX_DEFAULT = 10_000
  * Undefined if the server is in another incarnation.
  */
 export async function readLog(reader: StatementRunner, request: ReadRequest): Promise<ReadBatch | undefined> {
-  const { topic, partition, position, max, windowMax = WINDOW_MAX_DEFAULT } = request
-  const { base, window } = position
+  const { topic, partition, position, max, end, windowMax = WINDOW_MAX_DEFAULT } = request
+  if (end !== undefined && isAtEdge(position, end)) return { events: [], isMore: false, positionAfter: () => position }
+  const { base } = position
+  const window = position.window ?? (end && { target: await edgeBefore(reader, { base, end, windowMax }), after: 0n })
   const xids = inProgress(base.snapshot)
   const { rows } =
     window === undefined

@@ -1,5 +1,5 @@
 import { SCHEMA } from './layout.ts'
-import type { LogPosition } from './position.ts'
+import type { LogEdge, LogPosition } from './position.ts'
 import { BEGINNING } from './position.ts'
 import type { StatementRunner } from '../../topic-database.ts'
 import { firstSlice, PRESENT } from './read-functions.ts'
@@ -38,4 +38,25 @@ export async function presentPosition(runner: StatementRunner): Promise<LogPosit
   )
   const [row] = rows
   return row === undefined ? BEGINNING : { base: { snapshot: row.snapshot, mark: BigInt(row.mark), slice: row.slice } }
+}
+
+/** Where a window ends that begins at `base` and may not go beyond `end`: there, or at a tick where that is far away. */
+export async function edgeBefore(
+  runner: StatementRunner,
+  { base, end, windowMax }: { readonly base: LogEdge; readonly end: LogEdge; readonly windowMax: number },
+): Promise<LogEdge> {
+  if (end.mark - base.mark <= windowMax) return end
+  // Ticks of the same xmax may be earlier than base, or later than the end.
+  const between = `until > pg_snapshot_xmax($1::pg_snapshot) and until < pg_snapshot_xmax($2::pg_snapshot)`
+  const { rows } = await runner.query<{ snapshot: string; mark: string; slice: number }>(
+    `select snapshot::text as snapshot, mark, ${firstSlice('near.snapshot')} as slice from (
+       (select snapshot, mark, 1 as rank from ${SCHEMA}.tick
+        where mark > $3::bigint and mark <= $4::bigint and ${between} order by mark desc limit 1)
+       union all
+       (select snapshot, mark, 2 from ${SCHEMA}.tick where mark > $4::bigint and ${between} order by mark limit 1)
+     ) near order by rank limit 1`,
+    [base.snapshot, end.snapshot, String(base.mark), String(base.mark + BigInt(windowMax))],
+  )
+  const [row] = rows
+  return row === undefined ? end : { snapshot: row.snapshot, mark: BigInt(row.mark), slice: row.slice }
 }

@@ -6,6 +6,7 @@ const ROW: LagRow = {
   topic: 'orders',
   partition: 0,
   published: 0,
+  arrived: 0,
   consumer: 1,
   group_name: 'billing',
   epoch: 1,
@@ -54,7 +55,7 @@ test('a backlog goes on from what it was, by what was published and finished', (
   expect(unread(counts)).toBeUndefined()
   counts = addReading(counts, [{ ...ROW, counted: 40, done: '3' }], at(2))
   expect(unread(counts)).toBe(40)
-  counts = addReading(counts, [{ ...ROW, published: 10, done: '8' }], at(3))
+  counts = addReading(counts, [{ ...ROW, published: 10, arrived: 10, done: '8' }], at(3))
   expect(unread(counts)).toBe(45)
   expect(unread(addReading(counts, [{ ...ROW, epoch: 2, done: '8' }], at(4))), 'another has it').toBeUndefined()
   expect(unread(addReading(counts, [{ ...ROW, done: '90' }], at(4))), 'more than there was').toBeUndefined()
