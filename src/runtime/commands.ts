@@ -11,6 +11,8 @@ import type { JobPlace } from './jobs.ts'
 import type { Releaser } from './releaser.ts'
 import type { ScalingOutcome } from './system-autoscaler.ts'
 import type { SystemDatabases } from './system-databases.ts'
+import { topicCommands } from './topic-commands.ts'
+import type { TopicOperating } from './topic-operating.ts'
 
 /** What the commands of a running system act on. */
 export interface CommandTargets {
@@ -29,6 +31,7 @@ export interface CommandTargets {
   /** Where a database is, password included. @throws TF_USAGE for one that does not run */
   databaseUrl(database: string): string
   databases(): Pick<SystemDatabases, 'backups' | 'restorePlace' | 'putRestored' | 'switchover'>
+  topics(): TopicOperating
 }
 
 const SERVICES_MAX = 1_000
@@ -95,6 +98,7 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
       run: ({ name }) => ({ url: targets.databaseUrl(name) }),
     }),
     ...backupCommands(() => targets.databases()),
+    ...topicCommands(() => targets.topics()),
     ...faultCommands(targets),
     rehearsal: controlCommand({
       input: rehearsalStatus,

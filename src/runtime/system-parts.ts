@@ -42,6 +42,9 @@ import type { SystemServices } from './system-services.ts'
 import { createSystemServices } from './system-services.ts'
 import { createCollectors, createSystemTelemetry } from './system-telemetry.ts'
 import { createTopicHousekeeping, keptDatabases } from './topic-housekeeping.ts'
+import type { TopicLags } from './topic-lags.ts'
+import { createTopicLags } from './topic-lags.ts'
+import { createTopicOperating } from './topic-operating.ts'
 
 /**
  * Everything that runs of a system. The control socket opens before the rest and closes after it, so that the start
@@ -66,6 +69,7 @@ class WiredParts implements SystemParts {
   readonly #context: PartsContext
   readonly #control: ControlServer
   readonly #metrics: readonly Component[]
+  readonly #lags: TopicLags
   readonly #telemetry: InstanceTelemetry
   readonly #history: Telemetry
   readonly #logs: InstanceLogs
@@ -109,6 +113,8 @@ class WiredParts implements SystemParts {
         strike: (ids, fault) => strikeProcesses(snapshots.current(), subprocesses.list(), ids, fault),
         databaseUrl: (name) => this.#databases.url(name),
         databases: () => this.#databases,
+        topics: () =>
+          createTopicOperating(context, { lags: this.#lags, ownerUrl: (name) => this.#databases.url(name) }),
         showRehearsal: (rehearsal) => context.change((snapshot) => ({ ...snapshot, rehearsal })),
       }),
     })
@@ -118,6 +124,7 @@ class WiredParts implements SystemParts {
       onFrame: append,
       onSpans: (spans) => this.#history.addSpans(spans),
     })
+    this.#lags = createTopicLags(context, { append, ownerUrl: (name) => this.#databases.url(name) })
     this.#metrics = [
       createStateWatch({ directory: state.directory, clock, onNotice: (notice) => context.notice(notice) }),
       createHostMetrics({ clock, append }),
@@ -128,6 +135,7 @@ class WiredParts implements SystemParts {
         clock,
       }),
       ...createCollectors(context, { append, adminUrl: (name) => this.#databases.adminUrl(name) }),
+      this.#lags,
     ]
     // Whoever waits for the code is told by its own start; nobody may be waiting.
     this.#code.promise.catch(() => undefined)
