@@ -15,6 +15,7 @@ import { run } from './commands/run.ts'
 import { scale } from './commands/scale.ts'
 import { sql } from './commands/sql.ts'
 import { status } from './commands/status.ts'
+import { topics } from './commands/topics.ts'
 import { up } from './commands/up.ts'
 
 /** Every command of `tenfold`, in the order of the help. */
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   logs,
   run,
   sql,
+  topics,
   backup,
   restore,
   rehearse,

@@ -1,4 +1,6 @@
 import type { InstanceStatus, JobStatus, ReleasingStatus, ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
+import type { TopicStatus } from '../control/topic-status.ts'
+import { formatDuration } from '../core/duration.ts'
 import { portOf } from '../core/port-of.ts'
 import { formatTable } from '../core/table.ts'
 import { backupNote } from './backup-note.ts'
@@ -33,19 +35,32 @@ export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): 
     snapshot.gateway.url === undefined ? '' : `:${portOf(snapshot.gateway.url)}`,
     gatewayNote(snapshot.gateway),
   ]
+  const topics = Object.values(snapshot.topics ?? {}).map((topic) => [topic.name, 'topic', ...topicCells(topic, style)])
   const heading = ['name', 'kind', 'state', 'ports', ''].map((text) => style('dim', text))
   return [
     `${style('bold', snapshot.system)} (${snapshot.configuration})  ${paintState(snapshot.phase, style)}  ${
       snapshot.gateway.url === undefined ? '' : style('underline', snapshot.gateway.url)
     }`.trimEnd(),
     ...(snapshot.timeScale === undefined ? [] : [`  control time × ${snapshot.timeScale}`]),
-    formatTable([heading, gateway, ...services, ...databases], '  '),
+    formatTable([heading, gateway, ...services, ...databases, ...topics], '  '),
     ...(snapshot.telemetry === undefined ? [] : [style('dim', `  metrics  ${snapshot.telemetry.metricsUrl}`)]),
     ...snapshot.notices.map(({ level, message, hint }) => {
       const mark = level === 'info' ? style('dim', 'i') : style(level === 'error' ? 'red' : 'yellow', '!')
       return `  ${mark} ${message}${hint === undefined ? '' : style('dim', ` (${hint})`)}`
     }),
   ].join('\n')
+}
+
+/** Who is behind, and what they could not handle; a group that keeps up is not worth a word. */
+function topicCells({ groups, outboxes }: TopicStatus, style: Terminal['style']): readonly string[] {
+  const notes = groups.flatMap(({ group, messages, isMore, oldestAgeMs, members, deadLetters }) => [
+    ...(messages === 0 ? [] : [`${group} is ${messages}${isMore ? '+' : ''} behind, ${formatDuration(oldestAgeMs)}`]),
+    ...(messages > 0 && members === 0 ? [`nobody reads for ${group}`] : []),
+    ...(deadLetters === 0 ? [] : [`${group} has ${deadLetters} dead letter${deadLetters === 1 ? '' : 's'}`]),
+  ])
+  const waiting = outboxes.map(({ database, messages }) => `${messages} wait in the outbox of ${database}`)
+  const hasDead = groups.some(({ deadLetters }) => deadLetters > 0)
+  return [hasDead ? style('yellow', 'ready') : paintState('ready', style), '', [...notes, ...waiting].join(', ')]
 }
 
 /** `ready`, or the state of the instance that is furthest from it. */

@@ -41,10 +41,8 @@ import { createSystemJobs } from './system-jobs.ts'
 import type { SystemServices } from './system-services.ts'
 import { createSystemServices } from './system-services.ts'
 import { createCollectors, createSystemTelemetry } from './system-telemetry.ts'
-import { createTopicHousekeeping, keptDatabases } from './topic-housekeeping.ts'
-import type { TopicLags } from './topic-lags.ts'
-import { createTopicLags } from './topic-lags.ts'
-import { createTopicOperating } from './topic-operating.ts'
+import type { SystemTopics } from './system-topics.ts'
+import { createSystemTopics } from './system-topics.ts'
 
 /**
  * Everything that runs of a system. The control socket opens before the rest and closes after it, so that the start
@@ -69,14 +67,13 @@ class WiredParts implements SystemParts {
   readonly #context: PartsContext
   readonly #control: ControlServer
   readonly #metrics: readonly Component[]
-  readonly #lags: TopicLags
   readonly #telemetry: InstanceTelemetry
   readonly #history: Telemetry
   readonly #logs: InstanceLogs
   readonly #code = Promise.withResolvers<SystemCode>()
   readonly #databases: SystemDatabases
   readonly #doors: SystemDoors
-  readonly #housekeeping: Component
+  readonly #topics: SystemTopics
   #telling: Promise<void> = Promise.resolve()
   #gateway: Gateway | undefined
   #services: SystemServices | undefined
@@ -113,8 +110,7 @@ class WiredParts implements SystemParts {
         strike: (ids, fault) => strikeProcesses(snapshots.current(), subprocesses.list(), ids, fault),
         databaseUrl: (name) => this.#databases.url(name),
         databases: () => this.#databases,
-        topics: () =>
-          createTopicOperating(context, { lags: this.#lags, ownerUrl: (name) => this.#databases.url(name) }),
+        topics: () => this.#topics.operating,
         showRehearsal: (rehearsal) => context.change((snapshot) => ({ ...snapshot, rehearsal })),
       }),
     })
@@ -124,7 +120,7 @@ class WiredParts implements SystemParts {
       onFrame: append,
       onSpans: (spans) => this.#history.addSpans(spans),
     })
-    this.#lags = createTopicLags(context, { append, ownerUrl: (name) => this.#databases.url(name) })
+    this.#topics = createSystemTopics(context, { append, ownerUrl: (name) => this.#databases.url(name) })
     this.#metrics = [
       createStateWatch({ directory: state.directory, clock, onNotice: (notice) => context.notice(notice) }),
       createHostMetrics({ clock, append }),
@@ -135,18 +131,13 @@ class WiredParts implements SystemParts {
         clock,
       }),
       ...createCollectors(context, { append, adminUrl: (name) => this.#databases.adminUrl(name) }),
-      this.#lags,
+      this.#topics.lags,
     ]
     // Whoever waits for the code is told by its own start; nobody may be waiting.
     this.#code.promise.catch(() => undefined)
     this.#databases = createSystemDatabases(context, this.#code.promise, {
       onAddress: () => void this.#tellAddresses(),
       onPrimary: () => void this.#doors.follow(),
-    })
-    this.#housekeeping = createTopicHousekeeping({
-      databases: () => keptDatabases(context, (name) => this.#databases.url(name)),
-      notice: (notice) => context.notice(notice),
-      clock,
     })
     this.#doors = createSystemDoors({
       file: state.doorsFile,
@@ -214,7 +205,7 @@ class WiredParts implements SystemParts {
     this.#releaser = createReleaser(this.#context, parts, this.#applier)
     this.#scaler = createSystemScaler(this.#context, services, this.#control.audit)
     await this.#scaler.start()
-    await this.#housekeeping.start(signal)
+    await this.#topics.housekeeping.start(signal)
   }
 
   applier(): Applier {
@@ -223,7 +214,7 @@ class WiredParts implements SystemParts {
 
   async stop(deadlineMs: number): Promise<void> {
     // It may wait for a server that hangs, until that is ended.
-    const tidied = this.#housekeeping.stop(deadlineMs)
+    const tidied = this.#topics.housekeeping.stop(deadlineMs)
     await this.#scaler?.stop(deadlineMs)
     // In the order in which a request would meet them, so that none meets a part that has left.
     await this.#gateway?.closeEntrances(deadlineMs)
