@@ -87,10 +87,15 @@ function peek(from: { readonly position?: string; readonly where: string; readon
     order by event.at ${order}, event.id ${order} limit $4`
 }
 
+/** What is not visible at a snapshot; `xmin` says where in the index that begins. */
+function after(snapshot: string): string {
+  return `xid >= pg_snapshot_xmin(${snapshot}) and not pg_visible_in_snapshot(xid, ${snapshot})`
+}
+
 const NEWEST = peek({ where: 'true', order: 'desc' })
 
 /** `$5` a snapshot, `$6` its first slice. */
-const SINCE = peek({ where: 'slice >= $6 and not pg_visible_in_snapshot(xid, $5::pg_snapshot)', order: 'asc' })
+const SINCE = peek({ where: `slice >= $6 and ${after('$5::pg_snapshot')}`, order: 'asc' })
 
 /** `$5` the group. */
 const UNREAD = peek({
@@ -98,7 +103,7 @@ const UNREAD = peek({
     select * from ${SCHEMA}.progress
     where progress.consumer = $5 and progress.partition = place.partition order by seq desc limit 1
   ) last`,
-  where: `slice >= last.slice and not pg_visible_in_snapshot(xid, last.base)
+  where: `slice >= last.slice and ${after('last.base')}
     and (last.target is null or id > last.after_id or not pg_visible_in_snapshot(xid, last.target))`,
   order: 'asc',
 })
