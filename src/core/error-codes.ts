@@ -385,6 +385,22 @@ export const ERROR_CODES = {
     meaning: 'The shard key stands in no list of the database, and no list takes all others.',
     remedy: 'Add it to a list in the blueprint, or name the list that takes all others in `otherwise`.',
   },
+  TF_SHARD_MAP_INVALID: {
+    meaning: 'The map of shards in the database is of a layout that this version does not know.',
+    remedy: 'Use the version of tenfold that has written it, or a later one.',
+  },
+  TF_SHARD_MISTAKEN: {
+    meaning: 'A database was taken for one shard and is another.',
+    remedy: 'Check the order of the urls, or the data directories.',
+  },
+  TF_SHARD_MOVED: {
+    meaning: 'The shard key was between two shards for longer than a statement waits; nothing has happened.',
+    remedy: 'Try again, and see how far the move is with `tenfold shards status`.',
+  },
+  TF_SHARD_TABLE_INVALID: {
+    meaning: 'A table has the shard key, but its primary key does not begin with it.',
+    remedy: 'Make the shard key the first column of the primary key, or name the table in `reference`.',
+  },
   TF_SIGNAL_UNREADABLE: {
     meaning: "An instance does not publish the number that its service is scaled by, or it can't be read.",
     remedy: 'Publish it as a gauge in the text format of Prometheus, or correct "scale" in the blueprint.',

@@ -4,6 +4,12 @@ import type { KeyType } from './key-type.ts'
 import { canonicalKey } from './key-type.ts'
 import type { BucketOwner, Partitioning, ShardMap } from './shard-map.ts'
 
+/** The column that rows are spread by. */
+export interface ShardKey {
+  readonly column: string
+  readonly type: KeyType
+}
+
 /** As in the blueprint. */
 const BUCKETS_DEFAULT = 1_024
 
@@ -19,8 +25,15 @@ export function shardCount(sharding: Sharding): number {
  *
  * @throws TF_SHARD_KEY_INVALID a bound or a listed key does not fit the column
  */
-export function initialMap(sharding: Sharding, keyType: KeyType): ShardMap {
+export function initialMap(sharding: Sharding, { column, type: keyType }: ShardKey): ShardMap {
   const count = shardCount(sharding)
+  const mapOf = (partitioning: Partitioning, owners: ReadonlyMap<number, BucketOwner>): ShardMap => ({
+    epoch: 1,
+    column,
+    shardEpochs: Array.from({ length: count }, () => 1),
+    partitioning,
+    owners,
+  })
   switch (sharding.by) {
     case 'hash': {
       const { buckets = BUCKETS_DEFAULT } = sharding
@@ -72,10 +85,6 @@ export function initialMap(sharding: Sharding, keyType: KeyType): ShardMap {
       )
     }
   }
-}
-
-function mapOf(partitioning: Partitioning, owners: ReadonlyMap<number, BucketOwner>): ShardMap {
-  return { epoch: 1, partitioning, owners }
 }
 
 function ownersOf(buckets: number, shardOf: (bucket: number) => number): ReadonlyMap<number, BucketOwner> {

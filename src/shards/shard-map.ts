@@ -1,3 +1,4 @@
+import { bucketOf } from './bucket-of.ts'
 import type { KeyType, KeyValue } from './key-type.ts'
 
 /**
@@ -31,6 +32,10 @@ export type Partitioning =
 export interface ShardMap {
   /** Grows with every change of the map. */
   readonly epoch: number
+  /** The column that every sharded table has its key in. */
+  readonly column: string
+  /** By shard: the epoch in which it last got or lost a bucket. */
+  readonly shardEpochs: readonly number[]
   readonly partitioning: Partitioning
   /** By bucket. */
   readonly owners: ReadonlyMap<number, BucketOwner>
@@ -42,4 +47,17 @@ export interface BucketOwner {
   readonly shard: number
   /** Of the map when the shard got the bucket. */
   readonly epoch: number
+}
+
+/** Where a key is, by a map. */
+export interface KeyPlace extends BucketOwner {
+  readonly bucket: number
+}
+
+/** @throws TF_SHARD_KEY_INVALID, TF_SHARD_KEY_UNPLACED */
+export function placeOf({ partitioning, owners }: ShardMap, key: unknown): KeyPlace {
+  const bucket = bucketOf(partitioning, key)
+  const owner = owners.get(bucket)
+  if (owner === undefined) throw new Error(`the map has no owner for bucket ${bucket}`)
+  return { bucket, shard: owner.shard, epoch: owner.epoch }
 }

@@ -8,6 +8,8 @@ import type { Random } from '../core/random.ts'
 import { freshSeed, seededRandom } from '../core/random.ts'
 import type { CommitStatus, CommitToken } from './commit-status.ts'
 import { waitForCommitStatus } from './commit-status.ts'
+import type { StatementGuard } from './guarded-session.ts'
+import { guardedSession } from './guarded-session.ts'
 import { untilShown } from './hidden-commits.ts'
 import { linkKysely } from './kysely-handle.ts'
 import type { Listener } from './listener.ts'
@@ -23,7 +25,7 @@ import { createReadView } from './read-view.ts'
 import { createReplicaSet } from './replica-set.ts'
 import type { Session, SqlResult } from './session.ts'
 import { openSession } from './session.ts'
-import type { Transaction, TransactionContext, TransactionOptions } from './transaction.ts'
+import type { OwnTransactionOptions, Transaction, TransactionContext } from './transaction.ts'
 import { runTransaction } from './transaction.ts'
 
 export type { DatabaseAddress } from './primary-address.ts'
@@ -47,6 +49,8 @@ export interface DatabaseOptions {
    * it resolves. Never rejects. @default nobody knows another address
    */
   refresh?: () => Promise<void>
+  /** Agrees to what single statements have answered, wherever they ran. @default every answer is right */
+  guard?: StatementGuard
   /** @default the machine's clock */
   clock?: Clock
   /** Source of the jitter between retries. */
@@ -72,7 +76,7 @@ export interface DatabaseConnection<Tables = unknown> {
    * @throws TF_COMMIT_INDETERMINATE nobody knows whether it committed; never retried; `committed` may find out
    * @throws what `work` throws, after a rollback
    */
-  transaction<R>(work: (tx: Transaction<Tables>) => Promise<R>, options?: TransactionOptions): Promise<R>
+  transaction<R>(work: (tx: Transaction<Tables>) => Promise<R>, options?: OwnTransactionOptions): Promise<R>
   /** Reads, from a replica where one is good enough; see `ReadView`. Nothing happens before its first query. */
   read(options?: ReadOptions): ReadView<Tables>
   /** Stands for everything that has been committed so far: whoever reads `after` it sees that. Throws as `query`. */
@@ -124,7 +128,11 @@ export function connectDatabase<Tables = unknown>(
     clock,
     random,
   }
-  const connect = (url: string, use: SessionUse): Promise<Session> => openSession({ ...settings, ...use, url })
+  const { guard } = options
+  const connect = async (url: string, use: SessionUse): Promise<Session> => {
+    const session = await openSession({ ...settings, ...use, url })
+    return guard === undefined ? session : guardedSession(session, guard)
+  }
   const place = createPrimaryAddress(address, { connect, refresh: options.refresh ?? (async () => {}) })
   const primary = createNodeLink({
     ...limits,
@@ -187,7 +195,7 @@ class PrimaryDatabase<Tables> implements DatabaseConnection<Tables> {
     return this.#parts.primary.query<Row>(text, values)
   }
 
-  transaction<R>(work: (tx: Transaction<Tables>) => Promise<R>, options?: TransactionOptions): Promise<R> {
+  transaction<R>(work: (tx: Transaction<Tables>) => Promise<R>, options?: OwnTransactionOptions): Promise<R> {
     return runTransaction(this.#context, work, options)
   }
 

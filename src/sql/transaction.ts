@@ -46,6 +46,12 @@ export interface TransactionOptions {
   statementTimeout?: Duration
 }
 
+/** What parts of ours ask for beside that. */
+export interface OwnTransactionOptions extends TransactionOptions {
+  /** A statement that is run first, without a round trip of its own; where it fails, the work does not begin. */
+  opening?: string
+}
+
 /** What a transaction runs on. */
 export interface TransactionContext {
   /** What its transactions say they are of. */
@@ -63,7 +69,7 @@ const failedActions = diagnostics.channel('tenfold:sql:after-commit-failed')
 export async function runTransaction<Tables, R>(
   context: TransactionContext,
   work: (tx: Transaction<Tables>) => Promise<R>,
-  options: TransactionOptions = {},
+  options: OwnTransactionOptions = {},
 ): Promise<R> {
   const retries = options.retries ?? 3
   for (let attempt = 0; ; attempt++) {
@@ -83,11 +89,14 @@ export function retryPauseMs(attempt: number, random: Random): number {
 }
 
 /** The statement that opens a transaction. */
-export function beginStatement(options: TransactionOptions): string {
+export function beginStatement(options: OwnTransactionOptions): string {
   const isolation = options.isolation === undefined ? '' : ` isolation level ${options.isolation}`
-  const begin = `begin${isolation}${options.isReadOnly === true ? ' read only' : ''}`
-  if (options.statementTimeout === undefined) return begin
-  return `${begin}; set local statement_timeout = ${Math.ceil(parseDuration(options.statementTimeout))}`
+  const statements = [`begin${isolation}${options.isReadOnly === true ? ' read only' : ''}`]
+  if (options.statementTimeout !== undefined) {
+    statements.push(`set local statement_timeout = ${Math.ceil(parseDuration(options.statementTimeout))}`)
+  }
+  if (options.opening !== undefined) statements.push(options.opening)
+  return statements.join('; ')
 }
 
 type Outcome<R> =
@@ -98,7 +107,7 @@ type Outcome<R> =
 async function attemptTransaction<Tables, R>(
   { pool, database }: TransactionContext,
   work: (tx: Transaction<Tables>) => Promise<R>,
-  options: TransactionOptions,
+  options: OwnTransactionOptions,
 ): Promise<Outcome<R>> {
   const session = await pool.acquire()
   const tx = new OpenTransaction<Tables>(session, database)

@@ -42,7 +42,7 @@ const SHARDINGS: readonly (readonly [Sharding, KeyType])[] = [
 ]
 
 test.each(SHARDINGS)('PostgreSQL puts keys into the same buckets: %j of %s', async (sharding, type) => {
-  const { partitioning } = initialMap(sharding, type)
+  const { partitioning } = initialMap(sharding, { column: 'key', type })
   const keys = [...sample(KEYS[type], 2_000), ...(type === 'text' ? ['', 'DE', 'a', 'm', "it's"] : [])]
   const { rows } = await database.query<{ bucket: string }>(
     `select ${bucketExpression(partitioning, 'key')}::text as bucket
@@ -53,7 +53,7 @@ test.each(SHARDINGS)('PostgreSQL puts keys into the same buckets: %j of %s', asy
 })
 
 test.each(SHARDINGS)('a publication can be of some buckets only: %j of %s', async (sharding, type) => {
-  const { partitioning } = initialMap(sharding, type)
+  const { partitioning } = initialMap(sharding, { column: 'key', type })
   await database.query(`create table moved (key ${COLUMN[type]}, id int, primary key (key, id))`)
   try {
     const filter = `${bucketExpression(partitioning, 'key')} between 0 and 1`
@@ -68,7 +68,7 @@ test.each(SHARDINGS)('a publication can be of some buckets only: %j of %s', asyn
 })
 
 test.each(['smallint', 'integer'])('a column of type %s has the buckets of its numbers', async (column) => {
-  const { partitioning } = initialMap({ by: 'hash', count: 4 }, 'integer')
+  const { partitioning } = initialMap({ by: 'hash', count: 4 }, { column: 'key', type: 'integer' })
   const keys = [0, 1, -1, 32_767, -32_768]
   const { rows } = await database.query<{ bucket: string }>(
     `select ${bucketExpression(partitioning, 'key')}::text as bucket from unnest($1::${column}[]) as given (key)`,

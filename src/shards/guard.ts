@@ -1,0 +1,95 @@
+import { bucketExpression } from './bucket-expression.ts'
+import type { Partitioning } from './shard-map.ts'
+
+/*
+ * Who may write and read a bucket is decided in the shard. `owned` says of each bucket that was ever here:
+ *
+ * - `owned`: it is here, since `epoch`.
+ * - `incoming`: a move brings its rows; nobody writes or reads them but the move.
+ * - `moved`: it was here; its rows may still be.
+ *
+ * Invariants.
+ * 1. Whoever writes a row of a bucket holds the bucket's lock, shared, from before he looked and found it `owned` until he
+ *    ends. A move makes it `moved`, commits, and then waits for the lock once: everybody who wrote has ended, and everybody
+ *    who looks later is refused. So after that no row of the bucket changes here.
+ * 2. That holds for everybody: it is a trigger on each table, whoever writes, with whatever map or none. Only what
+ *    replication brings goes past it.
+ * 3. `state.epoch` grows in the transaction that changes `owned`. A read whose shard says behind it, on the same connection,
+ *    that the epoch is that of the reader's map has read from the right shard: what leaves never comes back in the same epoch.
+ *
+ * A transaction above 'read committed' sees `owned` as of its first statement; it locks the row, and so fails with 40001 if
+ * that is not the present one. Which buckets a transaction holds is remembered in a setting that ends with it, or with the
+ * savepoint that is rolled back, as the locks do. Beyond 32 it holds the lock of all buckets instead.
+ */
+
+/** Everything that shards need in a database is in this schema. */
+export const SCHEMA = 'tenfold_shards'
+/** SQLSTATE of what is refused because its bucket is not on this shard. */
+export const NOT_HERE = 'TF001'
+/** First of the two numbers of our advisory locks; the second is the bucket, or -1 for all of them. */
+export const LOCK_CLASS = 7_301
+const HELD_MAX = 32
+
+/** Statements that make the functions; they may be run again. */
+export const GUARD: string = `
+  create or replace function ${SCHEMA}.hold(in_bucket int) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+  declare
+    held text := coalesce(current_setting('tenfold.held', true), '');
+    is_owned boolean;
+  begin
+    if position(',' || in_bucket || ',' in held) > 0 then return; end if;
+    if held <> '*' then
+      if length(held) - length(replace(held, ',', '')) > ${HELD_MAX} then
+        perform pg_advisory_xact_lock_shared(${LOCK_CLASS}, -1);
+        perform set_config('tenfold.held', '*', true);
+      else
+        perform pg_advisory_xact_lock_shared(${LOCK_CLASS}, in_bucket);
+        perform set_config('tenfold.held', case held when '' then ',' else held end || in_bucket || ',', true);
+      end if;
+    end if;
+    if current_setting('transaction_isolation') = 'read committed' then
+      select state = 'owned' into is_owned from ${SCHEMA}.owned where bucket = in_bucket;
+    else
+      select state = 'owned' into is_owned from ${SCHEMA}.owned where bucket = in_bucket for share;
+    end if;
+    if is_owned is not true then perform ${SCHEMA}.refuse(in_bucket); end if;
+  end $$;
+
+  create or replace function ${SCHEMA}.refuse(in_bucket int) returns void language plpgsql as $$
+  begin
+    raise exception 'bucket % is not on this shard', coalesce(in_bucket::text, 'of no key')
+      using errcode = '${NOT_HERE}', detail = coalesce(in_bucket::text, ''), hint = 'look at the map again: select document from ${SCHEMA}.map';
+  end $$;
+
+  -- For the beginning of a transaction: what it reads and writes of the bucket is right until it ends.
+  create or replace function ${SCHEMA}.enter(in_bucket int, in_epoch int) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+  begin
+    perform ${SCHEMA}.hold(in_bucket);
+    perform from ${SCHEMA}.owned where bucket = in_bucket and epoch = in_epoch;
+    if not found then perform ${SCHEMA}.refuse(in_bucket); end if;
+  end $$;`
+
+/** Statements that make the guard of a table, in the place of the one that it may have. */
+export function guardTable(
+  partitioning: Partitioning,
+  table: { readonly quoted: string; readonly column: string },
+): string {
+  const name = `${SCHEMA}.${quoted(`guard ${table.quoted}`)}`
+  const of = (row: 'new' | 'old'): string =>
+    `(${bucketExpression(partitioning, `${row}.${quoted(table.column)}`)})::int`
+  return `
+  create or replace function ${name}() returns trigger language plpgsql as $guard$
+  begin
+    if tg_op <> 'DELETE' then perform ${SCHEMA}.hold(${of('new')}); end if;
+    if tg_op <> 'INSERT' then perform ${SCHEMA}.hold(${of('old')}); end if;
+    return null;
+  end $guard$;
+  create or replace trigger tenfold_guard after insert or update or delete on ${table.quoted}
+    for each row execute function ${name}();`
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}

@@ -1,0 +1,119 @@
+import { TenfoldError } from '../core/errors.ts'
+import type { DatabaseConnection } from '../sql/database.ts'
+import { quoteIdentifier } from '../sql/quote-identifier.ts'
+import { GUARD, guardTable, SCHEMA } from './guard.ts'
+import { mapDocument, readMapDocument } from './map-document.ts'
+import type { ShardMap } from './shard-map.ts'
+
+/** As much of a connection as setting up needs. */
+export type ShardDatabase = Pick<DatabaseConnection, 'query' | 'transaction'>
+
+/**
+ * Prepares a shard, as the owner of its database: what it knows of the map, and whom it lets write what. One that is
+ * prepared already stays as it is; its guards are renewed. Tables that come with migrations are guarded by `guardTables`.
+ *
+ * @throws TF_SHARD_MISTAKEN the database is another shard, or of another map
+ */
+export async function installShard(database: ShardDatabase, shard: number, map: ShardMap): Promise<void> {
+  await database.transaction(async (tx) => {
+    await tx.query(`select pg_advisory_xact_lock(hashtextextended('${SCHEMA}', 0))`)
+    await tx.query(LAYOUT)
+    await tx.query(GUARD)
+    const { rows } = await tx.query<{ shard: number }>(`select shard from ${SCHEMA}.state`)
+    const [present] = rows
+    if (present === undefined) {
+      await tx.query(`insert into ${SCHEMA}.state (shard, epoch) values ($1, $2)`, [shard, map.shardEpochs[shard]])
+      await tx.query(`insert into ${SCHEMA}.map (epoch, document) values ($1, $2)`, [map.epoch, mapDocument(map)])
+      const owned = [...map.owners].filter(([, owner]) => owner.shard === shard)
+      await tx.query(
+        `insert into ${SCHEMA}.owned (bucket, epoch, state)
+         select bucket, epoch, 'owned' from unnest($1::int[], $2::int[]) own (bucket, epoch)`,
+        [owned.map(([bucket]) => bucket), owned.map(([, { epoch }]) => epoch)],
+      )
+    } else if (present.shard !== shard) {
+      throw new TenfoldError(
+        'TF_SHARD_MISTAKEN',
+        `expected shard ${shard}, got a database that is shard ${present.shard}`,
+        {
+          hint: 'check the order of the urls, or the data directories',
+          details: { expected: shard, got: present.shard },
+        },
+      )
+    }
+  })
+}
+
+/** The newest map that a shard knows of. @throws TF_SHARD_MAP_INVALID */
+export async function readMap(database: Pick<ShardDatabase, 'query'>): Promise<ShardMap> {
+  const { rows } = await database.query<{ document: unknown }>(
+    `select document from ${SCHEMA}.map order by epoch desc limit 1`,
+  )
+  return readMapDocument(rows[0]?.document)
+}
+
+/**
+ * Guards every table that has the key's column, so that nobody can write a row to a shard that does not have its bucket.
+ * Run it after migrations, as the owner.
+ *
+ * @returns the tables without the column
+ * @throws TF_SHARD_TABLE_INVALID a primary key does not begin with the key's column
+ */
+export async function guardTables(
+  database: ShardDatabase,
+  { partitioning, column }: ShardMap,
+): Promise<readonly string[]> {
+  const { rows } = await database.query<TableRow>(TABLES, [column])
+  const wrong = rows.find(({ has_column, is_first }) => has_column && !is_first)
+  if (wrong !== undefined) {
+    throw new TenfoldError(
+      'TF_SHARD_TABLE_INVALID',
+      `expected the primary key of ${wrong.quoted} to begin with ${quoteIdentifier(column)}`,
+      {
+        hint: `make it primary key (${quoteIdentifier(column)}, …), or name the table in 'reference'`,
+        details: { table: wrong.quoted, column },
+      },
+    )
+  }
+  for (const { quoted, has_column } of rows) {
+    if (has_column) await database.query(guardTable(partitioning, { quoted, column }))
+  }
+  return rows.filter(({ has_column }) => !has_column).map(({ quoted }) => quoted)
+}
+
+interface TableRow {
+  readonly quoted: string
+  readonly has_column: boolean
+  readonly is_first: boolean
+}
+
+/** Tables of the application; of partitioned ones the whole, which hands its triggers on. */
+const TABLES = `
+  select format('%I.%I', namespace.nspname, class.relname) as quoted, key.attnum is not null as has_column,
+    coalesce(key.attnum = primary_key.indkey[0], false) as is_first
+  from pg_class class
+  join pg_namespace namespace on namespace.oid = class.relnamespace
+  left join pg_attribute key on key.attrelid = class.oid and key.attname = $1 and not key.attisdropped
+  left join pg_index primary_key on primary_key.indrelid = class.oid and primary_key.indisprimary
+  where class.relkind in ('r', 'p') and not class.relispartition and class.relpersistence <> 't'
+    and namespace.nspname !~ '^(pg_|information_schema$|tenfold)'
+  order by 1`
+
+const LAYOUT = `
+  create schema if not exists ${SCHEMA};
+  grant usage on schema ${SCHEMA} to public;
+  create table if not exists ${SCHEMA}.state (
+    only_row boolean primary key default true check (only_row),
+    shard int not null,
+    epoch int not null -- of the map when it last got or lost a bucket
+  );
+  create table if not exists ${SCHEMA}.map (
+    epoch int primary key,
+    document jsonb not null,
+    at timestamptz not null default clock_timestamp()
+  );
+  create table if not exists ${SCHEMA}.owned (
+    bucket int primary key,
+    epoch int not null,
+    state text not null check (state in ('owned', 'incoming', 'moved'))
+  );
+  grant select on ${SCHEMA}.state, ${SCHEMA}.map, ${SCHEMA}.owned to public;`

@@ -1,0 +1,53 @@
+import type { DatabaseConnection } from '../../../src/sql/database.ts'
+import { connectDatabase } from '../../../src/sql/database.ts'
+import { initialMap } from '../../../src/shards/initial-map.ts'
+import { guardTables, installShard } from '../../../src/shards/shard-layout.ts'
+import type { ShardedDatabase } from '../../../src/shards/sharded-database.ts'
+import { createShardedDatabase } from '../../../src/shards/sharded-database.ts'
+import type { ShardMap } from '../../../src/shards/shard-map.ts'
+import { createTestBed } from '../clusters/test-bed.ts'
+
+/** Two shards with a table of orders, on two servers. */
+export interface TwoShards {
+  readonly map: ShardMap
+  /** As owners. */
+  readonly shards: readonly [DatabaseConnection, DatabaseConnection]
+  /** A service's. */
+  client(): ShardedDatabase<unknown, number>
+  end(): Promise<void>
+}
+
+export async function createTwoShards(): Promise<TwoShards> {
+  const bed = await createTestBed()
+  const clusters = [bed.cluster('first'), bed.cluster('second')]
+  const map = initialMap({ by: 'hash', count: 2, buckets: 16 }, { column: 'user_id', type: 'integer' })
+  const shards = await Promise.all(
+    clusters.map(async (cluster, shard) => {
+      await cluster.start()
+      const database = bed.connect(cluster.url(), { connectionsMax: 20 })
+      await database.query(
+        'create table "order" (user_id bigint, id uuid, cents int not null, note text, primary key (user_id, id))',
+      )
+      await installShard(database, shard, map)
+      await guardTables(database, map)
+      return database
+    }),
+  )
+  const clients: ShardedDatabase<unknown, number>[] = []
+  return {
+    map,
+    shards: shards as unknown as readonly [DatabaseConnection, DatabaseConnection],
+    client() {
+      const client = createShardedDatabase<unknown, number>({
+        shards: 2,
+        connect: (shard, guard) => connectDatabase({ url: clusters[shard]!.url(), connectionsMax: 10 }, { guard }),
+      })
+      clients.push(client)
+      return client
+    },
+    async end() {
+      await Promise.all(clients.map((client) => client.end()))
+      await bed.end()
+    },
+  }
+}
