@@ -2,12 +2,16 @@ import type { DatabaseConnection } from '../../../src/sql/database.ts'
 import type { QueueLimits } from '../../../src/queues/queue-engine.ts'
 import { ensureQueue, installQueues } from '../../../src/queues/queues/postgres/layout.ts'
 import { installLayout } from '../../../src/topics/logs/postgres/layout.ts'
+import type { TestBed } from '../clusters/test-bed.ts'
 import { createTestBed } from '../clusters/test-bed.ts'
 
 /** A cluster on which queues are made. */
 export interface QueuesBed {
   /** A database of its own, with the layouts of queues and topics in it. */
   queues(): Promise<TestQueues>
+  /** As a superuser, to another database of the cluster. */
+  readonly admin: DatabaseConnection
+  connect: TestBed['connect']
   end(): Promise<void>
 }
 
@@ -25,6 +29,8 @@ export async function createQueuesBed(): Promise<QueuesBed> {
   const admin = bed.connect(cluster.adminUrl(), { connectionsMax: 1 })
   let count = 0
   return {
+    admin,
+    connect: bed.connect,
     async queues() {
       const name = `queues_${++count}`
       await admin.query(`create database ${name} owner queues`)

@@ -6,6 +6,8 @@ import { SCHEMA } from './schema.ts'
 
 /** Below these places, one for each priority, nothing waited at a snapshot; see `claiming.ts`. */
 export interface Floor {
+  /** Of the server. */
+  readonly incarnation: string
   readonly seen: string
   /** Texts of times, as exact as the database has them. */
   readonly at: readonly string[]
@@ -30,16 +32,27 @@ export async function claimItems(
   request: { readonly queue: number; readonly worker: string; readonly max: number; readonly floor: Floor | undefined },
 ): Promise<ClaimOutcome> {
   const { queue, worker, max, floor } = request
-  const values = [queue, worker, max, floor?.seen ?? null, floor?.at ?? null, floor?.number ?? null]
+  const values = [
+    queue,
+    worker,
+    max,
+    floor?.incarnation ?? null,
+    floor?.seen ?? null,
+    floor?.at ?? null,
+    floor?.number ?? null,
+  ]
   const { rows } = await runner.query<ClaimRow>(CLAIM, values)
   const [first] = rows
   if (first === undefined) throw new Error('the statement gives a row even where there are no items')
-  const { seen, floor_at: at, floor_number: number } = first
+  const { incarnation, seen, floor_at: at, floor_number: number } = first
   return {
     isLost: first.is_lost,
     isMore: first.is_more,
     nextMs: first.next_ms ?? undefined,
-    floor: seen === null || at === null || number === null ? undefined : { seen, at, number },
+    floor:
+      incarnation === null || seen === null || at === null || number === null
+        ? undefined
+        : { incarnation, seen, at, number },
     items: rows
       .filter((row) => row.claim !== null)
       .map((row) => ({ ...itemOf(row), attempt: row.attempts + 1, claim: row.claim as string })),
@@ -47,6 +60,7 @@ export async function claimItems(
 }
 
 interface ClaimRow extends ItemRow {
+  readonly incarnation: string | null
   readonly seen: string | null
   readonly floor_at: string[] | null
   readonly floor_number: string[] | null
@@ -57,7 +71,7 @@ interface ClaimRow extends ItemRow {
 }
 
 const CLAIM = `
-  select claimed.seen::text as seen, claimed.floor_at::text[] as floor_at, claimed.floor_number::text[] as floor_number,
+  select claimed.incarnation, claimed.seen::text as seen, claimed.floor_at::text[] as floor_at, claimed.floor_number::text[] as floor_number,
     claimed.next_ms, claimed.is_more, claimed.items is null as is_lost, item.claim, ${itemColumns('item')}
-  from ${SCHEMA}.claim($1, $2, $3, $4::pg_snapshot, $5::timestamptz[], $6::bigint[]) claimed
+  from ${SCHEMA}.claim($1, $2, $3, $4, $5::pg_snapshot, $6::timestamptz[], $7::bigint[]) claimed
   left join lateral unnest(claimed.items) item on true`

@@ -11,6 +11,9 @@ import { ITEM_COLUMNS as ITEM, SCHEMA as S } from './schema.ts'
  * of the whole transaction, also inside savepoints. A floor is a reader's own, in memory; whoever has none begins at the
  * first row. Rows that somebody has locked count as there: he may roll back.
  *
+ * A server that crashes, and a standby that takes over, gives numbers of transactions out again that the one before had in
+ * use: a floor is good for one incarnation of the server only, see `topics/logs/postgres/incarnation.ts`.
+ *
  * Each function takes its locks first, so that its statements see what `compact` has done before.
  */
 
@@ -34,13 +37,23 @@ const IN_ORDER = 'array_agg(made order by (made).priority, (made).run_at, (made)
 
 export const CLAIMING: string = `
   create function ${S}.look(
-    in_queue int, inout seen pg_snapshot, inout floor_at timestamptz[], inout floor_number bigint[], out next_ms float8
+    in_queue int, inout incarnation uuid, inout seen pg_snapshot, inout floor_at timestamptz[],
+    inout floor_number bigint[], out next_ms float8
   ) language plpgsql ${BY_INDEX} as $$
   declare
     present timestamptz := clock_timestamp();
     is_any boolean;
+    present_incarnation uuid;
   begin
     lock table ${S}.waiting in row exclusive mode;
+    insert into ${S}.incarnation default values on conflict do nothing;
+    select id into present_incarnation from ${S}.incarnation;
+    if incarnation is distinct from present_incarnation then
+      incarnation := present_incarnation;
+      seen := null;
+      floor_at := null;
+      floor_number := null;
+    end if;
     with late as (
       select priority, run_at, number from ${S}.waiting
       where queue = in_queue and xid >= pg_snapshot_xmax(seen)
@@ -76,8 +89,8 @@ export const CLAIMING: string = `
   end $$;
 
   create function ${S}.claim(
-    in_queue int, in_worker uuid, in_max int, inout seen pg_snapshot, inout floor_at timestamptz[],
-    inout floor_number bigint[], out next_ms float8, out is_more boolean, out items ${S}.running[]
+    in_queue int, in_worker uuid, in_max int, inout incarnation uuid, inout seen pg_snapshot,
+    inout floor_at timestamptz[], inout floor_number bigint[], out next_ms float8, out is_more boolean, out items ${S}.running[]
   ) language plpgsql ${BY_INDEX} as $$
   declare
     present timestamptz;
@@ -110,7 +123,8 @@ export const CLAIMING: string = `
       end if;
     end if;
     if room <= 0 then return; end if;
-    select * into seen, floor_at, floor_number, next_ms from ${S}.look(in_queue, seen, floor_at, floor_number);
+    select * into incarnation, seen, floor_at, floor_number, next_ms
+    from ${S}.look(in_queue, incarnation, seen, floor_at, floor_number);
     present := clock_timestamp();
     if the_queue.concurrency_per_key is null then
       with taken as (

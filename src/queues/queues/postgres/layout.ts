@@ -123,6 +123,10 @@ const VERSIONS: readonly string[] = [
     expires_at timestamptz,
     primary key (queue, key)
   );
+  create unlogged table ${SCHEMA}.incarnation (
+    is_only boolean primary key default true check (is_only),
+    id uuid not null default gen_random_uuid()
+  );
   ${CLAIMING}
   ${LEAVING}
   ${ENQUEUING_ONCE}

@@ -3,6 +3,7 @@ import { systemClock } from '../../../core/clock.ts'
 import type { Duration } from '../../../core/duration.ts'
 import { parseDuration } from '../../../core/duration.ts'
 import { TenfoldError } from '../../../core/errors.ts'
+import { uniqueId } from '../../../core/random.ts'
 import type { LogDatabase } from '../../../topics/logs/postgres/postgres-log.ts'
 import { createNotifier, readWakeUp } from '../../../topics/logs/postgres/wake-ups.ts'
 import type { Cancellation, QueueCapabilities, QueueEngine } from '../../queue-engine.ts'
@@ -53,15 +54,23 @@ export function createPostgresQueues(database: LogDatabase, options: PostgresQue
     throw new TenfoldError('TF_OPTION_INVALID', `expected lease to be 1s at least, got ${options.lease}`)
   }
   const catalog = createQueueCatalog(database)
-  const notifier = createNotifier({ clock, send: async (payload) => void (await database.query(NOTIFY, [payload])) })
-  const wakeUps = createWakeUps(database, clock)
+  const origin = uniqueId()
+  const notifier = createNotifier({
+    clock,
+    origin,
+    send: async (payload) => void (await database.query(NOTIFY, [payload])),
+  })
+  const wakeUps = createWakeUps({ database, clock, origin })
   return {
     capabilities: POSTGRES_QUEUE_CAPABILITIES,
     isIn: (other) => other === database,
     async enqueue(name, items, { transaction } = {}) {
       const queue = await catalog.find(name, transaction)
       // Those that begin later are found by whoever looks last before.
-      const wake = (): void => notifier.wake(queue, [0])
+      const wake = (): void => {
+        wakeUps.call(queue)
+        notifier.wake(queue, [0])
+      }
       if (transaction !== undefined) {
         const enqueued = await insertItems(transaction, queue, items)
         transaction.afterCommit(wake)
@@ -87,7 +96,10 @@ export function createPostgresQueues(database: LogDatabase, options: PostgresQue
     },
     async deadItems(name) {
       const queue = await catalog.find(name)
-      return createDeadItems(database, queue, () => notifier.wake(queue, [0]))
+      return createDeadItems(database, queue, () => {
+        wakeUps.call(queue)
+        notifier.wake(queue, [0])
+      })
     },
     onWake(name, callback) {
       let id: number | undefined
@@ -108,7 +120,9 @@ export function createPostgresQueues(database: LogDatabase, options: PostgresQue
 
 interface WakeUps {
   add(callback: (queue: number | undefined) => void): () => void
-  /** Calls those of this process: items may begin then. */
+  /** Calls those of this process. */
+  call(queue: number | undefined): void
+  /** The same, when items may begin. */
   callAfter(queue: number, delayMs: number): void
   end(): Promise<void>
 }
@@ -117,7 +131,7 @@ interface WakeUps {
 const CALL_MS_MAX = 5_000
 
 /** One connection for everybody in the process, while anybody wants to be woken. */
-function createWakeUps(database: LogDatabase, clock: Clock): WakeUps {
+function createWakeUps({ database, clock, origin }: { database: LogDatabase; clock: Clock; origin: string }): WakeUps {
   const callbacks = new Set<(queue: number | undefined) => void>()
   const calls = new Map<number, { readonly atMs: number; readonly cancel: Cancel }>()
   let listener: { end(): Promise<void> } | undefined
@@ -125,9 +139,10 @@ function createWakeUps(database: LogDatabase, clock: Clock): WakeUps {
     for (const callback of callbacks) callback(queue)
   }
   return {
+    call: callAll,
     add(callback) {
       callbacks.add(callback)
-      listener ??= database.listen(CHANNEL, (payload) => readWakeUp(payload, callAll))
+      listener ??= database.listen(CHANNEL, (payload) => readWakeUp(payload, callAll, origin))
       return () => void callbacks.delete(callback)
     },
     callAfter(queue, delayMs) {

@@ -28,8 +28,11 @@ export function createQueueLagReader(runner: StatementRunner, clock: Clock): Que
         // Arrays of arrays lose their inner ends: texts of arrays do not.
         known.map(([, { at }]) => `{${at.map((time) => `"${time}"`).join(',')}}`),
         known.map(([, { number }]) => `{${number.join(',')}}`),
+        known.map(([, { incarnation }]) => incarnation),
       ])
-      for (const { id, seen, floor_at: at, floor_number: number } of rows) floors.set(id, { seen, at, number })
+      for (const { id, incarnation, seen, floor_at: at, floor_number: number } of rows) {
+        floors.set(id, { incarnation, seen, at, number })
+      }
       return {
         atMs,
         queues: rows.map((row) => ({
@@ -51,6 +54,7 @@ export function createQueueLagReader(runner: StatementRunner, clock: Clock): Que
 interface LagRow {
   readonly id: number
   readonly name: string
+  readonly incarnation: string
   readonly seen: string
   readonly floor_at: string[]
   readonly floor_number: string[]
@@ -72,16 +76,17 @@ function counted(condition: string): string {
 
 /** Items that are parked are due, too. What workers have and have done is what they have said at their last beat. */
 const LAG = `
-  select queue.id, queue.name, floor.seen::text as seen, floor.floor_at::text[] as floor_at,
+  select queue.id, queue.name, floor.incarnation, floor.seen::text as seen, floor.floor_at::text[] as floor_at,
     floor.floor_number::text[] as floor_number, items.waiting + parked.count as waiting, items.delayed,
     extract(epoch from clock_timestamp() - least(items.oldest, parked.oldest))::float8 * 1000 as oldest_age_ms,
     coalesce(worker.claimed, 0)::int as running, coalesce(worker.count, 0)::int as workers,
     queue.finished + coalesce(worker.finished, 0) as done,
     (select count(*)::int from ${SCHEMA}.dead where dead.queue = queue.id) as dead
   from ${SCHEMA}.queue
-  left join unnest($2::int[], $3::text[], $4::text[], $5::text[]) known (queue, seen, at, number) on known.queue = queue.id
+  left join unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::uuid[])
+    known (queue, seen, at, number, incarnation) on known.queue = queue.id
   cross join lateral ${SCHEMA}.look(
-    queue.id, known.seen::pg_snapshot, known.at::timestamptz[], known.number::bigint[]) floor
+    queue.id, known.incarnation, known.seen::pg_snapshot, known.at::timestamptz[], known.number::bigint[]) floor
   cross join lateral (
     select count(*) filter (where is_due)::int as waiting, count(*) filter (where not is_due)::int as delayed,
       min(run_at) filter (where is_due) as oldest
