@@ -58,7 +58,7 @@ describe('queues on RabbitMQ', () => {
     })
   }
 
-  test('says what it can not do, and what is not there', async ({ skip }) => {
+  test('says what it can not do, and what is not there', { timeout: 60_000 }, async ({ skip }) => {
     if (broker === undefined) return skip('RabbitMQ is not installed')
     const name = await harness.queue()
     const item = { itemId: uniqueId(), payload: '1', priority: 'normal' } as const

@@ -25,7 +25,7 @@ test('nothing committed is lost, no effect happens twice, and keys keep their or
   if (broker === undefined || bed === undefined) return skip('RabbitMQ is not installed')
   const running = broker
   const [shop, central] = await Promise.all([bed.log(), bed.log()])
-  await huntFaults({
+  const done = await huntFaults({
     shop,
     central,
     broker: { rabbitUrl: running.url },
@@ -42,4 +42,5 @@ test('nothing committed is lost, no effect happens twice, and keys keep their or
       }
     },
   })
+  process.stdout.write(`\nran      RabbitMQ ${running.version}, a hunt in topics: ${done}\n`)
 }, 480_000)

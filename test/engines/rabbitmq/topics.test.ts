@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { connectRabbit } from '../../../src/backends/rabbitmq/rabbit-connection.ts'
+import { systemClock } from '../../../src/core/clock.ts'
 import { uniqueId } from '../../../src/core/random.ts'
+import { createConsumer } from '../../../src/topics/consumer.ts'
+import type { GroupLag } from '../../../src/topics/lag.ts'
+import { lagBetween } from '../../../src/topics/lag.ts'
+import { groupNames, topicNames } from '../../../src/topics/logs/rabbitmq/names.ts'
+import { createRabbitLagReader } from '../../../src/topics/logs/rabbitmq/read-lag.ts'
+import type { Membership, PartitionClaim } from '../../../src/topics/topic-log.ts'
 import type { RabbitLog } from '../../../src/topics/logs/rabbitmq/rabbit-log.ts'
 import { createRabbitLog } from '../../../src/topics/logs/rabbitmq/rabbit-log.ts'
 import { until } from '../../integration/clusters/test-bed.ts'
@@ -58,7 +66,7 @@ describe('topics on RabbitMQ', () => {
     })
   }
 
-  test('an event that nobody would get is an error', async ({ skip }) => {
+  test('an event that nobody would get is an error', { timeout: 60_000 }, async ({ skip }) => {
     if (broker === undefined) return skip('RabbitMQ is not installed')
     await log.ensureTopic('lonely', { partitions: 2 })
     const publish = (): Promise<void> => log.publish('lonely', [{ messageId: uniqueId(), payload: '1' }])
@@ -68,7 +76,119 @@ describe('topics on RabbitMQ', () => {
     ran++
   })
 
-  test('says what it can not do, and what is not there', async ({ skip }) => {
+  test('members share the partitions, and have those of one that leaves', { timeout: 60_000 }, async ({ skip }) => {
+    if (broker === undefined) return skip('RabbitMQ is not installed')
+    const topic = await harness.topic(5)
+    const join = async (): Promise<{ held: Set<number>; member: Membership }> => {
+      const held = new Set<number>()
+      const run = async ({ partition, ending, lost }: PartitionClaim): Promise<void> => {
+        held.add(partition)
+        await new Promise<void>((resolve) =>
+          AbortSignal.any([ending, lost]).addEventListener('abort', () => resolve(), { once: true }),
+        )
+        held.delete(partition)
+      }
+      return { held, member: await log.join({ topic, group: 'group', run }) }
+    }
+    const one = await join()
+    await until('one has all', () => one.held.size === 5)
+    const two = await join()
+    await until(
+      'they share',
+      () => one.held.size + two.held.size === 5 && Math.abs(one.held.size - two.held.size) === 1,
+    )
+    await one.member.leave(1_000)
+    await until('two has all', () => two.held.size === 5)
+    await two.member.leave(1_000)
+    ran++
+  })
+
+  test('tells how far groups are', { timeout: 60_000 }, async ({ skip }) => {
+    if (broker === undefined) return skip('RabbitMQ is not installed')
+    const topic = await harness.topic(2)
+    const reader = createRabbitLagReader(broker.url, { topics: { [topic]: { partitions: 2, groups: ['group'] } } })
+    const read = async (): Promise<GroupLag> => lagBetween(undefined, await reader.read())[0]!
+    await read()
+    const events = Array.from({ length: 30 }, (_, n) => ({ messageId: uniqueId(), key: `k${n}`, payload: '1' }))
+    await log.publish(topic, events)
+    expect(await read()).toMatchObject({ messages: 30, members: 0 })
+    await until('it gets older', async () => (await read()).oldestAgeMs > 100)
+    const before = await reader.read()
+    const gate = Promise.withResolvers<void>()
+    const consumer = createConsumer({ log, topic, group: 'group', handler: { each: () => gate.promise } })
+    await consumer.start()
+    await until('somebody has them', async () => (await read()).members === 1)
+    expect((await read()).messages).toBe(30)
+    gate.resolve()
+    await until('they are done', async () => (await read()).messages === 0)
+    const done = (await reader.read()).partitions.reduce((sum, reading) => sum + reading.done, 0n)
+    expect([done, before.topics[0]?.published]).toEqual([30n, 30n])
+    await consumer.stop()
+    await reader.end()
+    ran++
+  })
+
+  test(
+    'keeps what the broker itself puts aside, and reads what others have published',
+    { timeout: 60_000 },
+    async ({ skip }) => {
+      if (broker === undefined) return skip('RabbitMQ is not installed')
+      const topic = await harness.topic()
+      const names = groupNames(topic, 'group')
+      const connection = await connectRabbit({ url: broker.url, name: 'test', silenceMs: 10_000, clock: systemClock })
+      const channel = await connection.channel()
+      await log.publish(topic, [{ messageId: uniqueId(), key: 'k', payload: '"ours"' }])
+      // As the broker does when it has been handed out too often.
+      const reader = await connection.channel()
+      await reader.consume(names.queue(0), (message) => reader.nack(message!, false, false))
+      const letters = await log.deadLetters(topic, 'group')
+      await until('it is put aside', async () => (await letters.list()).length === 1)
+      await reader.close()
+      expect(await letters.list()).toMatchObject([
+        { payload: '"ours"', key: 'k', cause: expect.stringContaining('rejected') },
+      ])
+      channel.publish(topicNames(topic).exchange, '0', Buffer.from('"theirs"'), { messageId: 'order 7' })
+      const seen: string[] = []
+      const consumer = createConsumer<string>({
+        log,
+        topic,
+        group: 'group',
+        handler: { each: async ({ value, key }) => void seen.push(`${value} ${key}`) },
+      })
+      await consumer.start()
+      await until('theirs is there', () => seen.length === 1)
+      expect(await letters.redrive({ key: 'other' })).toBe(0)
+      expect(await letters.redrive({ key: 'k' })).toBe(1)
+      await until('ours is there', () => seen.length === 2)
+      expect(seen).toEqual(['theirs undefined', 'ours k'])
+      await consumer.stop()
+      await connection.end()
+      ran++
+    },
+  )
+
+  test('does not wait for ever for a broker that stands still', { timeout: 60_000 }, async ({ skip }) => {
+    if (broker === undefined) return skip('RabbitMQ is not installed')
+    const topic = await harness.topic()
+    const impatient = createRabbitLog(broker.url, {
+      topics: { [topic]: { partitions: 1, groups: ['group'] } },
+      confirm: '500ms',
+    })
+    const publish = (): Promise<void> => impatient.publish(topic, [{ messageId: uniqueId(), payload: '1' }])
+    await publish()
+    broker.freeze()
+    const startMs = performance.now()
+    await expect(publish()).rejects.toMatchObject({ code: 'TF_PUBLISH_INDETERMINATE' })
+    expect(performance.now() - startMs).toBeLessThan(5_000)
+    // The next one would be on a new connection.
+    await expect(publish()).rejects.toMatchObject({ code: 'TF_BROKER_UNREACHABLE' })
+    broker.thaw()
+    await publish()
+    await impatient.end()
+    ran++
+  })
+
+  test('says what it can not do, and what is not there', { timeout: 60_000 }, async ({ skip }) => {
     if (broker === undefined) return skip('RabbitMQ is not installed')
     const name = await harness.topic(2)
     await expect(log.moveGroup(name, 'group', 'beginning')).rejects.toMatchObject({ code: 'TF_TOPIC_UNSUPPORTED' })

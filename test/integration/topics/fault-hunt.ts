@@ -29,8 +29,12 @@ export interface FaultHunt {
 const WORKER = fileURLToPath(new URL('topics-worker.ts', import.meta.url))
 const USERS = 8
 
-/** Publishes, relays and consumes in processes of their own, strikes, waits until all has arrived, and looks at it. */
-export async function huntFaults({ shop, central, broker, faults, frozenMs, strike }: FaultHunt): Promise<void> {
+/**
+ * Publishes, relays and consumes in processes of their own, strikes, waits until all has arrived, and looks at it.
+ *
+ * @returns what was done, for people
+ */
+export async function huntFaults({ shop, central, broker, faults, frozenMs, strike }: FaultHunt): Promise<string> {
   const seed = freshSeed()
   const random = seededRandom(seed)
   const topic = 'changes'
@@ -40,6 +44,7 @@ export async function huntFaults({ shop, central, broker, faults, frozenMs, stri
   await central.database.query(
     'create table effect (number bigserial primary key, kind text not null, usr text not null, version int not null)',
   )
+  const struck = { killed: 0, frozen: 0, other: 0 }
   const places = { shopUrl: shop.url, logUrl: central.url, topic, users: USERS, ...broker }
   const workers = new Set<ChildProcess>()
   const start = (role: WorkerOrder['role']): ChildProcess => startWorker({ role, ...places }, workers)
@@ -55,15 +60,18 @@ export async function huntFaults({ shop, central, broker, faults, frozenMs, stri
       await sleep(systemClock, 100 + random.integer(500))
       if (strike !== undefined && random.next() < 0.2) {
         await strike(random)
+        struck.other++
         continue
       }
       const member = random.pick(team)
       if (random.next() < 0.3) {
         // Longer than the lease: whoever wakes up then thinks that it has its partitions.
+        struck.frozen++
         member.worker.kill('SIGSTOP')
         const { worker } = member
         systemClock.schedule(frozenMs, () => worker.kill('SIGCONT'))
       } else {
+        struck.killed++
         const exit = once(member.worker, 'exit')
         member.worker.kill('SIGKILL')
         await exit
@@ -87,6 +95,8 @@ export async function huntFaults({ shop, central, broker, faults, frozenMs, stri
         expect({ seed, kind, id, seen }).toEqual({ seed, kind, id, seen: expected })
       }
     }
+    const { killed, frozen, other } = struck
+    return `seed ${seed}: ${committed} committed, lost 0, effects twice 0; ${killed} processes killed, ${frozen} frozen, ${other} strikes at the broker`
   } finally {
     for (const worker of workers) worker.kill('SIGKILL')
   }

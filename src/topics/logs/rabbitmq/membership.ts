@@ -184,7 +184,7 @@ class Member implements Membership {
   }
 
   #say(more: Partial<MemberNote> = {}): void {
-    const claims = [...this.#claims.values()].map(({ claim }) => claim.state)
+    const claims = more.isGone === true ? [] : [...this.#claims.values()].map(({ claim }) => claim.state)
     const note = writeNote({ ...more, id: this.#me, claims })
     try {
       this.#presence?.channel.publish(this.#options.names.members, '', note)
