@@ -1,4 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { TenfoldError } from '../core/errors.ts'
 
 /** A delivery as it came in: nothing of it is believed before its signature was checked. */
 export interface Delivery {
@@ -25,10 +26,14 @@ export function headerOf({ headers }: Delivery, name: string): string | undefine
   return typeof value === 'string' ? value : undefined
 }
 
-/** The secrets as a list without the empty ones, which would sign for everybody. @throws TypeError none is left */
+/** The secrets as a list without the empty ones, which would sign for everybody. @throws TF_OPTION_INVALID none is left */
 export function secretList(secrets: Secrets): readonly string[] {
   const list = (typeof secrets === 'string' ? [secrets] : secrets).filter((secret) => secret !== '')
-  if (list.length === 0) throw new TypeError('expected a secret that is not empty: is the variable set?')
+  if (list.length === 0) {
+    throw new TenfoldError('TF_OPTION_INVALID', 'expected a secret of the webhook, got an empty one', {
+      hint: 'set the variable that it comes from',
+    })
+  }
   return list
 }
 

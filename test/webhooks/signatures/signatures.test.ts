@@ -108,6 +108,6 @@ test.each(vectors.filter(({ hasTime }) => hasTime))(
 )
 
 test.each(vectors)('$name: a secret that is empty, as of a variable that is not set, is refused', ({ of }) => {
-  expect(() => of('')).toThrow('not empty')
-  expect(() => of([])).toThrow('not empty')
+  expect(() => of('')).toThrow('an empty one')
+  expect(() => of([])).toThrow('an empty one')
 })
