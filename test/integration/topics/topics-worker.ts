@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { sleep, systemClock } from '../../../src/core/clock.ts'
 import type { Component } from '../../../src/core/component.ts'
+import type { DatabaseConnection } from '../../../src/sql/database.ts'
 import { connectDatabase } from '../../../src/sql/database.ts'
 import type { Transaction } from '../../../src/sql/transaction.ts'
 import { createConsumer } from '../../../src/topics/consumer.ts'
@@ -8,18 +10,26 @@ import { createPostgresLog } from '../../../src/topics/logs/postgres/postgres-lo
 import { createRabbitLog } from '../../../src/topics/logs/rabbitmq/rabbit-log.ts'
 import { createRelay } from '../../../src/topics/outbox-relay.ts'
 import { createPublisher } from '../../../src/topics/publisher.ts'
+import type { TopicLog } from '../../../src/topics/topic-log.ts'
 
 /** What a worker is told, as JSON in its first argument. */
 export interface WorkerOrder {
-  readonly role: 'producer' | 'relay' | 'consumer'
-  /** Database of those who publish. */
-  readonly shopUrl: string
-  /** Database of the log. */
-  readonly logUrl: string
-  /** Of RabbitMQ, where that has the log; effects are in the database then. */
+  readonly role: 'producer' | 'relay' | 'consumer' | 'naive'
+  /** Holds `WorkerAddresses`; read again when a database can't be reached. */
+  readonly addressFile: string
+  /** Of RabbitMQ, where that has the log; the group `batch` has its effects where the log would be. */
   readonly rabbitUrl?: string
   readonly topic: string
   readonly users: number
+}
+
+export interface WorkerAddresses {
+  /** Database of those who publish, with an outbox. */
+  readonly shop: string
+  /** Database of the log, which also has the effects of the group `batch`. */
+  readonly log: string
+  /** Database of the effects of all others. */
+  readonly effects: string
 }
 
 export interface UserChanged {
@@ -27,46 +37,65 @@ export interface UserChanged {
   readonly version: number
 }
 
-const PARTITIONS = 4
-const GROUPS = ['each', 'batch']
+export const PARTITIONS = 4
+
+/** Groups that must have each effect once, and those of consumers that are wrong on purpose. */
+export const GROUPS = { sound: ['each', 'batch'], naive: ['early', 'late'] } as const
 
 /** A process that does one part of the work until it is killed, or told to end by SIGTERM. */
-async function work({ role, shopUrl, logUrl, rabbitUrl, topic, users }: WorkerOrder): Promise<void> {
-  const shop = connectDatabase({ url: shopUrl, connectionsMax: 6 })
-  const central = connectDatabase({ url: logUrl, connectionsMax: 10 })
+async function work({ role, addressFile, rabbitUrl, topic, users }: WorkerOrder): Promise<void> {
+  const addresses = (): WorkerAddresses => JSON.parse(readFileSync(addressFile, 'utf8')) as WorkerAddresses
+  const connect = (name: keyof WorkerAddresses, connectionsMax: number): DatabaseConnection => {
+    const database: DatabaseConnection = connectDatabase(
+      { url: addresses()[name], connectionsMax },
+      { refresh: async () => database.moveTo({ url: addresses()[name], connectionsMax }) },
+    )
+    return database
+  }
+  const shop = connect('shop', 6)
+  const central = connect('log', 10)
+  const effects = connect('effects', 6)
   const outbox = createPostgresLog(shop, { lease: '1s' })
   const log =
     rabbitUrl === undefined
       ? createPostgresLog(central, { lease: '1s' })
-      : createRabbitLog(rabbitUrl, { lease: '3s', topics: { [topic]: { partitions: PARTITIONS, groups: GROUPS } } })
+      : createRabbitLog(rabbitUrl, {
+          lease: '3s',
+          topics: { [topic]: { partitions: PARTITIONS, groups: GROUPS.sound } },
+        })
   const ended = new AbortController()
   process.once('SIGTERM', () => ended.abort())
-  // The test has died.
+  // Whoever has started it has died.
   process.stdin.once('end', () => process.exit(1)).resume()
   const components: Component[] = []
-  if (role === 'relay')
+  if (role === 'relay') {
     components.push(createRelay({ outbox, log, database: rabbitUrl === undefined ? central : undefined, topic }))
+  }
   if (role === 'consumer') {
-    const write = async (group: string, events: readonly ReceivedEvent<UserChanged>[], tx: Transaction<unknown>) => {
-      for (const { value } of events) {
-        await tx.query('insert into effect (kind, usr, version) values ($1, $2, $3)', [
-          group,
-          value.user,
-          value.version,
-        ])
-      }
-    }
-    const shared = { log, topic, effects: central, batchMax: 20 }
+    const shared = { log, topic, batchMax: 20 }
     components.push(
       createConsumer<UserChanged, Transaction<unknown>>({
         ...shared,
         group: 'each',
-        handler: { each: (event, { transaction }) => write('each', [event], transaction) },
+        effects,
+        handler: { each: (event, { transaction }) => write(transaction, 'each', [event]) },
       }),
       createConsumer<UserChanged, Transaction<unknown>>({
         ...shared,
         group: 'batch',
-        handler: { batch: (events, { transaction }) => write('batch', events, transaction) },
+        effects: central,
+        handler: { batch: (events, { transaction }) => write(transaction, 'batch', events) },
+      }),
+    )
+  }
+  if (role === 'naive') {
+    components.push(
+      commitsEarly(log, topic, effects),
+      createConsumer<UserChanged>({
+        log,
+        topic,
+        group: 'late',
+        handler: { each: (event) => write(effects, 'late', [event]) },
       }),
     )
   }
@@ -75,14 +104,7 @@ async function work({ role, shopUrl, logUrl, rabbitUrl, topic, users }: WorkerOr
     const publisher = createPublisher<UserChanged>({ log: outbox, topic, key: 'user' })
     const produce = async (first: number): Promise<void> => {
       for (let n = first; !ended.signal.aborted; n++) {
-        const user = `user${n % users}`
-        await shop.transaction(async (transaction) => {
-          const { rows } = await transaction.query<{ version: number }>(
-            'update account set version = version + 1 where id = $1 returning version',
-            [user],
-          )
-          await publisher.publish({ user, version: rows[0]!.version }, { transaction })
-        })
+        await change(shop, publisher.publish, `user${n % users}`)
         await sleep(systemClock, 5)
       }
     }
@@ -95,4 +117,64 @@ async function work({ role, shopUrl, logUrl, rabbitUrl, topic, users }: WorkerOr
   process.exit(0)
 }
 
-await work(JSON.parse(process.argv[2] ?? '{}') as WorkerOrder)
+/** Whether it took effect is in the tables, whatever the error says. */
+async function change(
+  shop: DatabaseConnection,
+  publish: (event: UserChanged, options: { transaction: Transaction<unknown> }) => Promise<void>,
+  user: string,
+): Promise<void> {
+  try {
+    await shop.transaction(async (transaction) => {
+      const { rows } = await transaction.query<{ version: number }>(
+        'update account set version = version + 1 where id = $1 returning version',
+        [user],
+      )
+      await publish({ user, version: rows[0]!.version }, { transaction })
+    })
+  } catch {
+    await sleep(systemClock, 50)
+  }
+}
+
+async function write(
+  runner: Pick<DatabaseConnection, 'query'>,
+  group: string,
+  events: readonly Pick<ReceivedEvent<UserChanged>, 'value'>[],
+): Promise<void> {
+  for (const { value } of events) {
+    await runner.query('insert into effect (kind, usr, version) values ($1, $2, $3)', [
+      group,
+      value.user,
+      value.version,
+    ])
+  }
+}
+
+/** What many write by hand: the position first, then the effects. */
+function commitsEarly(log: TopicLog, topic: string, effects: DatabaseConnection): Component {
+  return {
+    async start() {
+      await log.join({
+        topic,
+        group: 'early',
+        async run(claim) {
+          while (!claim.ending.aborted && !claim.lost.aborted) {
+            const events = await claim.read(20).catch(() => [])
+            const last = events.at(-1)
+            if (last === undefined) {
+              await sleep(systemClock, 20)
+              continue
+            }
+            await claim.commit(last.sequence).catch(() => undefined)
+            for (const { payload } of events) {
+              await write(effects, 'early', [{ value: JSON.parse(payload) as UserChanged }]).catch(() => undefined)
+            }
+          }
+        },
+      })
+    },
+    stop: () => Promise.resolve(),
+  }
+}
+
+if (process.argv[2] !== undefined && import.meta.main) await work(JSON.parse(process.argv[2]) as WorkerOrder)
