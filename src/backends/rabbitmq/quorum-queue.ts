@@ -13,6 +13,8 @@ export interface QuorumQueueOptions {
   readonly deadLetters?: { readonly exchange: string; readonly routingKey?: string }
   /** @default for ever */
   readonly ttlMs?: number
+  /** @default any number */
+  readonly lengthMax?: number
 }
 
 /**
@@ -33,7 +35,7 @@ export async function declareQuorumQueue(
   queue: string,
   options: QuorumQueueOptions = {},
 ): Promise<void> {
-  const { isSingleActive, deadLetters, ttlMs } = options
+  const { isSingleActive, deadLetters, ttlMs, lengthMax } = options
   await channel.assertQueue(queue, {
     durable: true,
     arguments: {
@@ -41,6 +43,7 @@ export async function declareQuorumQueue(
       'x-delivery-limit': deadLetters === undefined || ttlMs !== undefined ? DELIVERIES_ANY : DELIVERIES_MAX,
       ...(isSingleActive === true ? { 'x-single-active-consumer': true } : {}),
       ...(ttlMs === undefined ? {} : { 'x-message-ttl': ttlMs }),
+      ...(lengthMax === undefined ? {} : { 'x-max-length': lengthMax }),
       ...(deadLetters === undefined
         ? {}
         : {

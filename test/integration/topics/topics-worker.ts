@@ -99,7 +99,16 @@ async function work({ role, addressFile, rabbitUrl, topic, users }: WorkerOrder)
       }),
     )
   }
-  for (const component of components) await component.start()
+  for (const component of components) {
+    // A broker may be down just now.
+    while (
+      !(await component.start().then(
+        () => true,
+        () => false,
+      ))
+    )
+      await sleep(systemClock, 200)
+  }
   if (role === 'producer') {
     const publisher = createPublisher<UserChanged>({ log: outbox, topic, key: 'user' })
     const produce = async (first: number): Promise<void> => {

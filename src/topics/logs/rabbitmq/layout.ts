@@ -14,7 +14,7 @@ export async function declareTopic(channel: Channel, topic: string, partitions: 
   const { exchange, partitions: guard } = topicNames(topic)
   try {
     // Exchanges keep no number, queues do, and never take another.
-    await channel.assertQueue(guard, { durable: true, arguments: { 'x-max-length': partitions } })
+    await declareQuorumQueue(channel, guard, { lengthMax: partitions })
   } catch (error) {
     if (!isOtherwise(error)) throw error
     const present = Number(/current is '(\d+)'/.exec(messageOf(error))?.[1])
