@@ -1,5 +1,6 @@
 import { sleep, systemClock } from '../../src/core/clock.ts'
 import { messageOf } from './contender.ts'
+import { tenfoldQueues } from '../queues/tenfold-queues.ts'
 import { contenders } from './contenders.ts'
 
 // A process that publishes at a fixed rate, whatever the answers take: `publish-program.ts '{"name":…}'`. Prints a line when
@@ -14,7 +15,7 @@ export interface PublishOrder {
 }
 
 const { name, url, perSecond, seconds } = JSON.parse(process.argv[2] ?? '{}') as PublishOrder
-const contender = contenders.find((each) => each.name === name)
+const contender = [...contenders, tenfoldQueues].find((each) => each.name === name)
 if (contender === undefined) throw new Error(`expected a contender, got ${name}`)
 const session = await contender.open(url)
 // Connections and the first plans are not what is measured.

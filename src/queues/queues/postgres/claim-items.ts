@@ -70,8 +70,9 @@ interface ClaimRow extends ItemRow {
   readonly claim: string | null
 }
 
+// The comment says to lanes, which only read, that this writes.
 const CLAIM = `
   select claimed.incarnation, claimed.seen::text as seen, claimed.floor_at::text[] as floor_at, claimed.floor_number::text[] as floor_number,
     claimed.next_ms, claimed.is_more, claimed.items is null as is_lost, item.claim, ${itemColumns('item')}
   from ${SCHEMA}.claim($1, $2, $3, $4, $5::pg_snapshot, $6::timestamptz[], $7::bigint[]) claimed
-  left join lateral unnest(claimed.items) item on true`
+  left join lateral unnest(claimed.items) item on true /* update */`

@@ -84,7 +84,7 @@ export async function unpark(
   items: readonly Pick<ClaimedItem, 'key'>[],
 ): Promise<void> {
   const keys = [...new Set(items.map(({ key }) => key).filter((key) => key !== undefined))]
-  if (keys.length > 0) await runner.query(`select ${SCHEMA}.unpark($1, $2)`, [queue, keys])
+  if (keys.length > 0) await runner.query(`select ${SCHEMA}.unpark($1, $2) /* update */`, [queue, keys])
 }
 
 function claimsOf(items: readonly ClaimedItem[]): readonly [readonly string[], readonly string[]] {

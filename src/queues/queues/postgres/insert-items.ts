@@ -7,46 +7,64 @@ import { SCHEMA } from './schema.ts'
 /** Items of one enqueue: its arrays are one message to the server. */
 export const ENQUEUE_MAX = 10_000
 
+/** An item, its queue, and what has become of it. */
+export interface ItemRow {
+  readonly queue: number
+  /** So named for `createPublishQueue`, which takes events as well. */
+  readonly event: NewItem
+  isWritten: boolean
+}
+
+/** Items for a queue; nothing is written yet. */
+export function itemRows(queue: number, items: readonly NewItem[]): readonly ItemRow[] {
+  assert(items.length <= ENQUEUE_MAX, `expected at most ${ENQUEUE_MAX} items at once, got ${items.length}`)
+  return items.map((event) => ({ queue, event, isWritten: false }))
+}
+
+/** Writes items in the order given, in one statement. One with the id of an item that waits is not written. */
+export async function insertItems(runner: StatementRunner, rows: readonly ItemRow[]): Promise<void> {
+  const [first] = rows
+  if (first === undefined) return
+  const columns = [
+    rows.map(({ queue }) => queue),
+    rows.map(({ event }) => event.itemId),
+    rows.map(({ event }) => PRIORITIES.indexOf(event.priority)),
+    rows.map(({ event: { notBefore } }) => (notBefore !== undefined && 'delayMs' in notBefore ? notBefore.delayMs : 0)),
+    rows.map(({ event: { notBefore } }) =>
+      notBefore !== undefined && 'epochMs' in notBefore ? notBefore.epochMs : null,
+    ),
+    rows.map(({ event }) => event.key ?? null),
+    rows.map(({ event: { headers } }) => (headers === undefined ? null : JSON.stringify(headers))),
+    rows.map(({ event }) => event.payload),
+  ]
+  if (rows.length === 1) {
+    const values = columns.map(([value]) => value)
+    first.isWritten = (await runner.query<{ is_written: boolean }>(PUT_ONE, values)).rows[0]?.is_written === true
+    return
+  }
+  const { rows: found } = await runner.query<{ refused: string[] }>(PUT, columns)
+  const refused = new Set(found[0]?.refused)
+  for (const row of rows) row.isWritten = !refused.has(row.event.itemId)
+}
+
 /**
- * Writes items in the order given, in one statement, and one more if there are keys of deduplication: inside a transaction
- * then. An item with the id of one that waits is a duplicate of it.
+ * The same for items some of which have keys of deduplication, inside a transaction.
+ *
+ * @returns what has become of each
  */
-export async function insertItems(
-  runner: StatementRunner,
+export async function insertOnce(
+  transaction: StatementRunner,
   queue: number,
   items: readonly NewItem[],
 ): Promise<readonly Enqueued[]> {
-  if (items.length === 0) return []
-  assert(items.length <= ENQUEUE_MAX, `expected at most ${ENQUEUE_MAX} items at once, got ${items.length}`)
-  const holders = await takeKeys(runner, queue, items)
-  const mine = items.filter(({ itemId, deduplicate }) => (holders.get(deduplicate?.key) ?? itemId) === itemId)
-  const written = new Set(mine.length === 0 ? [] : await insert(runner, queue, mine))
-  return items.map(({ itemId, deduplicate }) => ({
-    itemId: holders.get(deduplicate?.key) ?? itemId,
-    isDuplicate: !written.delete(itemId),
-  }))
-}
-
-async function insert(runner: StatementRunner, queue: number, items: readonly NewItem[]): Promise<readonly string[]> {
-  const [first] = items
-  if (items.length === 1 && first !== undefined) {
-    const { itemId, notBefore = NOW, priority, key = null, headers, payload } = first
-    const due = ['delayMs' in notBefore ? notBefore.delayMs : 0, 'epochMs' in notBefore ? notBefore.epochMs : null]
-    const text = headers === undefined ? null : JSON.stringify(headers)
-    const values = [queue, itemId, PRIORITIES.indexOf(priority), ...due, key, text, payload]
-    return (await runner.query<{ item_id: string }>(INSERT_ONE, values)).rows.map((row) => row.item_id)
-  }
-  const { rows } = await runner.query<{ item_id: string }>(INSERT, [
-    queue,
-    items.map(({ itemId }) => itemId),
-    items.map(({ priority }) => PRIORITIES.indexOf(priority)),
-    items.map(({ notBefore }) => (notBefore !== undefined && 'delayMs' in notBefore ? notBefore.delayMs : 0)),
-    items.map(({ notBefore }) => (notBefore !== undefined && 'epochMs' in notBefore ? notBefore.epochMs : null)),
-    items.map(({ key }) => key ?? null),
-    items.map(({ headers }) => (headers === undefined ? null : JSON.stringify(headers))),
-    items.map(({ payload }) => payload),
-  ])
-  return rows.map((row) => row.item_id)
+  const holders = await takeKeys(transaction, queue, items)
+  const rows = itemRows(queue, items)
+  const holderOf = ({ itemId, deduplicate }: NewItem): string => holders.get(deduplicate?.key) ?? itemId
+  await insertItems(
+    transaction,
+    rows.filter(({ event }) => holderOf(event) === event.itemId),
+  )
+  return rows.map(({ event, isWritten }) => ({ itemId: holderOf(event), isDuplicate: !isWritten }))
 }
 
 /** Which item holds each key of deduplication: one of these, or one that was there. */
@@ -73,24 +91,9 @@ async function takeKeys(
   return new Map(rows.map(({ key, holder }) => [key, holder]))
 }
 
-const NOW = { delayMs: 0 }
-const COLUMNS = 'queue, item_id, priority, run_at, due_at, key, headers, payload'
-
-/** Not earlier than now: whoever wants something long since must not overtake those who have been waiting. */
-function dueAt(delayMs: string, epochMs: string): string {
-  return `(select greatest(clock_timestamp() + make_interval(secs => ${delayMs} / 1000), to_timestamp(${epochMs} / 1000)) as at) due`
-}
-
-/** Arrays of one would be planned twice as long as it takes to write the row. */
-const INSERT_ONE = `
-  insert into ${SCHEMA}.waiting (${COLUMNS}) select $1::int, $2::uuid, $3::smallint, due.at, due.at, $6, $7, $8
-  from ${dueAt('$4::float8', '$5::float8')} on conflict do nothing returning item_id`
-
-const INSERT = `
-  insert into ${SCHEMA}.waiting (${COLUMNS}) select $1::int, item_id, priority, due.at, due.at, key, headers, payload
-  from unnest($2::uuid[], $3::smallint[], $4::float8[], $5::float8[], $6::text[], $7::text[], $8::text[])
-    as item (item_id, priority, delay_ms, epoch_ms, key, headers, payload)
-  cross join lateral ${dueAt('delay_ms', 'epoch_ms')} on conflict do nothing returning item_id`
+// The comments say to lanes, which only read, that these insert.
+const PUT_ONE = `select ${SCHEMA}.put_one($1, $2, $3, $4, $5, $6, $7, $8) as is_written /* insert */`
+const PUT = `select ${SCHEMA}.put($1, $2, $3, $4, $5, $6, $7, $8) as refused /* insert */`
 
 const TAKE_KEYS = `
   select wish.key, ${SCHEMA}.take_key($1::int, wish.key, wish.until, wish.ms, wish.item_id) as holder

@@ -4,7 +4,7 @@ import type { QueueLimits } from '../../queue-engine.ts'
 import { COMPACTING } from './compacting.ts'
 import { CLAIMING } from './claiming.ts'
 import { LEAVING } from './leaving.ts'
-import { ENQUEUING_ONCE } from './enqueuing-once.ts'
+import { ENQUEUING } from './enqueuing.ts'
 import { SCHEMA } from './schema.ts'
 
 /*
@@ -129,7 +129,7 @@ const VERSIONS: readonly string[] = [
   );
   ${CLAIMING}
   ${LEAVING}
-  ${ENQUEUING_ONCE}
+  ${ENQUEUING}
   ${COMPACTING}`,
 ]
 

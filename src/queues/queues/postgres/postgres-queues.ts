@@ -5,10 +5,12 @@ import { parseDuration } from '../../../core/duration.ts'
 import { TenfoldError } from '../../../core/errors.ts'
 import { uniqueId } from '../../../core/random.ts'
 import type { LogDatabase } from '../../../topics/logs/postgres/postgres-log.ts'
+import { createPublishQueue } from '../../../topics/logs/postgres/publish-queue.ts'
 import { createNotifier, readWakeUp } from '../../../topics/logs/postgres/wake-ups.ts'
 import type { Cancellation, QueueCapabilities, QueueEngine } from '../../queue-engine.ts'
 import { createDeadItems } from './dead-item-table.ts'
-import { insertItems } from './insert-items.ts'
+import { ENQUEUE_MAX, insertItems, insertOnce, itemRows } from './insert-items.ts'
+import type { ItemRow } from './insert-items.ts'
 import { SCHEMA } from './schema.ts'
 import { createPostgresWorker } from './postgres-worker.ts'
 import { createQueueCatalog } from './queue-catalog.ts'
@@ -60,6 +62,7 @@ export function createPostgresQueues(database: LogDatabase, options: PostgresQue
     origin,
     send: async (payload) => void (await database.query(NOTIFY, [payload])),
   })
+  const puts = createPublishQueue<ItemRow>({ insert: (rows) => insertItems(database, rows), batchMax: ENQUEUE_MAX })
   const wakeUps = createWakeUps({ database, clock, origin })
   return {
     capabilities: POSTGRES_QUEUE_CAPABILITIES,
@@ -71,27 +74,34 @@ export function createPostgresQueues(database: LogDatabase, options: PostgresQue
         wakeUps.call(queue)
         notifier.wake(queue, [0])
       }
-      if (transaction !== undefined) {
-        const enqueued = await insertItems(transaction, queue, items)
-        transaction.afterCommit(wake)
+      const isOnce = items.some(({ deduplicate }) => deduplicate !== undefined)
+      if (isOnce) {
+        const enqueued = await (transaction === undefined
+          ? database.transaction((tx) => insertOnce(tx, queue, items))
+          : insertOnce(transaction, queue, items))
+        if (transaction === undefined) wake()
+        else transaction.afterCommit(wake)
         return enqueued
       }
-      const isOneStatement = items.every(({ deduplicate }) => deduplicate === undefined)
-      const enqueued = isOneStatement
-        ? await insertItems(database, queue, items)
-        : await database.transaction((tx) => insertItems(tx, queue, items))
-      wake()
-      return enqueued
+      const rows = itemRows(queue, items)
+      if (transaction === undefined) {
+        await puts.publish(rows)
+        wake()
+      } else {
+        await insertItems(transaction, rows)
+        transaction.afterCommit(wake)
+      }
+      return rows.map(({ event: { itemId }, isWritten }) => ({ itemId, isDuplicate: !isWritten }))
     },
     async join(name) {
       const queue = await catalog.find(name)
       return createPostgresWorker({ database, clock, queue, leaseMs, onReady: (ms) => wakeUps.callAfter(queue, ms) })
     },
     async cancel(name, itemId) {
-      const { rows } = await database.query<{ outcome: Cancellation }>(`select ${SCHEMA}.cancel($1, $2) as outcome`, [
-        await catalog.find(name),
-        itemId,
-      ])
+      const { rows } = await database.query<{ outcome: Cancellation }>(
+        `select ${SCHEMA}.cancel($1, $2) as outcome /* update */`,
+        [await catalog.find(name), itemId],
+      )
       return rows[0]?.outcome ?? 'gone'
     },
     async deadItems(name) {
@@ -113,6 +123,7 @@ export function createPostgresQueues(database: LogDatabase, options: PostgresQue
       })
     },
     async end() {
+      await puts.drained()
       await Promise.all([notifier.end(), wakeUps.end()])
     },
   }

@@ -252,7 +252,7 @@ const KEEP_LEASE = `
 const LOOK_AROUND = `
   select array(select item_id from ${SCHEMA}.running where worker = $1 and is_cancelled) as cancelled,
     ${SCHEMA}.unpark($2, null) as unparked,
-    (select coalesce(sum(reaped), 0)::int from ${SCHEMA}.reap() where reaped_queue = $2) as freed`
+    (select coalesce(sum(reaped), 0)::int from ${SCHEMA}.reap() where reaped_queue = $2) as freed /* update */`
 
 function claimLost({ itemId }: { readonly itemId: string }): TenfoldError {
   return new TenfoldError('TF_CLAIM_LOST', `expected to have item ${itemId}, but another worker may have it`, {

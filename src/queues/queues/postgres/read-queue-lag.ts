@@ -108,4 +108,4 @@ const LAG = `
     select count(*), sum(claimed) as claimed, sum(finished)::bigint as finished from ${SCHEMA}.worker
     where worker.queue = queue.id
   ) worker on true
-  order by queue.name`
+  order by queue.name /* update */`

@@ -11,6 +11,7 @@ import { createDeadLetters } from './dead-letter-table.ts'
 import { registerGroup } from './group-catalog.ts'
 import { createMembership } from './membership.ts'
 import { moveProgress } from './move-progress.ts'
+import type { PlacedEvent } from './publish.ts'
 import { insertEvents, placeEvents, PUBLISH_MAX } from './publish.ts'
 import { createPublishQueue } from './publish-queue.ts'
 import { ensureGroup } from './progress.ts'
@@ -78,7 +79,10 @@ export function createPostgresLog(database: LogDatabase, options: PostgresLogOpt
     },
   })
   const wakeUps = createWakeUps(database, origin)
-  const queue = createPublishQueue({ insert: (events) => insertEvents(database, events), batchMax: PUBLISH_MAX })
+  const queue = createPublishQueue<PlacedEvent>({
+    insert: (events) => insertEvents(database, events),
+    batchMax: PUBLISH_MAX,
+  })
   return {
     capabilities: POSTGRES_CAPABILITIES,
     isIn: (other) => other === database,

@@ -1,27 +1,31 @@
 import { TenfoldError } from '../../../core/errors.ts'
 import { isServerError } from '../../../sql/sql-failure.ts'
-import type { PlacedEvent } from './publish.ts'
 
 /**
  * What one process publishes outside of transactions, one statement at a time: what comes while it is under way goes with
  * the next. So it costs one commit for many callers, and nobody waits for company: alone, a publish is sent at once.
  */
-export interface PublishQueue {
+export interface PublishQueue<Row> {
   /**
    * Resolves when the events are durable. They come behind those of the calls before. One call's events go together, and
    * fail for themselves: what the database refuses because of another call's events is sent again without them.
    *
    * @throws TF_PUBLISH_OVERLOAD too much is waiting already; nothing is published
    */
-  publish(events: readonly PlacedEvent[]): Promise<void>
+  publish(events: readonly Row[]): Promise<void>
   /** Resolves when nothing waits any more. */
   drained(): Promise<void>
 }
 
+/** What is written: an event and where it goes, or an item of a queue. */
+export interface PublishRow {
+  readonly event: { readonly payload: string }
+}
+
 /** @see createPublishQueue */
-export interface PublishQueueOptions {
+export interface PublishQueueOptions<Row> {
   /** Writes events in one statement. */
-  insert(events: readonly PlacedEvent[]): Promise<void>
+  insert(events: readonly Row[]): Promise<void>
   /** Events of one statement, unless one call has more. */
   readonly batchMax: number
   /** Characters of one statement, roughly, unless one call has more. @default 4 Mi */
@@ -30,8 +34,8 @@ export interface PublishQueueOptions {
   readonly waitingCharsMax?: number
 }
 
-interface Waiting {
-  readonly events: readonly PlacedEvent[]
+interface Waiting<Row> {
+  readonly events: readonly Row[]
   readonly chars: number
   readonly done: PromiseWithResolvers<void>
 }
@@ -39,13 +43,13 @@ interface Waiting {
 /** Rows, besides what they say. */
 const EVENT_CHARS = 100
 
-export function createPublishQueue(options: PublishQueueOptions): PublishQueue {
+export function createPublishQueue<Row extends PublishRow>(options: PublishQueueOptions<Row>): PublishQueue<Row> {
   const { insert, batchMax, batchCharsMax = 4 * 1024 ** 2, waitingCharsMax = 64 * 1024 ** 2 } = options
-  const waiting: Waiting[] = []
+  const waiting: Waiting<Row>[] = []
   let waitingChars = 0
   let sending: Promise<void> | undefined
 
-  function nextBatch(): readonly Waiting[] {
+  function nextBatch(): readonly Waiting<Row>[] {
     let [count, events, chars] = [0, 0, 0]
     for (const call of waiting) {
       events += call.events.length
@@ -63,7 +67,7 @@ export function createPublishQueue(options: PublishQueueOptions): PublishQueue {
     sending = undefined
   }
 
-  async function send(calls: readonly Waiting[]): Promise<void> {
+  async function send(calls: readonly Waiting<Row>[]): Promise<void> {
     try {
       await insert(calls.flatMap(({ events }) => events))
       for (const { done } of calls) done.resolve()
@@ -95,7 +99,7 @@ function isAboutData(error: unknown): boolean {
 function overload(calls: number): TenfoldError {
   return new TenfoldError(
     'TF_PUBLISH_OVERLOAD',
-    `expected the log to keep up, but ${calls} publishes of this process wait for it already`,
+    `expected the database to keep up, but ${calls} calls of this process wait for it already`,
     { hint: 'wait for what was published before publishing more, and look whether the database is slow' },
   )
 }

@@ -5,9 +5,9 @@ import type { PublishQueueOptions } from '../../../../src/topics/logs/postgres/p
 import { createPublishQueue } from '../../../../src/topics/logs/postgres/publish-queue.ts'
 
 /** A database that writes when it is told to. */
-function bed(options: Partial<PublishQueueOptions> = {}) {
+function bed(options: Partial<PublishQueueOptions<PlacedEvent>> = {}) {
   const statements: { readonly payloads: readonly string[]; readonly answer: PromiseWithResolvers<void> }[] = []
-  const queue = createPublishQueue({
+  const queue = createPublishQueue<PlacedEvent>({
     batchMax: 4,
     insert(events) {
       const answer = Promise.withResolvers<void>()

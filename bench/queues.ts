@@ -1,0 +1,86 @@
+import { connectDatabase } from '../src/sql/database.ts'
+import type { Benchmark, BenchmarkContext, BenchmarkOutcome, Figures, Peer } from './benchmark.ts'
+import { median } from './benchmark.ts'
+import { graphileWorker } from './peers/graphile-worker.ts'
+import { pgBoss } from './peers/pg-boss.ts'
+import { compareEnqueuing, measureBacklog } from './queues/measure-queues.ts'
+import { tenfoldQueues } from './queues/tenfold-queues.ts'
+import { withScratchCluster } from './servers/scratch-cluster.ts'
+import type { Subject } from './topics/measure-contender.ts'
+import { besideTransaction, measureConsuming, measureDelivery, measurePublishing } from './topics/measure-contender.ts'
+
+/** Items a second while it is measured how soon they begin. */
+const PER_SECOND = 300
+const CONTENDERS = [tenfoldQueues, pgBoss, graphileWorker] as const
+
+export const benchmark: Benchmark = {
+  name: 'queues',
+  description: 'putting in against a plain insert; work, also under a snapshot held for three rounds; a large backlog',
+  run(context) {
+    return withScratchCluster({ name: 'queues' }, context.signal, (cluster) =>
+      measure(context, cluster.url(), cluster.adminUrl()),
+    )
+  },
+}
+
+async function measure(context: BenchmarkContext, url: string, adminUrl: string): Promise<BenchmarkOutcome> {
+  const admin = connectDatabase({ url: adminUrl, connectionsMax: 1 })
+  /** A database of its own. */
+  async function create(name: string): Promise<string> {
+    await admin.query(`create database ${name} owner queues`)
+    const its = new URL(url)
+    its.pathname = name
+    return its.href
+  }
+  const subjects: Subject[] = []
+  const peers: Peer[] = []
+  try {
+    const enqueuing = await compareEnqueuing(context, await create('enqueuing'))
+    const backlog = await measureBacklog(context, await create('backlog'), context.isQuick ? 50_000 : 1_000_000)
+    for (const [number, contender] of CONTENDERS.entries()) {
+      if ((await contender.version()) === undefined) {
+        peers.push({ name: contender.name, ran: false, reason: contender.absence })
+        continue
+      }
+      const its = await create(`contender_${number}`)
+      subjects.push({ contender, url: its, session: await contender.open(its) })
+    }
+    const [ours, ...theirs] = await measureAll(context, url, subjects)
+    for (const [index, figures] of theirs.entries()) {
+      const { contender } = subjects[index + 1] as Subject
+      peers.push({ name: contender.name, ran: true, version: (await contender.version()) as string, figures })
+    }
+    return { figures: { ...enqueuing, ...ours, ...backlog }, peers }
+  } finally {
+    for (const { session } of subjects) await session.end()
+    await admin.end()
+  }
+}
+
+/** Every subject in turn: clean rounds, and then three with a snapshot that is held from before the first on. */
+async function measureAll(
+  { isQuick, signal, keep }: BenchmarkContext,
+  url: string,
+  subjects: readonly Subject[],
+): Promise<readonly Figures[]> {
+  const count = isQuick ? 4_000 : 40_000
+  const outcomes: Figures[] = []
+  for (const subject of subjects) {
+    const { name } = subject.contender
+    const enqueuePerSecond = await measurePublishing(subject, isQuick ? 500 : 3_000)
+    const delivery = await measureDelivery(subject, { perSecond: PER_SECOND, seconds: isQuick ? 2 : 12, signal })
+    const clean = await measureConsuming(subject, { rounds: 3, count, signal })
+    const held = await besideTransaction(url, () => measureConsuming(subject, { rounds: 3, count, signal }))
+    for (const perSecond of clean) keep(`${name}, work`, { perSecond })
+    for (const perSecond of held) keep(`${name}, work beside a snapshot`, { perSecond })
+    outcomes.push({
+      enqueuePerSecond,
+      beginMsP50: delivery.p50,
+      beginMsP99: delivery.p99,
+      workPerSecond: median(clean),
+      workHeldSnapshotRatio: median(held) / median(clean),
+      workHeldSnapshotRound3Ratio: (held[2] as number) / median(clean),
+    })
+  }
+  return outcomes
+}
