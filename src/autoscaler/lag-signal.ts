@@ -96,8 +96,8 @@ function seenIn(frames: readonly MetricFrame[], service: string, topic: string) 
     for (const sample of samples) {
       const { labels } = sample
       if (labels?.['service'] !== service || labels['topic'] !== topic) continue
-      if (isValue(sample, 'tenfold.topic.busy.messages')) seen.messages += sample.value
-      else if (isValue(sample, 'tenfold.topic.busy.time')) seen.busySeconds += sample.value
+      if (isValue(sample, 'tenfold.consumer.busy.messages')) seen.messages += sample.value
+      else if (isValue(sample, 'tenfold.consumer.busy.time')) seen.busySeconds += sample.value
       else if (sample.name === 'messaging.process.duration' && 'histogram' in sample) {
         const calls = sample.histogram.buckets.reduce((sum, [, count]) => sum + count, 0)
         if (labels['outcome'] === 'failed') seen.failed += calls

@@ -1,6 +1,6 @@
 import { GATEWAY_METRICS } from './gateway-metrics.ts'
 import { SQL_METRICS } from './sql-metrics.ts'
-import { TOPIC_METRICS } from './topic-metrics.ts'
+import { MESSAGING_METRICS } from './messaging-metrics.ts'
 
 /**
  * What a number is. A `counter` is what was added in this second, so it can be summed over time and sources; a `gauge`
@@ -350,12 +350,12 @@ const OTHER_METRICS = {
  * frame with a name or label that is not here is refused, so a new metric starts with a row.
  */
 export const METRICS: AllMetrics = Object.fromEntries(
-  Object.entries({ ...OTHER_METRICS, ...GATEWAY_METRICS, ...SQL_METRICS, ...TOPIC_METRICS }).toSorted(([a], [b]) =>
+  Object.entries({ ...OTHER_METRICS, ...GATEWAY_METRICS, ...SQL_METRICS, ...MESSAGING_METRICS }).toSorted(([a], [b]) =>
     a < b ? -1 : 1,
   ),
 ) as AllMetrics
 
-type AllMetrics = typeof OTHER_METRICS & typeof GATEWAY_METRICS & typeof SQL_METRICS & typeof TOPIC_METRICS
+type AllMetrics = typeof OTHER_METRICS & typeof GATEWAY_METRICS & typeof SQL_METRICS & typeof MESSAGING_METRICS
 
 /** The name of a metric. */
 export type MetricName = keyof typeof METRICS

@@ -7,32 +7,15 @@ import type { PartitionWait } from '../topics/partition-wait.ts'
 import { createPartitionWait } from '../topics/partition-wait.ts'
 import type { RetryPolicy } from '../topics/retry-policy.ts'
 import { reportTrouble } from '../topics/trouble.ts'
+import type { WorkMeter } from '../topics/work-meter.ts'
+import { createWorkMeter } from '../topics/work-meter.ts'
 import { createClaimAhead } from './claim-ahead.ts'
 import type { ItemPerformer } from './perform-items.ts'
 import type { ClaimedItem, QueueEngine, QueueWorker } from './queue-engine.ts'
+import type { GivenUpItem, HandledItems } from './queue-report.ts'
+import { HANDLED_CHANNEL, ITEM_GIVEN_UP_CHANNEL } from './queue-report.ts'
 import type { Settling } from './settling.ts'
 import { createSettling } from './settling.ts'
-
-/** Where it is told of each item that was given up, as `GivenUpItem`. */
-export const ITEM_GIVEN_UP_CHANNEL = 'tenfold:queues:given-up'
-
-/** Published on `ITEM_GIVEN_UP_CHANNEL`. */
-export interface GivenUpItem {
-  readonly queue: string
-  readonly itemId: string
-  readonly cause: string
-}
-
-/** Where it is told of each call of a handler, as `HandledItems`. */
-export const HANDLED_CHANNEL = 'tenfold:queues:handled'
-
-/** Published on `HANDLED_CHANNEL`. */
-export interface HandledItems {
-  readonly queue: string
-  readonly count: number
-  readonly durationMs: number
-  readonly hasFailed: boolean
-}
 
 const givenUp = diagnostics.channel(ITEM_GIVEN_UP_CHANNEL)
 const handled = diagnostics.channel(HANDLED_CHANNEL)
@@ -78,6 +61,10 @@ class WorkShift implements Shift {
   readonly #settling: Settling
   readonly #wait: PartitionWait
   readonly #ahead = createClaimAhead()
+  readonly #meter: WorkMeter
+  readonly #isWaiting: ReturnType<WorkMeter['reason']>
+  readonly #isBehind: ReturnType<WorkMeter['reason']>
+  #toldBusyMs = 0
   /** Aborted when nothing more is to be begun. */
   readonly #ending = new AbortController()
   /** Aborted when what is under way can't be waited for any longer. */
@@ -96,6 +83,9 @@ class WorkShift implements Shift {
     const { engine, queue, policy, clock, random } = options
     this.#options = options
     this.#worker = worker
+    this.#meter = createWorkMeter(clock)
+    this.#isWaiting = this.#meter.reason()
+    this.#isBehind = this.#meter.reason()
     this.#wait = createPartitionWait({ clock, signal: this.#ending.signal })
     this.#stopWaking = engine.onWake(queue, () => this.#wait.wake())
     this.#settling = createSettling({
@@ -145,6 +135,7 @@ class WorkShift implements Shift {
       }
       try {
         const items = await this.#worker.claim(room)
+        this.#isBehind.set(items.length === room)
         if (items.length === 0) {
           await this.#wait.wait()
           continue
@@ -173,6 +164,7 @@ class WorkShift implements Shift {
     while (this.#calls < concurrency && this.#ready.length > 0 && !this.#ending.signal.aborted) {
       void this.#work(this.#ready.splice(0, batchMax))
     }
+    this.#isWaiting.set(this.#ready.length > 0)
   }
 
   /** Settling has no need of a place: the next items begin meanwhile. */
@@ -210,7 +202,7 @@ class WorkShift implements Shift {
     const { performer, clock, queue, timeoutMs } = this.#options
     const late = new AbortController()
     const signal = AbortSignal.any([this.#stopped.signal, late.signal, ...items.map((item) => item.signal)])
-    const startMs = clock.nowMs()
+    const [startMs, busyBeganMs] = [clock.nowMs(), this.#meter.busyMs()]
     const cancel =
       timeoutMs === undefined ? undefined : clock.schedule(timeoutMs, () => late.abort(tooLong(queue, timeoutMs)))
     let hasFailed = true
@@ -225,10 +217,27 @@ class WorkShift implements Shift {
       cancel?.()
       const durationMs = clock.nowMs() - startMs
       this.#ahead.observe(durationMs / items.length)
-      if (handled.hasSubscribers) {
-        handled.publish({ queue, count: items.length, durationMs, hasFailed } satisfies HandledItems)
-      }
+      if (handled.hasSubscribers) this.#tell(items, { durationMs, hasFailed, busyBeganMs })
     }
+  }
+
+  #tell(
+    items: readonly ClaimedItem[],
+    { durationMs, hasFailed, busyBeganMs }: { durationMs: number; hasFailed: boolean; busyBeganMs: number },
+  ): void {
+    const busyMs = this.#meter.busyMs()
+    // A call that began before the time of plenty did only a part of its work in it.
+    const share = durationMs > 0 ? (busyMs - busyBeganMs) / durationMs : 0
+    handled.publish({
+      queue: this.#options.queue,
+      count: items.length,
+      durationMs,
+      hasFailed,
+      isRetry: items.some(({ attempt }) => attempt > 1),
+      busyMs: busyMs - this.#toldBusyMs,
+      busyCount: hasFailed ? 0 : items.length * share,
+    } satisfies HandledItems)
+    this.#toldBusyMs = busyMs
   }
 
   #change(): void {

@@ -3,8 +3,9 @@ import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Component } from '../core/component.ts'
 import { connectDatabase } from '../sql/database.ts'
 import type { LagsOfLog } from '../telemetry/topic-frame.ts'
-import type { OpenLagReader } from '../telemetry/topic-metrics.ts'
+import type { OpenReader } from '../telemetry/read-every-second.ts'
 import { createTopicMetrics } from '../telemetry/topic-metrics.ts'
+import type { LagReading } from '../topics/lag.ts'
 import { createPostgresLagReader } from '../topics/logs/postgres/read-lag.ts'
 import type { PartsContext } from './parts-context.ts'
 import { keptDatabases } from './topic-housekeeping.ts'
@@ -63,7 +64,7 @@ export function createTopicLags(
 }
 
 /** On one connection, opened with the first look and again after it was lost. */
-function openReader(url: string): OpenLagReader {
+function openReader(url: string): OpenReader<LagReading> {
   const database = connectDatabase(
     { url, connectionsMax: 1 },
     { applicationName: 'tenfold lag', acquireTimeout: '2s', connectTimeout: '2s', statementTimeout: '5s' },

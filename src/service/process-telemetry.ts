@@ -7,8 +7,8 @@ import type { MetricFrame, MetricSample } from '../control/metric-frame.ts'
 import type { Histogram } from '../core/histogram.ts'
 import { createHistogram } from '../core/histogram.ts'
 import type { Clock } from '../core/clock.ts'
+import { measureMessaging } from './messaging-telemetry.ts'
 import { measureSql } from './sql-telemetry.ts'
-import { measureTopics } from './topic-telemetry.ts'
 
 /** What a process reports beside its measurements. */
 export interface ProcessTelemetry {
@@ -102,7 +102,7 @@ function createMeasurement({ clock, service, instance }: ProcessTelemetryOptions
   delay.enable()
   const pauses = observeGarbageCollector()
   const measuredSql = measureSql(labels)
-  const measuredTopics = measureTopics(labels)
+  const measuredMessaging = measureMessaging(labels)
   let utilization = performance.eventLoopUtilization()
   return () => {
     const now = performance.eventLoopUtilization()
@@ -118,7 +118,7 @@ function createMeasurement({ clock, service, instance }: ProcessTelemetryOptions
       { name: 'v8js.memory.heap.used', labels, value: heap.used_heap_size },
       { name: 'v8js.memory.heap.limit', labels, value: heap.heap_size_limit },
       ...measuredSql(),
-      ...measuredTopics(),
+      ...measuredMessaging(),
     ]
     delay.reset()
     for (const [kind, pause] of pauses) {

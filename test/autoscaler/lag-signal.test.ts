@@ -37,8 +37,8 @@ function workFrame(facts: {
     atEpochMs: 1_000,
     source: `instance/${service}-1`,
     samples: [
-      { name: 'tenfold.topic.busy.time', labels, value: busySeconds },
-      { name: 'tenfold.topic.busy.messages', labels, value: messages },
+      { name: 'tenfold.consumer.busy.time', labels, value: busySeconds },
+      { name: 'tenfold.consumer.busy.messages', labels, value: messages },
       calls('done', done),
       calls('failed', failed),
     ],
