@@ -168,6 +168,10 @@ export const ERROR_CODES = {
     meaning: 'The directory of a front end is empty, or files are still being written to it.',
     remedy: 'Build the front end, and start or apply again when the build has ended.',
   },
+  TF_GROUP_BUSY: {
+    meaning: 'A consumer group was to be forgotten, but a member of it was heard of within the last minute.',
+    remedy: 'Stop the service that reads for the group, and try again a minute later.',
+  },
   TF_GROUP_UNKNOWN: {
     meaning: 'Nobody has read the topic under this name.',
     remedy: 'Name one of the groups that the message lists; a service that consumes a topic is a group of its name.',

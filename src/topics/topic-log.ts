@@ -22,7 +22,10 @@ export interface NewEvent {
   /** Events with the same key are in the same partition. Undefined: any partition, in no order. */
   readonly key?: string | undefined
   readonly payload: string
-  /** Trace context, read token and the like. */
+  /**
+   * Trace context and the like. No read token of the transaction that publishes: where its commit will stand in the log is
+   * not known before. A handler asks the database that it reads for `token()`: the event is there, so the commit stands before it.
+   */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /**
    * When it was published first, if that was in another log; one that has only its own clock may leave it out.

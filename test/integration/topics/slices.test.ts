@@ -1,19 +1,23 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { seededRandom, uniqueId } from '../../../src/core/random.ts'
 import type { StatementRunner } from '../../../src/topics/topic-database.ts'
 import { insertEvents, placeEvents } from '../../../src/topics/logs/postgres/publish.ts'
 import { ensureTopic, installLayout } from '../../../src/topics/logs/postgres/layout.ts'
+import { dropGroup } from '../../../src/topics/logs/postgres/drop-group.ts'
 import { maintainLog } from '../../../src/topics/logs/postgres/maintain.ts'
 import type { LogPosition } from '../../../src/topics/logs/postgres/position.ts'
 import { BEGINNING } from '../../../src/topics/logs/postgres/position.ts'
 import { readLog } from '../../../src/topics/logs/postgres/read-log.ts'
+import type { PostgresLog } from '../../../src/topics/logs/postgres/postgres-log.ts'
+import { createPostgresLog } from '../../../src/topics/logs/postgres/postgres-log.ts'
 import type { CatalogTopic } from '../../../src/topics/logs/postgres/topic-catalog.ts'
+import type { Membership } from '../../../src/topics/topic-log.ts'
 import type { TestLog, TopicsBed } from './topics-bed.ts'
 import { createTopicsBed } from './topics-bed.ts'
 
 let bed: TopicsBed
 let topics: TestLog
-let topic: CatalogTopic
+let topic: CatalogTopic & { readonly name: string }
 
 beforeAll(async () => {
   bed = await createTopicsBed()
@@ -118,4 +122,48 @@ test('a slice stays while a transaction that has published is open', async () =>
   })
   const report = await maintainLog(topics.database, { ...atOnce, sliceMs: 3_600_000, retentionMs: 0 })
   expect(report).toMatchObject({ dropped: [1], held: [] })
+})
+
+describe('what a group has not read', () => {
+  const later = { sliceMs: 3_600_000, graceMs: 0, retentionMs: 0 }
+  let log: PostgresLog
+
+  beforeEach(async () => {
+    log = createPostgresLog(topics.database)
+    await (await join()).leave(1_000)
+    await publish('unread')
+    await maintainLog(topics.database, atOnce)
+    await publish('open')
+  })
+
+  afterEach(() => log.end())
+
+  const join = (): Promise<Membership> => log.join({ topic: topic.name, group: 'billing', run: async () => {} })
+
+  test('is kept, and said, until it was held for too long', async () => {
+    const held = [{ slice: 1, by: `group ${topic.name}/billing` }]
+    expect(await maintainLog(topics.database, later)).toMatchObject({ dropped: [], held, lost: [] })
+    const options = { ...later, heldMaxMs: 3_600_000 }
+    expect(await maintainLog(topics.database, options)).toMatchObject({ dropped: [], held, lost: [] })
+    const report = await maintainLog(topics.database, { ...later, heldMaxMs: 0 })
+    expect(report).toMatchObject({ dropped: [1], held: [], lost: [{ slice: 1, groups: [`${topic.name}/billing`] }] })
+    expect((await readAll(BEGINNING)).payloads).toEqual(['open'])
+  })
+
+  test('is dropped when the log is too large, however young, but never what is open', async () => {
+    const keep = { ...later, retentionMs: 3_600_000 }
+    expect(await maintainLog(topics.database, { ...keep, bytesMax: 1e9 })).toMatchObject({ dropped: [], lost: [] })
+    const report = await maintainLog(topics.database, { ...keep, bytesMax: 1 })
+    expect(report).toMatchObject({ dropped: [1], lost: [{ slice: 1, groups: [`${topic.name}/billing`] }] })
+    expect((await readAll(BEGINNING)).payloads).toEqual(['open'])
+  })
+
+  test('holds nothing any more when the group is forgotten, which it is not while it has members', async () => {
+    const membership = await join()
+    await expect(dropGroup(topics.database, topic.name, 'billing')).rejects.toMatchObject({ code: 'TF_GROUP_BUSY' })
+    await membership.leave(1_000)
+    await dropGroup(topics.database, topic.name, 'billing')
+    await expect(dropGroup(topics.database, topic.name, 'billing')).rejects.toMatchObject({ code: 'TF_GROUP_UNKNOWN' })
+    expect(await maintainLog(topics.database, later)).toMatchObject({ dropped: [1], held: [], lost: [] })
+  })
 })
