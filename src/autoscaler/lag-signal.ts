@@ -2,13 +2,13 @@ import type { MetricFrame, MetricSample } from '../control/metric-frame.ts'
 import type { MetricName } from '../control/metric-names.ts'
 import type { Measurement } from './wanted-instances.ts'
 
-/** What was seen of the work of a service on one topic: messages, and the time in which as many as could be were done. */
+/** What was seen of the work of a service on one topic or queue: messages, and the time in which as many as could be were done. */
 export interface SeenCapacity {
   readonly messages: number
   readonly busySeconds: number
 }
 
-/** By topic. */
+/** By `topic/NAME` and `queue/NAME`. */
 export type CapacityMemory = Readonly<Record<string, SeenCapacity>>
 
 /** What a lag is read from. */
@@ -16,6 +16,8 @@ export interface LagSource {
   readonly service: string
   /** Topics that it consumes. */
   readonly topics: readonly string[]
+  /** Queues that it works on. */
+  readonly queues: readonly string[]
   /** Those of the time that is looked at, in any order. */
   readonly frames: readonly MetricFrame[]
   readonly capacities: CapacityMemory
@@ -35,16 +37,17 @@ const REMEMBERED = 0.8
  *
  * @example 900 messages wait, an instance does 20 a second: 45 s, for a target of 5 s 9 instances
  */
-export function lagMeasurement({ service, topics, frames, capacities, target }: LagSource): Measurement {
+export function lagMeasurement(source: LagSource): Measurement {
+  const { service, frames, capacities, target } = source
   let total = 0
-  for (const topic of topics) {
-    const waiting = waitingOf(service, topic, frames)
+  for (const subject of subjectsOf(source)) {
+    const waiting = waitingOf(service, subject, frames)
     if (waiting === undefined)
-      return { kind: 'total', target, total: undefined, problem: `the lag on ${topic} was not read` }
+      return { kind: 'total', target, total: undefined, problem: `the lag on ${subject.name} was not read` }
     if (waiting === 0) continue
-    const capacity = capacityOf(capacities[topic])
+    const capacity = capacityOf(capacities[keyOf(subject)])
     if (capacity === undefined) {
-      const problem = `nobody knows yet how fast an instance does ${topic}`
+      const problem = `nobody knows yet how fast an instance does ${subject.name}`
       return { kind: 'total', target, total: undefined, problem }
     }
     total += waiting / capacity
@@ -68,14 +71,32 @@ export function capacityOf(seen: SeenCapacity | undefined): number | undefined {
  */
 export function nextCapacities(
   former: CapacityMemory,
-  { service, topics, frames }: Pick<LagSource, 'service' | 'topics' | 'frames'>,
+  source: Pick<LagSource, 'service' | 'topics' | 'queues' | 'frames'>,
 ): CapacityMemory {
+  const { service, frames } = source
   return Object.fromEntries(
-    topics.flatMap((topic) => {
-      const next = nextCapacity(former[topic], seenIn(frames, service, topic))
-      return next === undefined ? [] : [[topic, next]]
+    subjectsOf(source).flatMap((subject) => {
+      const next = nextCapacity(former[keyOf(subject)], seenIn(frames, service, subject))
+      return next === undefined ? [] : [[keyOf(subject), next]]
     }),
   )
+}
+
+/** What waits: on a topic, or in a queue. */
+interface Subject {
+  readonly kind: 'topic' | 'queue'
+  readonly name: string
+}
+
+function subjectsOf({ topics, queues }: Pick<LagSource, 'topics' | 'queues'>): readonly Subject[] {
+  return [
+    ...topics.map((name) => ({ kind: 'topic' as const, name })),
+    ...queues.map((name) => ({ kind: 'queue' as const, name })),
+  ]
+}
+
+function keyOf({ kind, name }: Subject): string {
+  return `${kind}/${name}`
 }
 
 function nextCapacity(
@@ -90,12 +111,12 @@ function nextCapacity(
   }
 }
 
-function seenIn(frames: readonly MetricFrame[], service: string, topic: string) {
+function seenIn(frames: readonly MetricFrame[], service: string, { kind, name }: Subject) {
   const seen = { messages: 0, busySeconds: 0, done: 0, failed: 0 }
   for (const { samples } of frames) {
     for (const sample of samples) {
       const { labels } = sample
-      if (labels?.['service'] !== service || labels['topic'] !== topic) continue
+      if (labels?.['service'] !== service || labels[kind] !== name) continue
       if (isValue(sample, 'tenfold.consumer.busy.messages')) seen.messages += sample.value
       else if (isValue(sample, 'tenfold.consumer.busy.time')) seen.busySeconds += sample.value
       else if (sample.name === 'messaging.process.duration' && 'histogram' in sample) {
@@ -108,14 +129,16 @@ function seenIn(frames: readonly MetricFrame[], service: string, topic: string) 
   return seen
 }
 
-/** As it was read last; its group is called as the service. */
-function waitingOf(group: string, topic: string, frames: readonly MetricFrame[]): number | undefined {
+/** As it was read last; the group of a topic is called as the service. */
+function waitingOf(group: string, { kind, name }: Subject, frames: readonly MetricFrame[]): number | undefined {
+  const metric = kind === 'topic' ? 'tenfold.topic.lag' : 'tenfold.queue.lag'
   let last: { readonly atEpochMs: number; readonly value: number } | undefined
   for (const { atEpochMs, samples } of frames) {
     for (const sample of samples) {
-      if (!isValue(sample, 'tenfold.topic.lag') || (last !== undefined && atEpochMs < last.atEpochMs)) continue
+      if (!isValue(sample, metric) || (last !== undefined && atEpochMs < last.atEpochMs)) continue
       const { labels } = sample
-      const isOurs = labels?.['topic'] === topic && labels['group'] === group && labels['outbox'] === undefined
+      const isOurs =
+        labels?.[kind] === name && labels['outbox'] === undefined && (kind === 'queue' || labels['group'] === group)
       if (isOurs) last = { atEpochMs, value: sample.value }
     }
   }

@@ -19,8 +19,9 @@ export interface SignalSource {
   readonly frames: readonly MetricFrame[]
   readonly nowEpochMs: number
   readonly warmUp: WarmUp
-  /** For `lag`: the topics that the service consumes, and how fast it is known to be. */
+  /** For `lag`: the topics that the service consumes, the queues that it works on, and how fast it is known to be. */
   readonly topics?: readonly string[]
+  readonly queues?: readonly string[]
   readonly capacities?: CapacityMemory
 }
 
@@ -42,8 +43,8 @@ export function readSignal(source: SignalSource): Measurement {
     return { kind: 'total', target, total: metric === 'inflight' ? inFlight(source) : arrivals(source) }
   }
   if (metric === 'lag') {
-    const { service, frames, topics = [], capacities = {} } = source
-    return lagMeasurement({ service, topics, frames, capacities, target })
+    const { service, frames, topics = [], queues = [], capacities = {} } = source
+    return lagMeasurement({ service, topics, queues, frames, capacities, target })
   }
   const sampleOf = scale.metric === 'custom' ? gaugeOf.bind(undefined, scale) : scale.metric === 'cpu' ? cpuOf : eluOf
   const instances = source.instances.map((instance) => observe(instance, sampleOf(instance.id, source)))

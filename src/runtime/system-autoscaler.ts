@@ -72,20 +72,21 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
   }
 
   /** What was seen since the last look is added up, each frame once. */
-  function lookAtWork(service: string, topics: readonly string[]): void {
+  function lookAtWork(service: string, work: { topics: readonly string[]; queues: readonly string[] }): void {
     const nowEpochMs = clock.epochMs()
     const seen = frames.since(lookedEpochMs.get(service) ?? nowEpochMs - windowMs)
     lookedEpochMs.set(
       service,
       seen.reduce((last, { atEpochMs }) => Math.max(last, atEpochMs), nowEpochMs - windowMs),
     )
-    capacities.set(service, nextCapacities(capacities.of(service), { service, topics, frames: seen }))
+    capacities.set(service, nextCapacities(capacities.of(service), { service, ...work, frames: seen }))
   }
 
   function measure({ name, scale }: ScaledService): Measurement {
     const nowEpochMs = clock.epochMs()
-    const topics = context.blueprint.services[name]!.consumes
-    if (scale.metric === 'lag') lookAtWork(name, topics)
+    const { consumes } = context.blueprint.services[name]!
+    const work = { topics: consumes, queues: [] }
+    if (scale.metric === 'lag') lookAtWork(name, work)
     return readSignal({
       service: name,
       scale,
@@ -94,7 +95,7 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
       frames: frames.since(nowEpochMs - windowMs),
       nowEpochMs,
       warmUp,
-      topics,
+      ...work,
       capacities: capacities.of(name),
     })
   }

@@ -102,3 +102,30 @@ test('says what the autoscaler has done, what holds it, or that somebody has dec
   expect(view({ last: held, lastChange: change })).toBe(held.reason)
   expect(view({ mode: 'manual' })).toBe('set by hand')
 })
+
+test('of a topic it says who is behind and what could not be handled, and nothing of those that keep up', () => {
+  const group = { messages: 0, isMore: false, oldestAgeMs: 0, members: 1, deadLetters: 0 }
+  const topic = { partitions: 6, database: 'orders', outboxes: [] }
+  const shown = statusView(
+    {
+      ...snapshot,
+      topics: {
+        fine: { ...topic, name: 'fine', groups: [{ ...group, group: 'api' }] },
+        placed: {
+          ...topic,
+          name: 'placed',
+          groups: [
+            { ...group, group: 'billing', messages: 30, isMore: true, oldestAgeMs: 90_000 },
+            { ...group, group: 'mailer', messages: 5, oldestAgeMs: 2_000, members: 0, deadLetters: 1 },
+          ],
+          outboxes: [{ database: 'shop', messages: 4, oldestAgeMs: 10 }],
+        },
+      },
+    },
+    (_style, text) => text,
+  )
+  expect(shown).toMatch(/^  fine +topic +ready$/m)
+  expect(shown).toContain(
+    'billing is 30+ behind, 1.5m, mailer is 5 behind, 2s, nobody reads for mailer, mailer has 1 dead letter, 4 wait in the outbox of shop',
+  )
+})

@@ -92,7 +92,7 @@ test('a lag scales a service out and in again, and what it could not handle is s
 
   await eventually('one to be left', async () => (await biller()).instances.length === 1)
   const recorded = JSON.parse(await readFile(join(on.state(), 'capacities.json'), 'utf8'))
-  const { messages, busySeconds } = recorded.services.biller.placed
+  const { messages, busySeconds } = recorded.services.biller['topic/placed']
   expect(messages / busySeconds).toBeGreaterThan(10)
   expect(messages / busySeconds).toBeLessThan(51)
 
