@@ -1,5 +1,6 @@
 import { defineSystem, shape } from 'tenfold'
 import type { CatalogTables, OrderTables } from './data/tables.ts'
+import type { OrderPlaced } from './domain/order-placed.ts'
 import { dinnerRush } from './load.ts'
 
 const ZONES = ['a', 'b']
@@ -30,11 +31,15 @@ const system = defineSystem({
       resources: { cpu: 0.35 },
     },
   },
+  topics: {
+    order_placed: { event: shape<OrderPlaced>(), key: 'user_id', partitions: 4, database: 'orders' },
+  },
   services: {
     api: {
       entry: './services/api.ts',
       routes: ['/'],
       databases: ['catalog', 'orders'],
+      publishes: ['order_placed'],
       calls: ['recommender'],
       instances: { min: 3, zones: ZONES },
       resources: { cpu: 0.2, memory: '384MiB' },
@@ -43,6 +48,7 @@ const system = defineSystem({
     recommender: {
       entry: './services/recommender.ts',
       databases: ['catalog', 'orders'],
+      consumes: ['order_placed'],
       instances: { min: 2, zones: ZONES },
       resources: { cpu: 0.2, memory: '384MiB' },
       health: '/health',

@@ -29,6 +29,7 @@ export interface CatalogTables {
   }
   recipe_ingredient: { recipe_id: number; ingredient_id: number; grams_per_serving: number }
   menu: { menu_number: number; position: number; recipe_id: number }
+  ordered_together: { recipe_id: number; other_id: number; times: number }
 }
 
 /** What `migrations/orders` creates. */

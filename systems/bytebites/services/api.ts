@@ -7,11 +7,11 @@ import { orderStore } from './stores/order-store.ts'
 import { subscriberStore } from './stores/subscriber-store.ts'
 import { storefrontRoutes } from './storefront.ts'
 
-const { databases, services } = await bind<System, 'api'>()
+const { databases, services, publishes } = await bind<System, 'api'>()
 const app = createServer()
 storefrontRoutes(app, {
   catalog: catalogStore(databases.catalog),
-  orders: orderStore(databases.orders),
+  orders: orderStore(databases.orders, (event, transaction) => publishes.order_placed.publish(event, { transaction })),
   subscribers: subscriberStore(databases.orders),
   recommend: remoteRecommender(services.recommender),
   now: () => Date.now(),

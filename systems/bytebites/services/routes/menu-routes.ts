@@ -97,6 +97,7 @@ const RECIPE_SCHEMA = {
         ...RECIPE_PROPERTIES,
         proteinGrams: WHOLE,
         ingredients: { type: 'array', items: { type: 'object', properties: { name: TEXT, grams: WHOLE } } },
+        orderedTogether: { type: 'array', items: { type: 'object', properties: { id: WHOLE, name: TEXT } } },
       },
     },
   },

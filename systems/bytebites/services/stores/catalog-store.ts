@@ -7,6 +7,8 @@ import type { Taste } from '../../domain/taste.ts'
 export interface RecipeDetails extends Recipe {
   readonly proteinGrams: number
   readonly ingredients: readonly { readonly name: string; readonly grams: number }[]
+  /** What was most often in one box with it. */
+  readonly orderedTogether: readonly { readonly id: number; readonly name: string }[]
 }
 
 /** A database that can be read, whichever of its nodes answers; a second behind is early enough for a menu. */
@@ -26,6 +28,8 @@ export interface CatalogStore {
   tastes(recipeIds: readonly number[]): Promise<ReadonlyMap<number, Taste>>
   recipe(id: number): Promise<RecipeDetails | undefined>
 }
+
+const TOGETHER = 3
 
 const RECIPE_COLUMNS = [
   'recipe.recipe_id as id',
@@ -77,7 +81,16 @@ export function catalogStore(database: ReadableDatabase<CatalogTables>): Catalog
         .orderBy('part.grams_per_serving', 'desc')
         .select(['ingredient.name', 'part.grams_per_serving as grams'])
         .execute()
-      return { ...recipe, ingredients }
+      const orderedTogether = await db
+        .selectFrom('ordered_together as pair')
+        .innerJoin('recipe as other', 'other.recipe_id', 'pair.other_id')
+        .where('pair.recipe_id', '=', id)
+        .orderBy('pair.times', 'desc')
+        .orderBy('other.recipe_id')
+        .limit(TOGETHER)
+        .select(['other.recipe_id as id', 'other.name'])
+        .execute()
+      return { ...recipe, ingredients, orderedTogether }
     },
   }
 }

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { OrderTables } from '../../data/tables.ts'
 import type { Cents } from '../../domain/money.ts'
+import type { OrderPlaced } from '../../domain/order-placed.ts'
 import type { AcceptableOrder } from '../../domain/order-rules.ts'
 import type { RegionCode } from '../../domain/region.ts'
 import type { Week } from '../../domain/week.ts'
@@ -73,8 +74,15 @@ class Refused extends Error {
   }
 }
 
-/** Orders in PostgreSQL. */
-export function orderStore(database: SqlDatabase<OrderTables>): OrderStore {
+/**
+ * Orders in PostgreSQL.
+ *
+ * @param publish tells of each order in the transaction that places it
+ */
+export function orderStore<Transaction extends { readonly db: Kysely<OrderTables> }>(
+  database: SqlDatabase<OrderTables, Transaction>,
+  publish: (event: OrderPlaced, transaction: Transaction) => Promise<void> = async () => {},
+): OrderStore {
   const { db } = database
   const orders = (userId: number) => db.selectFrom('order').where('user_id', '=', userId).selectAll()
   const withMeals = async (userId: number, rows: Awaited<ReturnType<ReturnType<typeof orders>['execute']>>) => {
@@ -99,7 +107,10 @@ export function orderStore(database: SqlDatabase<OrderTables>): OrderStore {
   return {
     async place(placement) {
       try {
-        return { kind: 'placed', order: await database.transaction(({ db }) => write(db, placement)) }
+        return {
+          kind: 'placed',
+          order: await database.transaction((transaction) => write(transaction, placement, publish)),
+        }
       } catch (error) {
         if (error instanceof Refused) return error.outcome
         throw error
@@ -142,7 +153,12 @@ export function orderStore(database: SqlDatabase<OrderTables>): OrderStore {
  * The subscriber's row comes first, so that two orders of one subscriber queue up and never meet in a deadlock; the slot,
  * which everybody wants, comes last, so that its lock is held for one round trip.
  */
-async function write(db: Kysely<OrderTables>, placement: Placement): Promise<PlacedOrder> {
+async function write<Transaction extends { readonly db: Kysely<OrderTables> }>(
+  transaction: Transaction,
+  placement: Placement,
+  publish: (event: OrderPlaced, transaction: Transaction) => Promise<void>,
+): Promise<PlacedOrder> {
+  const { db } = transaction
   const { userId, order, key, requestHash, nowMs } = placement
   const { lastOrderNumber } = await db
     .updateTable('subscriber')
@@ -162,6 +178,8 @@ async function write(db: Kysely<OrderTables>, placement: Placement): Promise<Pla
   if (written.numInsertedOrUpdatedRows !== 1n) throw new Refused({ kind: 'key-used' })
   const lines = linesOf(placement, lastOrderNumber)
   await db.insertInto('order_line').values(lines).execute()
+  const recipeIds = lines.map((line) => line.recipe_id)
+  await publish({ user_id: userId, order_number: lastOrderNumber, recipe_ids: recipeIds }, transaction)
   await takePlace(db, order)
   return placedOrder({ ...row, placed_at: new Date(nowMs) }, lines)
 }
