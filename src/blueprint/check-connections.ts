@@ -1,19 +1,16 @@
 import { CONNECTIONS_PER_NODE, connectingInstances } from './connection-budget.ts'
 import type { ReadSystem } from './grammar/system.ts'
 import type { Place } from './place.ts'
-import { databaseOfTopic, databasesBehind } from './topic-places.ts'
+import { databasesBehind } from './holders.ts'
 
 /**
  * All instances at their maximum must find a connection to each database that they use. A server that somebody else runs
  * takes what it takes, so only what is asked for by name is checked there.
  */
 export function checkConnections(system: ReadSystem, place: Place): void {
-  const holderOf = (topic: string): string | undefined =>
-    databaseOfTopic(system.topics?.get(topic), system.databases ?? [])
   const services = [...(system.services ?? [])].map(([name, service]) => {
     const { min = 1, desired = min, max = desired } = service?.instances ?? {}
-    const { publishes, consumes } = service ?? {}
-    return { name, publishes, consumes, connectsTo: databasesBehind(service ?? {}, holderOf), instances: { max } }
+    return { ...service, name, connectsTo: databasesBehind(service ?? {}, system), instances: { max } }
   })
   for (const [name, database] of system.databases ?? []) {
     const { connections, url } = database ?? {}
@@ -42,7 +39,7 @@ export function checkConnections(system: ReadSystem, place: Place): void {
       .at('max')
       .invalid(
         `expected at most ${CONNECTIONS_PER_NODE} connections of all services that use database '${name}', ` +
-          `one for each instance and one more where it has topics, got ${count + listening}`,
+          `one for each instance and one more where it has topics or queues, got ${count + listening}`,
         'lower it, or let fewer services use the database',
       )
   }

@@ -1,30 +1,31 @@
+import type { ReadQueue } from './grammar/queue.ts'
 import { unknownName } from './grammar/reader.ts'
 import type { ReadSystem } from './grammar/system.ts'
+import type { ReadTopic } from './grammar/topic.ts'
 import type { Place } from './place.ts'
-import { databaseOfTopic } from './topic-places.ts'
+import { holderOf } from './holders.ts'
 
-/** Topics are in a database of the blueprint, and no service has more instances than partitions to read. */
+/** Topics and queues are in a database of the blueprint, and no service has more instances than partitions to read. */
 export function checkTopics(system: ReadSystem, place: Place): void {
-  const databases = system.databases ?? new Map<string, undefined>()
-  for (const [name, topic] of system.topics ?? []) {
-    const at = place.at('topics').at(name)
-    const { engine = 'postgres', database } = topic ?? {}
-    if (topic === undefined || engine !== 'postgres') continue
-    if (database !== undefined && !databases.has(database)) {
-      unknownName(at.at('database'), { what: 'the name of a database', name: database, known: [...databases.keys()] })
-    } else if (database !== undefined && databases.get(database)?.shards !== undefined) {
-      at.at('database').invalid(
-        `expected a database without shards, got '${database}'`,
-        'name another, or add one: databases: { events: {} }',
-      )
-    } else if (databaseOfTopic(topic, databases) === undefined) {
-      at.invalid(
-        'expected a database that holds the events, without shards, got none',
-        'add one: databases: { events: {} }',
-      )
-    }
-  }
+  for (const [name, topic] of system.topics ?? []) checkHolder(topic, system, place.at('topics').at(name))
+  for (const [name, queue] of system.queues ?? []) checkHolder(queue, system, place.at('queues').at(name))
   checkConsumers(system, place.at('services'))
+}
+
+function checkHolder(held: ReadTopic | ReadQueue | undefined, system: ReadSystem, at: Place): void {
+  const databases = system.databases ?? new Map<string, undefined>()
+  const { engine = 'postgres', database } = held ?? {}
+  if (held === undefined || engine !== 'postgres') return
+  if (database !== undefined && !databases.has(database)) {
+    unknownName(at.at('database'), { what: 'the name of a database', name: database, known: [...databases.keys()] })
+  } else if (database !== undefined && databases.get(database)?.shards !== undefined) {
+    at.at('database').invalid(
+      `expected a database without shards, got '${database}'`,
+      'name another, or add one: databases: { events: {} }',
+    )
+  } else if (holderOf(held, databases) === undefined) {
+    at.invalid('expected a database that holds it, without shards, got none', 'add one: databases: { events: {} }')
+  }
 }
 
 /** A partition is read by one consumer at a time: more instances than partitions would be idle. Who consumes nothing has no lag. */

@@ -8,13 +8,15 @@ interface Connecting {
   readonly connectsTo: readonly string[]
   readonly publishes?: readonly string[] | undefined
   readonly consumes?: readonly string[] | undefined
+  readonly enqueues?: readonly string[] | undefined
+  readonly works?: readonly string[] | undefined
   readonly instances: { readonly max: number }
 }
 
 /** The instances of all services, each at its maximum, that connect to one database. */
 export interface ConnectingInstances {
   readonly count: number
-  /** Those of them that hold one connection more, on which they are told of events. */
+  /** Connections that they hold beside, on which they are told of events and items. */
   readonly listening: number
 }
 
@@ -29,9 +31,10 @@ export function connectingInstances(services: Iterable<Connecting>, database: st
   return { count, listening }
 }
 
-/** Connections beside its own that an instance holds to a database to be told of events. */
-export function listenersOf({ publishes = [], consumes = [] }: Omit<Connecting, 'connectsTo' | 'instances'>): 0 | 1 {
-  return publishes.length + consumes.length > 0 ? 1 : 0
+/** Connections beside its own that an instance holds to a database to be told of events and items. */
+export function listenersOf(service: Omit<Connecting, 'connectsTo' | 'instances'>): 0 | 1 | 2 {
+  const { publishes = [], consumes = [], enqueues = [], works = [] } = service
+  return ((publishes.length + consumes.length > 0 ? 1 : 0) + (enqueues.length + works.length > 0 ? 1 : 0)) as 0 | 1 | 2
 }
 
 /**

@@ -4,8 +4,10 @@ import type { Gateway } from './gateway.ts'
 import type { Load } from './load-description.ts'
 import type { Mistake } from './mistake.ts'
 import type { Objective } from './objective.ts'
+
 import type { Service } from './service.ts'
 import type { Topic } from './topic.ts'
+import type { WorkQueue } from './work-queue.ts'
 
 /** Where alerts go. */
 export interface Alerts {
@@ -27,7 +29,7 @@ export interface Alerts {
 export type AlertReceiver = 'pagerduty' | 'slack' | 'webhook'
 
 /** A whole system as plain data. Made by {@link defineSystem}; `typeof system` is what `bind` takes. */
-export interface Blueprint<Databases, Caches, Topics, Services> {
+export interface Blueprint<Databases, Caches, Topics, Queues, Services> {
   /**
    * Names the system: lower-case letters, digits and `-`, 40 at most.
    * @example name: 'shop'
@@ -52,6 +54,12 @@ export interface Blueprint<Databases, Caches, Topics, Services> {
    * @example topics: { placed: { key: 'user_id', partitions: 12 } }, databases: { events: {} }
    */
   topics?: { [Name in keyof Topics]: Topic<Topics[Name], NoInfer<keyof Databases & string>> }
+  /**
+   * Queues by name; at least one database has to hold them.
+   * @default none
+   * @example queues: { emails: {} }, databases: { mails: {} }
+   */
+  queues?: { [Name in keyof Queues]: WorkQueue<Queues[Name], NoInfer<keyof Databases & string>> }
   /**
    * What runs, by name; at least one.
    * @example services: { web: { entry: './web.ts' } }
@@ -107,10 +115,19 @@ export function defineSystem<
   } = {},
   const Caches = {},
   const Topics = {},
+  const Queues = {},
   const Services extends {
-    readonly [Name in keyof Services]: Service<NameIn<Databases>, NameIn<Caches>, NameIn<Topics>, NameIn<Services>>
+    readonly [Name in keyof Services]: Service<
+      NameIn<Databases>,
+      NameIn<Caches>,
+      NameIn<Topics>,
+      NameIn<Queues>,
+      NameIn<Services>
+    >
   } = {},
->(system: Blueprint<Databases, Caches, Topics, Services>): Blueprint<Databases, Caches, Topics, Services> {
+>(
+  system: Blueprint<Databases, Caches, Topics, Queues, Services>,
+): Blueprint<Databases, Caches, Topics, Queues, Services> {
   return system
 }
 

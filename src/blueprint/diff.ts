@@ -1,5 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ResolvedBlueprint, ResolvedDatabase, ResolvedService, ResolvedTopic } from './resolved-blueprint.ts'
+import type {
+  ResolvedBlueprint,
+  ResolvedDatabase,
+  ResolvedQueue,
+  ResolvedService,
+  ResolvedTopic,
+} from './resolved-blueprint.ts'
 import { kindOfService } from './service-kind.ts'
 
 /**
@@ -37,6 +43,10 @@ export function diffBlueprints(before: ResolvedBlueprint, after: ResolvedBluepri
     ...named('topics', before.topics, after.topics, topicChanges, {
       added: 'is made in its database',
       removed: 'its events stay until their retention is over',
+    }),
+    ...named('queues', before.queues, after.queues, queueChanges, {
+      added: 'is made in its database',
+      removed: 'its items stay where they are, and nobody does them',
     }),
     ...named('services', before.services, after.services, serviceChanges, {
       added: 'starts',
@@ -139,6 +149,16 @@ function topicChanges(path: string, before: ResolvedTopic, after: ResolvedTopic)
   })
 }
 
+function queueChanges(path: string, before: ResolvedQueue, after: ResolvedQueue): readonly BlueprintChange[] {
+  return changedKeys(before, after).map((key): BlueprintChange => {
+    const change = { path: `${path}.${key}`, kind: 'changed' } as const
+    if (key === 'limits') return { ...change, effect: 'live', meaning: 'holds from the next item' }
+    if (key === 'hasSchema') return { ...change, effect: 'live', meaning: 'holds where an instance starts' }
+    return { ...change, effect: 'refused', meaning: `its items would stay where they are: ${NEW_QUEUE}` }
+  })
+}
+
+const NEW_QUEUE = 'add a queue with another name, work on both and put into the new one, then remove the old one'
 const NEW_TOPIC = 'add a topic with another name, let services read both and write the new one, then remove the old one'
 
 /** What of a service needs no new process. */

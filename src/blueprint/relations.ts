@@ -77,6 +77,8 @@ const LISTS = {
   caches: { kind: 'caches', what: 'the name of a cache' },
   publishes: { kind: 'topics', what: 'the name of a topic' },
   consumes: { kind: 'topics', what: 'the name of a topic' },
+  enqueues: { kind: 'queues', what: 'the name of a queue' },
+  works: { kind: 'queues', what: 'the name of a queue' },
   calls: { kind: 'services', what: 'the name of a service' },
 } as const
 

@@ -3,6 +3,7 @@ import type { ReadDatabase } from './grammar/database.ts'
 import type { ReadResources } from './grammar/engine.ts'
 import type { ReadGateway } from './grammar/gateway.ts'
 import type { ReadLoad } from './grammar/load.ts'
+import type { ReadQueue } from './grammar/queue.ts'
 import type { ReadSchedule } from './grammar/schedule.ts'
 import type { ReadRoute } from './grammar/route.ts'
 import { resolveScale } from './grammar/scale.ts'
@@ -10,12 +11,14 @@ import type { ReadService } from './grammar/service.ts'
 import type { ReadSystem } from './grammar/system.ts'
 import type { ReadTopic } from './grammar/topic.ts'
 import { resolveTraffic } from './grammar/traffic.ts'
+import { databasesBehind, holderOf } from './holders.ts'
 import { resolveBackup, resolveRecovery } from './resolve-backup.ts'
 import type {
   ResolvedBlueprint,
   ResolvedDatabase,
   ResolvedGateway,
   ResolvedLoad,
+  ResolvedQueue,
   ResolvedResources,
   ResolvedSchedule,
   ResolvedService,
@@ -24,7 +27,6 @@ import type {
 import { DEFAULT_HEADERS } from './resolved-blueprint.ts'
 import { runsNode } from './runs-node.ts'
 import type { Scenario } from './scenario.ts'
-import { databaseOfTopic, databasesBehind } from './topic-places.ts'
 
 /** Where a blueprint stands. */
 export interface BlueprintPlace {
@@ -58,11 +60,10 @@ export function resolveSystem(
     gateway: resolveGateway(system.gateway, directory),
     databases: mapped(system.databases, (name, database) => resolveDatabase(name, database, directory)),
     topics: mapped(system.topics, (name, topic) => resolveTopic(name, topic, system)),
+    queues: mapped(system.queues, (name, queue) => resolveQueue(name, queue, system)),
     services: mapped(system.services, (name, service) => ({
       ...resolveService(name, service, directory),
-      connectsTo: databasesBehind(service, (topic) =>
-        databaseOfTopic(system.topics?.get(topic), system.databases ?? []),
-      ),
+      connectsTo: databasesBehind(service, system),
     })),
     secretsFile: system.secrets === undefined ? undefined : resolve(directory, system.secrets),
     objectives: mapped(system.objectives, (service, objective) => ({ service, ...objective })),
@@ -109,14 +110,23 @@ function resolveFollowers(database: ReadDatabase): Pick<ResolvedDatabase, 'follo
   return count === 0 ? {} : { followers: { count, isSynchronous: standby === 'synchronous', durability } }
 }
 
-function resolveTopic(name: string, topic: ReadTopic, { databases = new Map() }: ReadSystem): ResolvedTopic {
+function resolveTopic(name: string, topic: ReadTopic, { databases }: ReadSystem): ResolvedTopic {
   return {
     name,
-    engine: { kind: 'postgres', database: databaseOfTopic(topic, databases) as string },
+    engine: { kind: 'postgres', database: holderOf(topic, databases) as string },
     key: topic.key as string,
     partitions: topic.partitions as number,
     retentionMs: topic.retention ?? DEFAULT_RETENTION_MS,
     hasSchema: topic.event?.hasSchema === true,
+  }
+}
+
+function resolveQueue(name: string, queue: ReadQueue, { databases }: ReadSystem): ResolvedQueue {
+  return {
+    name,
+    engine: { kind: 'postgres', database: holderOf(queue, databases) as string },
+    limits: { concurrency: queue.concurrency, concurrencyPerKey: queue.concurrencyPerKey },
+    hasSchema: queue.item?.hasSchema === true,
   }
 }
 
@@ -134,6 +144,8 @@ function resolveService(name: string, service: ReadService, directory: string): 
     databases: service.databases ?? [],
     publishes: service.publishes ?? [],
     consumes: service.consumes ?? [],
+    enqueues: service.enqueues ?? [],
+    works: service.works ?? [],
     calls: service.calls ?? [],
     env: mapped(service.env, (_, value) => value),
     instances: resolveInstances(service),

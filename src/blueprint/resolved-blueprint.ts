@@ -18,6 +18,7 @@ export interface ResolvedBlueprint {
   readonly gateway: ResolvedGateway
   readonly databases: Readonly<Record<string, ResolvedDatabase>>
   readonly topics: Readonly<Record<string, ResolvedTopic>>
+  readonly queues: Readonly<Record<string, ResolvedQueue>>
   readonly services: Readonly<Record<string, ResolvedService>>
   /** Where secrets are looked up that the environment of `tenfold` does not have, absolute; undefined: nowhere else. */
   readonly secretsFile?: string | undefined
@@ -87,6 +88,15 @@ export interface ResolvedTopic {
   readonly hasSchema: boolean
 }
 
+export interface ResolvedQueue {
+  readonly name: string
+  readonly engine: /** The database that holds its items. */ { readonly kind: 'postgres'; readonly database: string }
+  /** How many items may be under way at once, over all workers; undefined: no limit. */
+  readonly limits: { readonly concurrency: number | undefined; readonly concurrencyPerKey: number | undefined }
+  /** Whether its items are checked; the schema itself is in the blueprint's file. */
+  readonly hasSchema: boolean
+}
+
 export interface ResolvedService {
   readonly name: string
   readonly program:
@@ -106,7 +116,11 @@ export interface ResolvedService {
   readonly publishes: readonly string[]
   /** Topics that it reads. */
   readonly consumes: readonly string[]
-  /** Every database that it connects to: those in `databases`, and those behind its topics. */
+  /** Queues that it puts items into. */
+  readonly enqueues: readonly string[]
+  /** Queues whose items it does. */
+  readonly works: readonly string[]
+  /** Every database that it connects to: those in `databases`, and those behind its topics and queues. */
   readonly connectsTo: readonly string[]
   readonly calls: readonly string[]
   readonly env: Readonly<Record<string, ResolvedEnvironmentValue>>

@@ -20,12 +20,12 @@ export function kindOfService(service: ResolvedService): 'server' | 'files' | 'j
 }
 
 /**
- * Whether a server only reads topics: nobody sends it requests, and it was not said how to ask whether it is ready. Such a
+ * Whether a server only reads topics and does the work of queues: nobody sends it requests, and it was not said how to ask whether it is ready. Such a
  * service need not listen.
  */
 export function isWorker(service: ResolvedService, { services }: Pick<ResolvedBlueprint, 'services'>): boolean {
-  const { name, routes, health, listensOn, scale, consumes } = service
-  if (kindOfService(service) !== 'server' || consumes.length === 0) return false
+  const { name, routes, health, listensOn, scale, consumes, works } = service
+  if (kindOfService(service) !== 'server' || consumes.length + works.length === 0) return false
   if (routes.length > 0 || health !== undefined || listensOn !== undefined || scale?.metric === 'custom') return false
   return Object.values(services).every(({ calls }) => !calls.includes(name))
 }

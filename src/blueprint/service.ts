@@ -51,6 +51,7 @@ export interface Service<
   DatabaseName extends string = string,
   CacheName extends string = string,
   TopicName extends string = string,
+  QueueName extends string = string,
   ServiceName extends string = string,
 > {
   /**
@@ -122,6 +123,18 @@ export interface Service<
    * @example consumes: ['order_placed']
    */
   consumes?: readonly TopicName[]
+  /**
+   * Queues it puts items into.
+   * @default none
+   * @example enqueues: ['emails']
+   */
+  enqueues?: readonly QueueName[]
+  /**
+   * Queues whose items it does; any number of instances share them. A service that only works needs no server of its own.
+   * @default none
+   * @example works: ['emails']
+   */
+  works?: readonly QueueName[]
   /**
    * Services it calls through the gateway, without circles.
    * @default none

@@ -17,8 +17,8 @@ export interface Admission {
   readonly may?: readonly ServiceAccess[]
 }
 
-/** What services may be let in for: rows of the application's tables, and the ends of topics. */
-export type ServiceAccess = 'rows' | 'publish' | 'consume'
+/** What services may be let in for: rows of the application's tables, and the ends of topics and queues. */
+export type ServiceAccess = 'rows' | 'publish' | 'consume' | 'enqueue' | 'work'
 
 /**
  * The role that holds what services may do; nobody logs in as it. Migrations can take from it what services must not do:
@@ -26,11 +26,13 @@ export type ServiceAccess = 'rows' | 'publish' | 'consume'
  */
 export const SERVICES_ROLE = 'tenfold.services'
 
-/** Roles that hold what services may do; who makes the tables of topics grants it to them. */
+/** Roles that hold what services may do; who makes the tables of topics and queues grants it to them. */
 export const ACCESS_ROLES: Readonly<Record<ServiceAccess, string>> = {
   rows: SERVICES_ROLE,
   publish: 'tenfold.publishers',
   consume: 'tenfold.consumers',
+  enqueue: 'tenfold.enqueuers',
+  work: 'tenfold.workers',
 }
 
 /**
@@ -91,9 +93,9 @@ async function grantByDefault(session: Session, owner: string, isThere: boolean)
   await grantOnWhatIsThere(session, owner)
 }
 
-/** A cluster from before there were topics has none of them, also where the database itself is done. */
+/** A cluster from before there were topics or queues has none of them, also where the database itself is done. */
 async function createTopicRoles(session: Session, owner: string, isDone: boolean): Promise<void> {
-  const wanted = [ACCESS_ROLES.publish, ACCESS_ROLES.consume]
+  const wanted = Object.values(ACCESS_ROLES).filter((role) => role !== SERVICES_ROLE)
   const { rows } = await session.query<{ name: string }>(
     'select rolname as name from pg_roles where rolname = any ($1)',
     [wanted],

@@ -11,6 +11,7 @@ export function overlap(before: ResolvedBlueprint, after: ResolvedBlueprint): Re
     ...after,
     databases: { ...before.databases, ...after.databases },
     topics: { ...before.topics, ...after.topics },
+    queues: { ...before.queues, ...after.queues },
     services,
   }
 }
@@ -22,6 +23,8 @@ function both(old: ResolvedService | undefined, now: ResolvedService): ResolvedS
     databases: union(old.databases, now.databases),
     publishes: union(old.publishes, now.publishes),
     consumes: union(old.consumes, now.consumes),
+    enqueues: union(old.enqueues, now.enqueues),
+    works: union(old.works, now.works),
     connectsTo: union(old.connectsTo, now.connectsTo),
     calls: union(old.calls, now.calls),
   }

@@ -15,9 +15,9 @@ import { pathInRelease } from '../fleet/release.ts'
 import { connectDatabase } from '../sql/database.ts'
 import { databaseStatus, readersOf, shardBinding } from './database-status.ts'
 import type { ShardBinding } from '../service/bindings-document.ts'
-import { setUpTopics } from './set-up-topics.ts'
+import { setUpMessaging } from './set-up-messaging.ts'
 import type { SystemCode } from './system-code.ts'
-import type { TopicTables } from './topic-tables.ts'
+import type { MessagingTables } from './messaging-tables.ts'
 
 /** A database on its way to being usable: a cluster that runs, then its schema, then its data. */
 export interface DatabaseUnit extends Component {
@@ -36,7 +36,7 @@ export interface DatabaseUnit extends Component {
   /** Lets exactly these services in; see `Cluster.admit`. */
   admit(services: Readonly<Record<string, Admission>>): Promise<void>
   /**
-   * Applies migrations, makes topics and runs seeds that an edited blueprint has and this database has not. Throws what the
+   * Applies migrations, makes topics and queues, and runs seeds that an edited blueprint has and this database has not. Throws what the
    * start does; the server runs on, and what was applied before the failure stays.
    */
   update(database: ResolvedDatabase, code: SystemCode, signal: AbortSignal): Promise<void>
@@ -62,8 +62,8 @@ export interface DatabaseUnitOptions {
   readonly code: Promise<SystemCode>
   /** How seeds are run, but for the database and the code. */
   readonly seeding: Pick<SeedOptions, 'subprocesses' | 'user' | 'logFile' | 'clock'>
-  /** What it needs for topics, by the blueprint as it is then; undefined for nothing. @default nothing */
-  readonly topics?: () => TopicTables | undefined
+  /** What it needs for topics and queues, by the blueprint as it is then; undefined for nothing. @default nothing */
+  readonly messaging?: () => MessagingTables | undefined
   readonly onStatus: (status: DatabaseStatus) => void
   /** Services have to be told other addresses. */
   readonly onAddress: () => void
@@ -76,8 +76,8 @@ export interface DatabaseUnitOptions {
 }
 
 /**
- * Starts the cluster, applies migrations that are new, makes the tables of topics, and runs seeds that have not run. A second
- * start finds all of it done. `start` throws what `createCluster`, `migrate`, `setUpTopics` and `runSeeds` throw.
+ * Starts the cluster, applies migrations that are new, makes the tables of topics and queues, and runs seeds that have not run. A second
+ * start finds all of it done. `start` throws what `createCluster`, `migrate`, `setUpMessaging` and `runSeeds` throw.
  */
 export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
   const { onStatus } = options
@@ -133,13 +133,13 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     await unlessAborted(work, signal, `the migrations of ${name} to be applied`)
   }
 
-  async function applyTopics(signal: AbortSignal | undefined): Promise<void> {
-    const tables = options.topics?.()
+  async function applyMessaging(signal: AbortSignal | undefined): Promise<void> {
+    const tables = options.messaging?.()
     if (tables === undefined) return
     await unlessAborted(
-      setUpTopics(options.database, cluster.url(), tables),
+      setUpMessaging(options.database, cluster.url(), tables),
       signal,
-      `the tables of topics in ${name} to be made`,
+      `the tables of topics and queues in ${name} to be made`,
     )
   }
 
@@ -179,7 +179,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
       try {
         await cluster.start(signal)
         await applyMigrations(options.database, signal)
-        await applyTopics(signal)
+        await applyMessaging(signal)
         await applySeeds(options.database, options.code, signal)
         cluster.holdToLimits()
         await backups?.start(signal)
@@ -199,7 +199,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     async update(database, code, signal) {
       try {
         await applyMigrations(database, signal)
-        await applyTopics(signal)
+        await applyMessaging(signal)
         await applySeeds(database, code, signal)
       } finally {
         preparation = undefined

@@ -9,7 +9,7 @@ import { isWorker } from '../blueprint/service-kind.ts'
 import type { Admission } from '../clusters/service-roles.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { BindingsDocument, DatabaseBinding, ShardBinding } from '../service/bindings-document.ts'
-import { topicAccessOf } from './topic-tables.ts'
+import { messagingAccessOf } from './messaging-tables.ts'
 
 /** What a service may reach, and nothing else. */
 export function bindingsOf(
@@ -33,7 +33,7 @@ export function bindingsOf(
     name,
     databaseBinding(places.database(name, serviceName), places.doorPort?.(name), connectionsOf(blueprint, name)),
   ]
-  const { databases, connectsTo, calls, publishes, consumes, stopTimeoutMs } = service
+  const { databases, connectsTo, calls, publishes, consumes, enqueues, works, stopTimeoutMs } = service
   const unlisted = connectsTo.filter((name) => !databases.includes(name))
   return {
     layout: 1,
@@ -42,7 +42,9 @@ export function bindingsOf(
     services: Object.fromEntries(calls.map((name) => [name, { url: `${places.internalUrl}/${name}` }])),
     ...(publishes.length > 0 ? { publishes: topicBindings(publishes, blueprint) } : {}),
     ...(consumes.length > 0 ? { consumes: topicBindings(consumes, blueprint) } : {}),
-    ...(unlisted.length > 0 ? { behindTopics: Object.fromEntries(unlisted.map(bindingOf)) } : {}),
+    ...(enqueues.length > 0 ? { enqueues: queueBindings(enqueues, blueprint) } : {}),
+    ...(works.length > 0 ? { works: queueBindings(works, blueprint) } : {}),
+    ...(unlisted.length > 0 ? { unlisted: Object.fromEntries(unlisted.map(bindingOf)) } : {}),
     ...(isWorker(service, blueprint) ? { isWorker: true } : {}),
     stopTimeoutMs,
   }
@@ -58,6 +60,18 @@ function topicBindings(
       if (topic === undefined) return []
       const { key, hasSchema, engine } = topic
       return [[name, { key, hasSchema, database: engine.database }]]
+    }),
+  )
+}
+
+function queueBindings(
+  names: readonly string[],
+  { queues }: ResolvedBlueprint,
+): NonNullable<BindingsDocument['works']> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const queue = queues[name]
+      return queue === undefined ? [] : [[name, { database: queue.engine.database, hasSchema: queue.hasSchema }]]
     }),
   )
 }
@@ -84,7 +98,7 @@ export function connectionsOf({ services, databases }: ResolvedBlueprint, databa
 }
 
 /**
- * How each service that connects to a database is let in: for its rows if it lists it, for topics as it uses them there. It
+ * How each service that connects to a database is let in: for its rows if it lists it, for topics and queues as it uses them there. It
  * may hold twice the connections that all its instances together need, because while instances are replaced there are old
  * ones and new ones; but never so many that nobody else gets in.
  */
@@ -96,7 +110,7 @@ export function admissionsTo(blueprint: ResolvedBlueprint, database: string): Re
       const { name, instances, databases } = service
       const needed = (each + listenersOf(service)) * instances.max
       const rows = databases.includes(database) ? (['rows'] as const) : []
-      const may = [...rows, ...topicAccessOf(service, blueprint.topics, database)]
+      const may = [...rows, ...messagingAccessOf(service, blueprint, database)]
       return [name, { connectionsMax: Math.min(CONNECTIONS_PER_NODE, 2 * needed), may }]
     }),
   )

@@ -19,7 +19,7 @@ import type { PartsContext } from './parts-context.ts'
 import { admissionsTo } from './service-bindings.ts'
 import type { ShardBinding } from '../service/bindings-document.ts'
 import { startTogether } from './start-together.ts'
-import { topicTablesOf } from './topic-tables.ts'
+import { messagingTablesOf } from './messaging-tables.ts'
 import { backupsOf } from './unit-backups.ts'
 import type { SystemCode } from './system-code.ts'
 
@@ -194,7 +194,7 @@ function unitOf(
       logFile: outputFileOf(state.logsDirectory, logsOf(database.name), `${database.name}-seed`),
       clock,
     },
-    topics: () => topicTablesOf(context.blueprint, database.name),
+    messaging: () => messagingTablesOf(context.blueprint, database.name),
     onStartFailed: () => context.startFailed(),
     ...changed,
     onStatus: (status) =>

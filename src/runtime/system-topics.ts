@@ -1,7 +1,7 @@
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Component } from '../core/component.ts'
 import type { PartsContext } from './parts-context.ts'
-import { createTopicHousekeeping, keptDatabases } from './topic-housekeeping.ts'
+import { createMessagingHousekeeping, keptDatabases } from './messaging-housekeeping.ts'
 import { createTopicLags } from './topic-lags.ts'
 import type { TopicOperating } from './topic-operating.ts'
 import { createTopicOperating } from './topic-operating.ts'
@@ -23,7 +23,7 @@ export function createSystemTopics(
   const lags = createTopicLags(context, options)
   return {
     lags,
-    housekeeping: createTopicHousekeeping({
+    housekeeping: createMessagingHousekeeping({
       databases: () => keptDatabases(context, ownerUrl),
       notice: (notice) => context.notice(notice),
       clock: context.clock,

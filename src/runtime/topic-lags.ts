@@ -8,7 +8,7 @@ import { createTopicMetrics } from '../telemetry/topic-metrics.ts'
 import type { LagReading } from '../topics/lag.ts'
 import { createPostgresLagReader } from '../topics/logs/postgres/read-lag.ts'
 import type { PartsContext } from './parts-context.ts'
-import { keptDatabases } from './topic-housekeeping.ts'
+import { keptDatabases } from './messaging-housekeeping.ts'
 import { topicStatuses } from './topic-statuses.ts'
 
 /** Reads the lags of a system's topics: into frames every second, and into the snapshot where they change. */

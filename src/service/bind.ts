@@ -5,10 +5,14 @@ import type { BindingsDocument } from './bindings-document.ts'
 import { openBindings } from './bindings-source.ts'
 import type { BoundDatabase } from './bound-database.ts'
 import { bindDatabase } from './bound-database.ts'
+import { createBoundDatabases } from './bound-databases.ts'
+import { bindQueues } from './bound-queues.ts'
 import { bindTopics } from './bound-topics.ts'
-import { loadEventSchemas } from './event-schemas.ts'
+import { createHandlers } from './handlers.ts'
 import type { Bindings, DatabaseHandle, ServiceHandle, ServiceName } from './handles.ts'
 import { serviceClient } from './service-client.ts'
+import { loadMessageSchemas } from './message-schemas.ts'
+import type { EnqueuerHandle, WorkerHandle } from './queue-handles.ts'
 import { onShutdown } from './shutdown.ts'
 import type { StandIn } from './stand-in.ts'
 import { standIn } from './stand-in.ts'
@@ -27,7 +31,7 @@ export type BoundService<System, Name extends ServiceName<System>> = Bindings<Sy
  *
  * @throws TF_BINDINGS_MISSING outside `tenfold up`
  * @throws TF_BINDINGS_INVALID when another version of Tenfold wrote the document
- * @throws TF_SCHEMA_MISSING when a topic has a schema, and the blueprint can't be loaded in a service
+ * @throws TF_SCHEMA_MISSING when a topic or a queue has a schema, and the blueprint can't be loaded in a service
  * @example
  * // System is the type that tenfold.config.ts exports
  * const { databases, services } = await bind<System, 'api'>()
@@ -45,6 +49,8 @@ export interface UntypedBindings {
   readonly caches: Readonly<Record<string, never>>
   readonly publishes: Readonly<Record<string, Publisher<unknown>>>
   readonly consumes: Readonly<Record<string, Consumer<unknown>>>
+  readonly enqueues: Readonly<Record<string, EnqueuerHandle<unknown>>>
+  readonly works: Readonly<Record<string, WorkerHandle<unknown>>>
   close(): Promise<void>
 }
 
@@ -54,62 +60,68 @@ export async function bindFrom(
   clock: Clock = systemClock,
 ): Promise<UntypedBindings> {
   const source = await openBindings({ env, clock, onChange: follow })
-  const first = source.current()
-  const schemas = await loadEventSchemas(env.TENFOLD_BLUEPRINT, { ...first.publishes, ...first.consumes }).catch(
-    (error: unknown) => {
-      source.close()
-      throw error
-    },
-  )
-  const databases = new Map<string, BoundDatabase>()
-  const bindAll = (bindings: BindingsDocument['databases'] = {}): readonly (readonly [string, BoundDatabase])[] =>
-    Object.entries(bindings).map(([name, binding]) => {
-      const bound = bindDatabase(name, binding, {
-        applicationName: env.TENFOLD_INSTANCE ?? first.service,
-        refresh: () => source.refresh(),
-      })
-      databases.set(name, bound)
-      return [name, bound]
-    })
-  const listed = bindAll(first.databases)
-  bindAll(first.behindTopics)
-  let stood: StandIn | undefined
-  const topics = bindTopics({
-    document: first,
-    schemas,
-    databases: new Map([...databases].map(([name, { connection }]) => [name, connection])),
-    databaseOf: (handle) => listed.find(([, bound]) => bound.handle === handle)?.[1].connection,
-    onConsuming() {
-      if (first.isWorker === true) stood ??= standIn(Number(env.PORT), env.HOST ?? '127.0.0.1')
-    },
-    clock,
+  const document = source.current()
+  const schemas = await loadMessageSchemas(env.TENFOLD_BLUEPRINT, document).catch((error: unknown) => {
+    source.close()
+    throw error
   })
+  const bound = new Map<string, BoundDatabase>()
+  for (const [name, binding] of Object.entries({ ...document.databases, ...document.unlisted })) {
+    bound.set(
+      name,
+      bindDatabase(name, binding, {
+        applicationName: env.TENFOLD_INSTANCE ?? document.service,
+        refresh: () => source.refresh(),
+      }),
+    )
+  }
+  const databases = createBoundDatabases(
+    new Map([...bound].map(([name, one]) => [name, { ...one, isListed: name in document.databases }])),
+  )
+  let stood: StandIn | undefined
+  const handlers = createHandlers({
+    clock,
+    onJoined() {
+      const port = Number(env.PORT)
+      // `tenfold run` gives none: nobody asks whether that is ready.
+      if (document.isWorker === true && port > 0) stood ??= standIn(port, env.HOST ?? '127.0.0.1')
+    },
+  })
+  const topics = bindTopics({ document, schemas: schemas.topics, databases, handlers, clock })
+  const queues = bindQueues({ document, schemas: schemas.queues, databases, handlers, clock })
   const silence = sayTroubles(clock)
 
-  function follow({ databases: listed, behindTopics }: BindingsDocument): void {
-    for (const [name, binding] of Object.entries({ ...behindTopics, ...listed })) databases.get(name)?.rebind(binding)
+  function follow(changed: BindingsDocument): void {
+    const bindings = { ...changed.unlisted, ...changed.databases }
+    for (const [name, binding] of Object.entries(bindings)) bound.get(name)?.rebind(binding)
   }
 
   async function close(): Promise<void> {
     forget()
     stood?.close()
-    // The rest is for what the handlers have begun, and for the process itself.
-    await topics.close((first.stopTimeoutMs ?? STOP_DEADLINE_MS_DEFAULT) * CLOSING_SHARE)
+    // The rest is for the process itself.
+    const deadlineMs = (document.stopTimeoutMs ?? STOP_DEADLINE_MS_DEFAULT) * CLOSING_SHARE
+    await handlers.stop(deadlineMs)
+    await Promise.all([topics.close(deadlineMs), queues.close(deadlineMs)])
     source.close()
     silence()
-    await Promise.all([...databases.values()].map((database) => database.close()))
+    await Promise.all([...bound.values()].map((database) => database.close()))
   }
 
   const forget = onShutdown(close)
-  const names = Object.keys(first.services)
   return {
-    databases: Object.fromEntries(listed.map(([name, { handle }]) => [name, handle])),
+    databases: Object.fromEntries(databases.listed.map((name) => [name, bound.get(name)!.handle])),
     services: Object.fromEntries(
-      names.map((name) => [name, serviceClient(name, () => source.current().services[name]?.url, clock)]),
+      Object.keys(document.services).map((name) => [
+        name,
+        serviceClient(name, () => source.current().services[name]?.url, clock),
+      ]),
     ),
     caches: {},
     publishes: topics.publishes,
     consumes: topics.consumes,
+    enqueues: queues.enqueues,
+    works: queues.works,
     close,
   }
 }

@@ -11,9 +11,13 @@ export interface BindingsDocument {
   readonly publishes?: Readonly<Record<string, TopicBinding>>
   /** Topics that it reads. @default none */
   readonly consumes?: Readonly<Record<string, TopicBinding>>
-  /** Databases that hold its topics and that it does not list. @default none */
-  readonly behindTopics?: Readonly<Record<string, DatabaseBinding>>
-  /** Nobody sends it requests: it works without a server, and is ready when it consumes. @default false */
+  /** Queues that it puts items into. @default none */
+  readonly enqueues?: Readonly<Record<string, QueueBinding>>
+  /** Queues whose items it does. @default none */
+  readonly works?: Readonly<Record<string, QueueBinding>>
+  /** Databases that hold its topics and queues and that it does not list. @default none */
+  readonly unlisted?: Readonly<Record<string, DatabaseBinding>>
+  /** Nobody sends it requests: it need not listen, and is ready when its handlers take part. @default false */
   readonly isWorker?: boolean
   /** How long an instance may take to finish after SIGTERM. @default 10000 */
   readonly stopTimeoutMs?: number
@@ -22,7 +26,7 @@ export interface BindingsDocument {
 export interface TopicBinding {
   /** The field of an event that is its key. */
   readonly key: string
-  /** The database that holds it: one of `databases` or of `behindTopics`. */
+  /** The database that holds it: one of `databases` or of `unlisted`. */
   readonly database: string
   /** Whether the blueprint, which `TENFOLD_BLUEPRINT` names, has a schema for its events. */
   readonly hasSchema: boolean
@@ -59,4 +63,11 @@ export interface ShardBinding {
 export interface ServiceBinding {
   /** Base URL on the gateway's internal listener, also in `TENFOLD_URL_<SERVICE>`. */
   readonly url: string
+}
+
+export interface QueueBinding {
+  /** The database that holds it: one of `databases` or of `unlisted`. */
+  readonly database: string
+  /** Whether the blueprint has a schema for its items. */
+  readonly hasSchema: boolean
 }

@@ -5,11 +5,12 @@ import type { CommitStatus, CommitToken } from '../sql/commit-status.ts'
 import type { ReadToken } from '../sql/position.ts'
 import type { ReadOptions, ReadView } from '../sql/read-view.ts'
 import type { Transaction, TransactionOptions } from '../sql/transaction.ts'
+import type { EnqueuerHandle, WorkerHandle } from './queue-handles.ts'
 import type { Consumer, Publisher } from './topic-handles.ts'
 
 /** Names of the services of a system. */
 export type ServiceName<System> =
-  System extends Blueprint<infer _Databases, infer _Caches, infer _Topics, infer Services>
+  System extends Blueprint<infer _Databases, infer _Caches, infer _Topics, infer _Queues, infer Services>
     ? keyof Services & string
     : never
 
@@ -17,7 +18,7 @@ export type ServiceName<System> =
  * What `bind<System, Name>()` gives: a handle for each name that the service lists in the blueprint, and nothing else.
  */
 export type Bindings<System, Name extends ServiceName<System>> =
-  System extends Blueprint<infer Databases, infer Caches, infer Topics, infer Services>
+  System extends Blueprint<infer Databases, infer Caches, infer Topics, infer Queues, infer Services>
     ? Name extends keyof Services
       ? {
           readonly databases: {
@@ -38,6 +39,16 @@ export type Bindings<System, Name extends ServiceName<System>> =
           readonly consumes: {
             readonly [N in Listed<Services[Name], 'consumes'>]: N extends keyof Topics
               ? Consumer<Carried<Topics[N]>>
+              : never
+          }
+          readonly enqueues: {
+            readonly [N in Listed<Services[Name], 'enqueues'>]: N extends keyof Queues
+              ? EnqueuerHandle<Carried<Queues[N]>>
+              : never
+          }
+          readonly works: {
+            readonly [N in Listed<Services[Name], 'works'>]: N extends keyof Queues
+              ? WorkerHandle<Carried<Queues[N]>>
               : never
           }
           readonly services: { readonly [N in Listed<Services[Name], 'calls'>]: ServiceHandle }

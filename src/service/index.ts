@@ -6,6 +6,7 @@ export type {
   DatabaseBinding,
   ServiceBinding,
   ShardBinding,
+  QueueBinding,
   TopicBinding,
 } from './bindings-document.ts'
 export type {
@@ -16,6 +17,11 @@ export type {
   ServiceName,
   ShardedDatabaseHandle,
 } from './handles.ts'
+export type { EnqueuerHandle, WorkerHandle, WorkOptions } from './queue-handles.ts'
+export type { ItemOptions } from '../queues/enqueuer.ts'
+export type { ItemContext, ReceivedItem } from '../queues/item-handler.ts'
+export type { Cancellation, Enqueued } from '../queues/queue-engine.ts'
+export type { QueueRetryOptions } from '../queues/worker.ts'
 export type { Consumer, ConsumeOptions, Publisher, PublishOptions, PublishTransaction } from './topic-handles.ts'
 export type { HandlerContext, ReceivedEvent } from '../topics/handler.ts'
 export type { FailurePolicy, RetryOptions } from '../topics/retry-policy.ts'

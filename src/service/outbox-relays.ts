@@ -1,39 +1,38 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Cancel, Clock } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
-import type { DatabaseConnection } from '../sql/database.ts'
-import { hasEvents } from '../topics/logs/postgres/topic-catalog.ts'
-import { createRelay } from '../topics/outbox-relay.ts'
-import type { TopicLog } from '../topics/topic-log.ts'
 import { reportTrouble } from '../topics/trouble.ts'
 import { startPersistently } from './start-persistently.ts'
 
 /** The relays of this process. */
 export interface OutboxRelays {
-  /** Something was, or will be, published in this outbox. Returns at once. */
+  /** Something was put into this outbox. Returns at once. */
   wake(outbox: Outbox): void
-  /** Gives the partitions back. What is in the outboxes then is moved by another process of the service, or the next. */
+  /** What is in the outboxes then is moved by another process of the service, or the next. */
   stop(deadlineMs: number): Promise<void>
 }
 
-/** Where a topic is published from, and where to. */
+/** What waits in one database to go to another. */
 export interface Outbox {
-  readonly topic: string
-  readonly from: { readonly log: TopicLog; readonly database: DatabaseConnection }
-  readonly to: { readonly log: TopicLog; readonly database: DatabaseConnection }
+  /** For people: `order_placed`. */
+  readonly name: string
+  /** Whether anything is there. */
+  isUsed(): Promise<boolean>
+  /** What moves it; made once. */
+  relay(): Component
 }
 
 /**
- * An outbox that nobody uses costs a look in this time. One that has events gets its relay then, at the latest: whoever has
- * published them may be gone.
+ * An outbox that nobody uses costs a look in this time. One that is used gets its relay then, at the latest: whoever has put
+ * something in may be gone.
  */
 const LOOK_MS = 5_000
 
-/** Moves what is published in outboxes into the logs of their topics, from the first event on. */
+/** Moves what is put into outboxes to where it belongs, from the first time on. */
 export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): OutboxRelays {
   const relays = new Map<Outbox, Component>()
   const stopped = new AbortController()
-  // A relay is no part of the request that happens to publish first.
+  // A relay is no part of the request that happens to be first.
   const outside = AsyncLocalStorage.snapshot()
   let looking: Promise<void> | undefined
   let cancel: Cancel = () => {}
@@ -41,12 +40,12 @@ export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): O
   function wake(outbox: Outbox): void {
     if (relays.has(outbox) || stopped.signal.aborted) return
     outside(() => {
-      const { topic, from, to } = outbox
-      const relay = createRelay({ topic, outbox: from.log, log: to.log, database: to.database, clock })
+      const relay = outbox.relay()
+      const what = `relaying ${outbox.name}`
       relays.set(outbox, relay)
-      startPersistently(relay, { clock, signal: stopped.signal, what: `relaying ${topic}` }).catch((error: unknown) => {
+      startPersistently(relay, { clock, signal: stopped.signal, what }).catch((error: unknown) => {
         relays.delete(outbox)
-        if (!stopped.signal.aborted) reportTrouble(`relaying ${topic}`, error)
+        if (!stopped.signal.aborted) reportTrouble(what, error)
       })
     })
   }
@@ -55,18 +54,15 @@ export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): O
     for (const outbox of outboxes) {
       if (relays.has(outbox)) continue
       try {
-        if (await hasEvents(outbox.from.database, outbox.topic)) wake(outbox)
+        if (await outbox.isUsed()) wake(outbox)
       } catch (error) {
-        reportTrouble(`looking for events of ${outbox.topic} in an outbox`, error)
+        reportTrouble(`looking into the outbox of ${outbox.name}`, error)
       }
     }
   }
 
-  const lookOnce = (): void => {
-    looking ??= look().finally(() => (looking = undefined))
-  }
   if (outboxes.length > 0) {
-    cancel = clock.every(LOOK_MS, lookOnce, { unref: true })
+    cancel = clock.every(LOOK_MS, () => void (looking ??= look().finally(() => (looking = undefined))), { unref: true })
   }
   return {
     wake,

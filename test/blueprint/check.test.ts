@@ -56,6 +56,7 @@ describe('checkBlueprint', () => {
       },
       databases: {},
       topics: {},
+      queues: {},
       services: {
         web: {
           name: 'web',
@@ -65,6 +66,8 @@ describe('checkBlueprint', () => {
           databases: [],
           publishes: [],
           consumes: [],
+          enqueues: [],
+          works: [],
           connectsTo: [],
           calls: [],
           env: {},

@@ -4,6 +4,7 @@ import { diffBlueprints, withoutRestarts } from '../../src/blueprint/diff.ts'
 import type {
   ResolvedBlueprint,
   ResolvedDatabase,
+  ResolvedQueue,
   ResolvedService,
   ResolvedTopic,
 } from '../../src/blueprint/resolved-blueprint.ts'
@@ -18,6 +19,8 @@ const SERVICE: ResolvedService = {
   databases: [],
   publishes: [],
   consumes: [],
+  enqueues: [],
+  works: [],
   connectsTo: [],
   calls: [],
   env: {},
@@ -45,6 +48,12 @@ const TOPIC: ResolvedTopic = {
   retentionMs: 86_400_000,
   hasSchema: false,
 }
+const QUEUE: ResolvedQueue = {
+  name: 'emails',
+  engine: { kind: 'postgres', database: 'orders' },
+  limits: { concurrency: undefined, concurrencyPerKey: 1 },
+  hasSchema: false,
+}
 const SHOP: ResolvedBlueprint = {
   name: 'shop',
   file: '/app/tenfold.config.ts',
@@ -59,6 +68,7 @@ const SHOP: ResolvedBlueprint = {
   },
   databases: { orders: DATABASE },
   topics: { placed: TOPIC },
+  queues: { emails: QUEUE },
   services: { api: SERVICE },
   objectives: {},
   load: undefined,
@@ -90,6 +100,8 @@ describe('the difference of two blueprints', () => {
     ['databases', { databases: ['orders'] }, 'rollout'],
     ['publishes', { publishes: ['placed'] }, 'rollout'],
     ['consumes', { consumes: ['placed'] }, 'rollout'],
+    ['enqueues', { enqueues: ['emails'] }, 'rollout'],
+    ['works', { works: ['emails'] }, 'rollout'],
     ['calls', { calls: ['api'] }, 'rollout'],
     ['routes', { routes: ['/', '/app'] }, 'live'],
     ['routeTimeoutsMs', { routeTimeoutsMs: { '/': 120_000 } }, 'live'],
@@ -109,6 +121,15 @@ describe('the difference of two blueprints', () => {
   ])('of the %s of a topic says what it takes', (key, changes, effect) => {
     const after = { ...SHOP, topics: { placed: { ...TOPIC, ...changes } } }
     expect(diff(after)).toEqual([`changed topics.placed.${key} ${effect}`])
+  })
+
+  test.each<[string, Partial<ResolvedQueue>, string]>([
+    ['limits', { limits: { concurrency: 4, concurrencyPerKey: 1 } }, 'live'],
+    ['hasSchema', { hasSchema: true }, 'live'],
+    ['engine', { engine: { kind: 'postgres', database: 'mails' } }, 'refused'],
+  ])('of the %s of a queue says what it takes', (key, changes, effect) => {
+    const after = { ...SHOP, queues: { emails: { ...QUEUE, ...changes } } }
+    expect(diff(after)).toEqual([`changed queues.emails.${key} ${effect}`])
   })
 
   test('makes topics that are new, and leaves the events of those that are gone', () => {

@@ -50,6 +50,7 @@ const PLACES: Readonly<Record<string, (options: object) => object>> = {
   HeaderLimits: (headers) => ({ gateway: { headers } }),
   Cache: (recipes) => ({ caches: { recipes: { ttl: '1h', ...recipes } } }),
   Topic: (placed) => ({ databases: { orders: {} }, topics: { placed: { key: 'user_id', partitions: 12, ...placed } } }),
+  WorkQueue: (emails) => ({ databases: { orders: {} }, queues: { emails } }),
   Alerts: (alerts) => ({ alerts }),
 }
 
@@ -71,8 +72,10 @@ function inDatabase(options: object): object {
 function inService(web: object): object {
   const services = { web, prices: { entry: 'x.ts' } }
   if ('caches' in web) return { services, caches: { recipes: { ttl: '1h' } } }
-  if (!('publishes' in web || 'consumes' in web)) return { services }
-  return { services, databases: { orders: {} }, topics: { order_placed: { key: 'user_id', partitions: 12 } } }
+  const topics = { order_placed: { key: 'user_id', partitions: 12 } }
+  if ('publishes' in web || 'consumes' in web) return { services, databases: { orders: {} }, topics }
+  if ('enqueues' in web || 'works' in web) return { services, databases: { orders: {} }, queues: { emails: {} } }
+  return { services }
 }
 
 function inStep(options: object): object {
@@ -90,7 +93,9 @@ describe.each(documentedInterfaces())('%s %s', (file, name) => {
   test('has exactly the options that the check knows', () => {
     const known = knownOptions(place({ '?': 1 }))
     // What an engine adds to a database stands in a table of its own.
-    const others = ['Database', 'Cache', 'Topic'].includes(name) ? documentedOptions('engine.ts', 'Engine') : []
+    const others = ['Database', 'Cache', 'Topic', 'WorkQueue'].includes(name)
+      ? documentedOptions('engine.ts', 'Engine')
+      : []
     const all = name === 'Engine' ? known.filter((option) => options.some((one) => one.name === option)) : known
     expect([...options, ...others].map((option) => option.name).toSorted()).toEqual(all.toSorted())
   })

@@ -40,6 +40,7 @@ const blueprint: ResolvedBlueprint = {
     },
   },
   topics: {},
+  queues: {},
   services: {
     web: testService({
       program: { kind: 'command', command: 'LEVEL=1 python3 app.py && true' },

@@ -14,6 +14,8 @@ export function testService(changes: Partial<ResolvedService> = {}): ResolvedSer
     databases: [],
     publishes: [],
     consumes: [],
+    enqueues: [],
+    works: [],
     connectsTo: [],
     calls: [],
     env: {},

@@ -53,13 +53,13 @@ test('gives a service its topics, with the databases behind them, and says of a 
   expect(bindingsOf('api', shop, places)).toMatchObject({
     databases: { orders: {} },
     publishes: { placed },
-    behindTopics: { events: { shards: [{ url: 'postgres://api@h/events' }] } },
+    unlisted: { events: { shards: [{ url: 'postgres://api@h/events' }] } },
   })
   const mail = bindingsOf('mail', shop, places)
-  expect(mail).toMatchObject({ databases: {}, consumes: { placed }, behindTopics: { events: {} }, isWorker: true })
+  expect(mail).toMatchObject({ databases: {}, consumes: { placed }, unlisted: { events: {} }, isWorker: true })
   const page = bindingsOf('page', shop, places)
   expect(page).toMatchObject({ databases: { events: {} }, consumes: { placed } })
-  expect(page).not.toHaveProperty('behindTopics')
+  expect(page).not.toHaveProperty('unlisted')
   expect(page).not.toHaveProperty('isWorker')
 })
 

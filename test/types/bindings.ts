@@ -45,6 +45,22 @@ export async function use(api: Bindings<System, 'api'>, recommender: Bindings<Sy
   await api.databases.catalog.transaction(async (transaction) => {
     await api.publishes.order_placed.publish([{ user_id: 'u', order_id: 'o' }], { transaction, headers: { a: 'b' } })
   })
+  const { isDuplicate } = await api.enqueues.emails.enqueue({ to: 'a', text: 'b' }, { delay: '5m', priority: 'high' })
+  void isDuplicate
+  await api.databases.catalog.transaction(async (transaction) => {
+    await api.enqueues.emails.enqueueMany([{ item: { to: 'a', text: 'b' } }], { transaction })
+  })
+  // @ts-expect-error -- an item lacks a field
+  await api.enqueues.emails.enqueue({ to: 'a' })
+  await recommender.works.emails.each(
+    async ({ value, attempt }, { transaction, reportProgress }) => {
+      reportProgress(`${value.to.trim()} ${attempt.toFixed()}`)
+      await transaction.db.selectFrom('recipe').select('title').execute()
+    },
+    { effects: api.databases.catalog, timeout: '1m', retry: { attempts: 3 } },
+  )
+  // @ts-expect-error -- it only works on it
+  void recommender.enqueues.emails
   // @ts-expect-error -- an event lacks a field
   await api.publishes.order_placed.publish({ user_id: 'u' })
   await recommender.consumes.order_placed.each(

@@ -12,6 +12,7 @@ interface CatalogTables {
   recipe: { id: number; title: string }
 }
 const orderPlaced = z.object({ user_id: z.string(), order_id: z.string() })
+const email = z.object({ to: z.string(), text: z.string() })
 const dinner: Scenario = { name: 'dinner', steps: [{ name: 'menu', path: '/menu' }] }
 
 /** Everything the grammar has, in one blueprint: it must compile. */
@@ -42,7 +43,10 @@ export const system = defineSystem({
     recipes: { value: shape<{ id: number; title: string }>(), ttl: '1h', capacity: '64MiB' },
     sessions: { mode: 'write-through', ttl: '30m', consistency: 'strong', engine: 'redis', url: { env: 'REDIS_URL' } },
   },
-  topics: { order_placed: { event: orderPlaced, key: 'user_id', partitions: 12 } },
+  topics: {
+    order_placed: { event: orderPlaced, key: 'user_id', partitions: 12, retention: '3d', database: 'catalog' },
+  },
+  queues: { emails: { item: email, database: 'catalog', concurrency: 20, concurrencyPerKey: 1 } },
   services: {
     api: {
       entry: './services/api.ts',
@@ -50,6 +54,7 @@ export const system = defineSystem({
       databases: ['orders', 'catalog', 'users'],
       caches: ['recipes', 'sessions'],
       publishes: ['order_placed'],
+      enqueues: ['emails'],
       calls: ['recommender'],
       env: { STRIPE_KEY: { secret: 'stripe' }, LOG: 'info' },
       resources: { cpu: 0.1, memory: '256MiB' },
@@ -75,6 +80,7 @@ export const system = defineSystem({
     recommender: {
       entry: './services/recommender.ts',
       consumes: ['order_placed'],
+      works: ['emails'],
       instances: { min: 1, max: 12 },
       scale: { metric: 'lag', target: '5s' },
       traffic: { balance: { by: 'round-robin' }, slowStart: '30s', ejection: 'off' },

@@ -30,6 +30,27 @@ defineSystem({
   // @ts-expect-error
   services: { api: { ...web, consumes: ['place'] } },
 })
+defineSystem({
+  name: 'x',
+  databases: { events: {} },
+  // @ts-expect-error
+  topics: { placed: { key: 'id', partitions: 1, database: 'event' } },
+  services: { web },
+})
+defineSystem({
+  name: 'x',
+  databases: { mails: {} },
+  queues: { emails: {} },
+  // @ts-expect-error
+  services: { api: { ...web, enqueues: ['email'] } },
+})
+defineSystem({
+  name: 'x',
+  databases: { mails: {} },
+  queues: { emails: {} },
+  // @ts-expect-error
+  services: { api: { ...web, works: ['email'] } },
+})
 // @ts-expect-error
 defineSystem({ name: 'x', services: { api: { ...web, calls: ['webb'] }, web } })
 // @ts-expect-error

@@ -5,7 +5,18 @@ export type ServiceKind = 'server' | 'files' | 'job'
 
 type Given = Readonly<Record<string, unknown>>
 
-const PROGRAM = ['databases', 'caches', 'publishes', 'consumes', 'calls', 'env', 'resources', 'stopTimeout']
+const PROGRAM = [
+  'databases',
+  'caches',
+  'publishes',
+  'consumes',
+  'enqueues',
+  'works',
+  'calls',
+  'env',
+  'resources',
+  'stopTimeout',
+]
 const SERVER = ['port', 'instances', 'scale', 'health', 'startTimeout', 'timeout', 'traffic']
 /** What has no meaning for a kind, and why. */
 const WITHOUT: Readonly<Record<ServiceKind, { names: readonly string[]; why: string; what: string }>> = {
@@ -15,7 +26,11 @@ const WITHOUT: Readonly<Record<ServiceKind, { names: readonly string[]; why: str
     why: 'the gateway serves them, and no program runs',
     what: 'a service of files',
   },
-  job: { names: ['routes', 'consumes', ...SERVER], why: 'it gets no requests', what: 'a service with a schedule' },
+  job: {
+    names: ['routes', 'consumes', 'works', ...SERVER],
+    why: 'it gets no requests',
+    what: 'a service with a schedule',
+  },
 }
 
 /** Checks that a service is one thing, and has what goes with it. */

@@ -30,6 +30,8 @@ export interface ReadService {
   readonly caches: readonly string[] | undefined
   readonly publishes: readonly string[] | undefined
   readonly consumes: readonly string[] | undefined
+  readonly enqueues: readonly string[] | undefined
+  readonly works: readonly string[] | undefined
   readonly calls: readonly string[] | undefined
   readonly env: ReadonlyMap<string, ResolvedEnvironmentValue | undefined> | undefined
   readonly instances: ReadInstances | undefined
@@ -64,6 +66,8 @@ const options = {
   caches: names('cache names'),
   publishes: names('topic names'),
   consumes: names('topic names'),
+  enqueues: names('queue names'),
+  works: names('queue names'),
   calls: names('service names'),
   env: record('variables', environmentValue, {
     pattern: /^(?!PORT$|HOST$|TENFOLD_)[A-Za-z_][A-Za-z0-9_]*$/,

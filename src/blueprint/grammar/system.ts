@@ -7,6 +7,8 @@ import type { ReadLoad } from './load.ts'
 import { load } from './load.ts'
 import type { ReadObjective } from './objective.ts'
 import { objective } from './objective.ts'
+import type { ReadQueue } from './queue.ts'
+import { queue } from './queue.ts'
 import type { Reader } from './reader.ts'
 import { later, list, object, oneOf, record } from './reader.ts'
 import type { ReadService } from './service.ts'
@@ -22,6 +24,7 @@ export interface ReadSystem {
   readonly databases: ReadonlyMap<string, ReadDatabase | undefined> | undefined
   readonly caches: ReadonlyMap<string, unknown> | undefined
   readonly topics: ReadonlyMap<string, ReadTopic | undefined> | undefined
+  readonly queues: ReadonlyMap<string, ReadQueue | undefined> | undefined
   readonly services: ReadonlyMap<string, ReadService | undefined> | undefined
   readonly objectives: ReadonlyMap<string, ReadObjective | undefined> | undefined
   readonly load: ReadLoad | undefined
@@ -39,6 +42,7 @@ export const system: Reader<ReadSystem> = object({
     databases: record('databases', database),
     caches: record('caches', later(cache, 'caches')),
     topics: record('topics', topic),
+    queues: record('queues', queue),
     services: record('services', service),
     secrets: secretsFile,
     objectives: record('objectives', objective),
@@ -47,7 +51,7 @@ export const system: Reader<ReadSystem> = object({
     gateway,
   },
   required: ['name', 'services'],
-  planned: ['queues', 'documents'],
+  planned: ['documents'],
 })
 
 /** By its name it is left out of releases, whatever stands in it. */

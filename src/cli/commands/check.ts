@@ -40,6 +40,7 @@ export function describeBlueprint({
   configuration,
   databases,
   topics,
+  queues,
   services,
   objectives,
   load,
@@ -54,6 +55,8 @@ export function describeBlueprint({
         list('databases', service.databases),
         list('publishes', service.publishes),
         list('consumes', service.consumes),
+        list('enqueues', service.enqueues),
+        list('works', service.works),
         list('calls', service.calls),
         objectiveText(objectives[service.name]),
       ]
@@ -70,6 +73,7 @@ export function describeBlueprint({
       'topic',
       `${partitions} ${partitions === 1 ? 'partition' : 'partitions'} in ${engine.database}`,
     ]),
+    ...Object.values(queues).map(({ name, engine }) => [name, 'queue', `in ${engine.database}`]),
   ]
   const peak =
     load === undefined

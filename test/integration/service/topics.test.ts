@@ -92,7 +92,7 @@ async function bound<Name extends 'api' | 'billing'>(
     databases: { orders: bindingTo('orders', service) },
     services: {},
     [service === 'api' ? 'publishes' : 'consumes']: { placed: topic, checked: topic },
-    behindTopics: { events: bindingTo('events', service) },
+    unlisted: { events: bindingTo('events', service) },
     stopTimeoutMs: 5_000,
     ...more,
   }

@@ -12,6 +12,17 @@ export interface QueueCatalog {
   find(name: string, runner?: StatementRunner): Promise<number>
 }
 
+/** Whether a queue has any item that is not dead. */
+export async function hasItems(runner: StatementRunner, queue: string): Promise<boolean> {
+  const { rows } = await runner.query<{ some: boolean }>(
+    `select exists (select from ${SCHEMA}.waiting where queue = id) or exists (select from ${SCHEMA}.parked where queue = id)
+       or exists (select from ${SCHEMA}.running where queue = id) as some
+     from ${SCHEMA}.queue where name = $1`,
+    [queue],
+  )
+  return rows[0]?.some === true
+}
+
 /** Reads `tenfold_queues.queue` when a queue is first needed. */
 export function createQueueCatalog(database: TopicDatabase): QueueCatalog {
   const known = new Map<string, number>()

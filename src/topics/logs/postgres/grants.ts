@@ -6,6 +6,8 @@ import { SCHEMA } from './layout.ts'
 export interface TopicRoles {
   readonly publishers: string
   readonly consumers: string
+  /** Have effects of something else, which the inbox notes. @default nobody */
+  readonly inboxes?: readonly string[]
   /** Gets what the owner of the database makes, by default; of topics it has to have nothing. */
   readonly others: string
 }
@@ -17,17 +19,18 @@ export interface TopicRoles {
  */
 export async function grantTopics(
   database: TopicDatabase,
-  { publishers, consumers, others }: TopicRoles,
+  { publishers, consumers, inboxes = [], others }: TopicRoles,
 ): Promise<void> {
   const { rows } = await database.query<{ name: string }>(
     'select rolname as name from pg_roles where rolname = any ($1)',
-    [[publishers, consumers, others]],
+    [[publishers, consumers, ...inboxes, others]],
   )
   const present = new Set(rows.map(({ name }) => name))
   const statements = [
     ...(present.has(others) ? refusals(others) : []),
     ...(present.has(publishers) ? grants(PUBLISHING, publishers) : []),
     ...(present.has(consumers) ? grants(CONSUMING, consumers) : []),
+    ...inboxes.filter((role) => present.has(role)).flatMap((role) => grants({ inbox: 'select, insert' }, role)),
   ]
   if (statements.length === 0) return
   await database.transaction(async (tx) => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { checkBlueprint } from '../../src/blueprint/check.ts'
 import type { ResolvedBlueprint } from '../../src/blueprint/resolved-blueprint.ts'
 import { admissionsTo } from '../../src/runtime/service-bindings.ts'
-import { topicTablesOf } from '../../src/runtime/topic-tables.ts'
+import { messagingTablesOf } from '../../src/runtime/messaging-tables.ts'
 
 /** Orders are published from their own database into another, and read by one that has effects in a third. */
 function shop(): ResolvedBlueprint {
@@ -15,9 +15,11 @@ function shop(): ResolvedBlueprint {
         placed: { key: 'id', partitions: 4, retention: '1d' },
         paid: { key: 'id', partitions: 2, retention: '1h' },
       },
+      queues: { emails: { database: 'mails', concurrencyPerKey: 1 } },
       services: {
-        api: { ...program, databases: ['orders'], publishes: ['placed'] },
+        api: { ...program, databases: ['orders'], publishes: ['placed'], enqueues: ['emails'] },
         mailer: { ...program, databases: ['mails'], consumes: ['placed'] },
+        sender: { ...program, works: ['emails'] },
         watcher: { ...program, databases: ['events'], consumes: ['paid'] },
         page: { ...program, databases: ['orders', 'other'] },
       },
@@ -26,14 +28,16 @@ function shop(): ResolvedBlueprint {
   )
 }
 
+const namesOf = (named: readonly { name: string }[]): readonly string[] => named.map(({ name }) => name)
+
 test('makes the log where a topic is, an outbox where it is published from, and an inbox where it has effects', () => {
   const tablesOf = (database: string): unknown => {
-    const tables = topicTablesOf(shop(), database)
-    return tables && { ...tables, topics: tables.topics.map(({ name }) => name) }
+    const tables = messagingTablesOf(shop(), database)
+    return tables && { ...tables, topics: namesOf(tables.topics), queues: namesOf(tables.queues) }
   }
-  expect(tablesOf('events')).toEqual({ topics: ['placed', 'paid'], retentionMs: 86_400_000 })
-  expect(tablesOf('orders')).toEqual({ topics: ['placed'], retentionMs: 86_400_000 })
-  expect(tablesOf('mails')).toEqual({ topics: [], retentionMs: 0 })
+  expect(tablesOf('events')).toEqual({ topics: ['placed', 'paid'], retentionMs: 86_400_000, queues: [] })
+  expect(tablesOf('orders')).toEqual({ topics: ['placed'], retentionMs: 86_400_000, queues: ['outbox/emails'] })
+  expect(tablesOf('mails')).toEqual({ topics: [], retentionMs: 0, queues: ['emails'] })
   expect(tablesOf('other')).toBeUndefined()
 })
 
@@ -41,8 +45,8 @@ test('lets a service in only for what it does in a database', () => {
   const mayIn = (database: string): unknown =>
     Object.fromEntries(Object.entries(admissionsTo(shop(), database)).map(([name, { may }]) => [name, may]))
   expect(mayIn('events')).toEqual({ api: ['publish'], mailer: ['consume'], watcher: ['rows', 'consume'] })
-  expect(mayIn('orders')).toEqual({ api: ['rows', 'publish', 'consume'], page: ['rows'] })
-  expect(mayIn('mails')).toEqual({ mailer: ['rows', 'consume'] })
+  expect(mayIn('orders')).toEqual({ api: ['rows', 'publish', 'consume', 'enqueue', 'work'], page: ['rows'] })
+  expect(mayIn('mails')).toEqual({ api: ['enqueue'], mailer: ['rows', 'consume'], sender: ['work'] })
   expect(mayIn('other')).toEqual({ page: ['rows'] })
 })
 

@@ -1,28 +1,29 @@
 import { expect, test } from 'vitest'
 import type { Notice } from '../../src/control/snapshot.ts'
-import type { TopicHousekeepingOptions } from '../../src/runtime/topic-housekeeping.ts'
-import { createTopicHousekeeping } from '../../src/runtime/topic-housekeeping.ts'
+import type { HousekeepingRound } from '../../src/runtime/messaging-housekeeping.ts'
+import { createMessagingHousekeeping } from '../../src/runtime/messaging-housekeeping.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 
-const orders = { name: 'orders', url: 'postgres://h/orders', tables: { topics: [], retentionMs: 0 } }
+const orders = { name: 'orders', url: 'postgres://h/orders', tables: { topics: [], retentionMs: 0, queues: [] } }
 
-function stage(keep: NonNullable<TopicHousekeepingOptions['keep']>) {
+function stage(keep: HousekeepingRound['keep'], ...more: readonly HousekeepingRound[]) {
   const clock = virtualClock()
   const notices: Omit<Notice, 'atEpochMs'>[] = []
-  const housekeeping = createTopicHousekeeping({
+  const housekeeping = createMessagingHousekeeping({
     databases: () => [orders, { ...orders, name: 'events' }],
     notice: (notice) => void notices.push(notice),
     clock,
-    keep,
+    rounds: [{ everyMs: 60_000, keep }, ...more],
   })
   return { clock, notices, housekeeping }
 }
 
-test('keeps the tables of every database once a minute, from its start to its stop', async () => {
+test('keeps the tables of every database, each kind in its time, from its start to its stop', async () => {
   const kept: string[] = []
-  const { clock, notices, housekeeping } = stage(async ({ name }) => {
-    kept.push(name)
-    return []
+  let queues = 0
+  const { clock, notices, housekeeping } = stage(async ({ name }) => void kept.push(name) as undefined, {
+    everyMs: 10_000,
+    keep: async () => void queues++ as undefined,
   })
   await housekeeping.stop()
   await housekeeping.start()
@@ -30,32 +31,27 @@ test('keeps the tables of every database once a minute, from its start to its st
   expect(kept).toEqual([])
   await clock.advance('61s')
   expect(kept).toEqual(['orders', 'events', 'orders', 'events'])
+  expect(queues).toBe(24)
   await housekeeping.stop()
   await clock.advance('5m')
   expect(kept).toHaveLength(4)
   expect(notices).toEqual([])
 })
 
-test('says who keeps events beyond their retention, and goes on when a database fails', async () => {
+test('says what a round has found, and goes on when a database fails', async () => {
   const { clock, notices, housekeeping } = stage(async ({ name }) => {
     if (name === 'orders') throw new Error('no answer')
-    return [{ slice: 3, by: 'group shop' }]
+    return { message: 'group shop is in the way', hint: 'start it' }
   })
   await housekeeping.start()
   await clock.advance('1m')
   expect(notices).toEqual([
     {
       level: 'warning',
-      about: 'topics in orders',
-      message: 'topics in orders could not be tidied up: no answer',
+      about: 'topics and queues in orders',
+      message: 'topics and queues in orders could not be tidied up: no answer',
     },
-    {
-      level: 'warning',
-      about: 'topics in events',
-      message:
-        'topics in events are kept longer than their retention, and take more and more room: group shop is in the way',
-      hint: 'start the service that reads them',
-    },
+    { level: 'warning', about: 'topics and queues in events', message: 'group shop is in the way', hint: 'start it' },
   ])
 })
 
@@ -65,7 +61,7 @@ test('begins no round before the last one is over, and stops when that is', asyn
   const { clock, housekeeping } = stage(async () => {
     rounds++
     await gate.promise
-    return []
+    return undefined
   })
   await housekeeping.start()
   await clock.advance('3m')

@@ -1,0 +1,23 @@
+import type { Place } from '../place.ts'
+import { withAddress } from './store.ts'
+
+/** Topics and queues in PostgreSQL are held by a database of the blueprint; an engine elsewhere has an address. */
+export function checkEngine(
+  read: { readonly engine: string | undefined; readonly url: unknown },
+  place: Place,
+  what: 'a topic' | 'a queue',
+): void {
+  const { engine, url } = read
+  if (engine === undefined || engine === 'postgres') {
+    if (url === undefined) return
+    place
+      .at('url')
+      .invalid(
+        `expected ${what} in PostgreSQL to name a 'database' of the blueprint, got 'url'`,
+        "give the 'url' to the database, and name it here: database: 'events'",
+      )
+    return
+  }
+  withAddress(read, place)
+  place.at('engine').notImplemented(`this version can't run ${what} on ${engine} yet`, "remove 'engine' and 'url'")
+}

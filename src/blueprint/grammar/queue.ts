@@ -1,0 +1,32 @@
+import type { ReadCarrier } from './carrier.ts'
+import { carrier } from './carrier.ts'
+import { fromEnvironment } from './engine.ts'
+import { checkEngine } from './held-engine.ts'
+import type { Reader } from './reader.ts'
+import { object, oneOf } from './reader.ts'
+import { number, text } from './value.ts'
+
+export interface ReadQueue {
+  readonly engine: 'postgres' | 'rabbitmq' | undefined
+  readonly item: ReadCarrier | undefined
+  readonly database: string | undefined
+  readonly concurrency: number | undefined
+  readonly concurrencyPerKey: number | undefined
+}
+
+const atOnce = number({ min: 1, max: 100_000, isInteger: true })
+const options = {
+  engine: oneOf('postgres', 'rabbitmq'),
+  url: fromEnvironment,
+  item: carrier,
+  database: text('the name of a database'),
+  concurrency: atOnce,
+  concurrencyPerKey: atOnce,
+}
+
+/** A queue and what can be seen from it alone. */
+export const queue: Reader<ReadQueue> = (given, place) => {
+  const read = object({ what: 'a queue', options })(given, place)
+  if (read !== undefined) checkEngine(read, place, 'a queue')
+  return read
+}
