@@ -36,7 +36,7 @@ async function measure(context: BenchmarkContext, url: string, adminUrl: string)
   const peers: Peer[] = []
   try {
     const enqueuing = await compareEnqueuing(context, await create('enqueuing'))
-    const backlog = await measureBacklog(context, await create('backlog'), context.isQuick ? 50_000 : 1_000_000)
+    const backlog = await measureBacklog(context, await create('backlog'), context.isQuick ? 30_000 : 1_000_000)
     for (const [number, contender] of CONTENDERS.entries()) {
       if ((await contender.version()) === undefined) {
         peers.push({ name: contender.name, ran: false, reason: contender.absence })
@@ -63,12 +63,12 @@ async function measureAll(
   url: string,
   subjects: readonly Subject[],
 ): Promise<readonly Figures[]> {
-  const count = isQuick ? 4_000 : 40_000
+  const count = isQuick ? 3_000 : 20_000
   const outcomes: Figures[] = []
   for (const subject of subjects) {
     const { name } = subject.contender
     const enqueuePerSecond = await measurePublishing(subject, isQuick ? 500 : 3_000)
-    const delivery = await measureDelivery(subject, { perSecond: PER_SECOND, seconds: isQuick ? 2 : 12, signal })
+    const delivery = await measureDelivery(subject, { perSecond: PER_SECOND, seconds: isQuick ? 2 : 8, signal })
     const clean = await measureConsuming(subject, { rounds: 3, count, signal })
     const held = await besideTransaction(url, () => measureConsuming(subject, { rounds: 3, count, signal }))
     for (const perSecond of clean) keep(`${name}, work`, { perSecond })

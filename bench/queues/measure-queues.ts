@@ -34,7 +34,7 @@ export async function compareEnqueuing(context: BenchmarkContext, url: string): 
         null,
         PAYLOAD,
       ])
-    const ms = context.isQuick ? 400 : 2_000
+    const ms = context.isQuick ? 250 : 1_500
     const variant = (work: () => Promise<unknown>) => async () => {
       context.signal.throwIfAborted()
       return repeat(CALLERS, work, ms)
@@ -49,7 +49,7 @@ export async function compareEnqueuing(context: BenchmarkContext, url: string): 
       ),
     }
     await interleave(1, variants)
-    const rates = await interleave(context.isQuick ? 4 : 9, variants)
+    const rates = await interleave(context.isQuick ? 4 : 7, variants)
     for (const [name, trials] of Object.entries(rates))
       for (const perSecond of trials) context.keep(name, { perSecond })
     const ratio = (one: keyof typeof rates, other: keyof typeof rates): number =>
@@ -72,10 +72,13 @@ export async function measureBacklog(context: BenchmarkContext, url: string, cou
   try {
     await installQueues(database)
     await ensureQueue(database, { name: 'backlog' })
-    for (let n = 0; n < count; n += 10_000) {
-      context.signal.throwIfAborted()
-      await engine.enqueue('backlog', items(10_000))
+    const fill = async (): Promise<void> => {
+      for (let n = 0; n < count / 2; n += 5_000) {
+        context.signal.throwIfAborted()
+        await engine.enqueue('backlog', items(5_000))
+      }
     }
+    await Promise.all([fill(), fill()])
     const worker = await engine.join('backlog', { claimedMax: 100 })
     const claimMs: number[] = []
     const urgentMs: number[] = []

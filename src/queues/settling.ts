@@ -69,7 +69,9 @@ export function createSettling(options: SettlingOptions): Settling {
     },
     async fail(item, error) {
       // Whoever has it now decides.
-      if (hasCode(error, 'TF_CLAIM_LOST') || hasCode(item.signal.reason, 'TF_CLAIM_LOST')) {
+      if (hasCode(item.signal.reason, 'TF_CLAIM_LOST')) return
+      if (hasCode(error, 'TF_CLAIM_LOST')) {
+        // A transaction with an old snapshot may have looked in vain.
         await this.giveBack([item])
         return
       }
@@ -100,12 +102,9 @@ export function createSettling(options: SettlingOptions): Settling {
       await persistently(item, () => worker.bury(item, { cause, attempts: item.attempt - 1 }))
     },
     async giveBack(items) {
-      try {
-        await worker.giveBack(items)
-      } catch (error) {
-        // It does so again when it leaves.
-        reportTrouble('giving items back', error)
-      }
+      const [first] = items
+      // What can't be given back before it has to stop is when it leaves.
+      if (first !== undefined) await persistently(first, () => worker.giveBack(items))
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { StatementRunner } from '../../../topics/topic-database.ts'
+import type { StatementRunner, TopicDatabase } from '../../../topics/topic-database.ts'
 import type { ClaimedItem, Failure } from '../../queue-engine.ts'
 import { ITEM_COLUMNS, SCHEMA } from './schema.ts'
 
@@ -28,6 +28,24 @@ export async function returnClaims(runner: StatementRunner, items: readonly Clai
      select ${ITEM_COLUMNS} from mine where not is_cancelled on conflict do nothing`,
     claimsOf(items),
   )
+}
+
+/**
+ * What a worker has by the database and does not know of: the answer to a claim was lost. A claim that is still under way
+ * holds the row of the worker, and is waited for.
+ */
+export async function returnUnknown(database: TopicDatabase, worker: string, known: readonly string[]): Promise<void> {
+  await database.transaction(async (tx) => {
+    await tx.query(`select from ${SCHEMA}.worker where id = $1 for update`, [worker])
+    await tx.query(
+      `with unknown as (
+         delete from ${SCHEMA}.running where worker = $1 and item_id <> all ($2::uuid[]) returning *
+       )
+       insert into ${SCHEMA}.waiting (${ITEM_COLUMNS})
+       select ${ITEM_COLUMNS} from unknown where not is_cancelled on conflict do nothing`,
+      [worker, known],
+    )
+  })
 }
 
 /** The item waits for its next try, unless it was cancelled. @returns whether this worker had it */

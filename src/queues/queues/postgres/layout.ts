@@ -50,7 +50,7 @@ export async function ensureQueue(
   )
 }
 
-/** Rows come and go: what has left must not wait long for the vacuum, and a page has to have room for a lock. */
+/** Rows come and go: what has left must not wait long for the vacuum. */
 const BUSY =
   'with (autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0)'
 

@@ -16,14 +16,20 @@ export const LEAVING: string = `
     lock table ${S}.waiting, ${S}.running, ${S}.parked in row exclusive mode;
     if not exists (select from ${S}.parked where queue = in_queue) then return 0; end if;
     select coalesce(concurrency_per_key, 1000000) into per_key from ${S}.queue where id = in_queue;
-    with free as (
+    -- Keys from one to the next, however many items each has.
+    with recursive step (key) as (
+      (select key from ${S}.parked where in_keys is null and queue = in_queue order by key limit 1)
+      union all
+      select (select next.key from ${S}.parked next where next.queue = in_queue and next.key > step.key order by next.key limit 1)
+      from step where step.key is not null
+    ), free as (
       select key, per_key - (
         select count(*) from ${S}.running
         where running.queue = in_queue and running.key = known.key and running.is_limited
       ) as room from (
         select unnest(in_keys) as key
         union
-        (select distinct key from ${S}.parked where in_keys is null and queue = in_queue limit 10000)
+        (select key from step where key is not null limit 10000)
       ) known
     ), back as (
       delete from ${S}.parked where ctid = any (array(

@@ -6,7 +6,15 @@ import { reportTrouble } from '../../../topics/trouble.ts'
 import type { ClaimedItem, Failure, QueueWorker } from '../../queue-engine.ts'
 import type { Floor } from './claim-items.ts'
 import { claimItems } from './claim-items.ts'
-import { buryClaim, deleteClaims, noteProgress, postponeClaim, returnClaims, unpark } from './finishing.ts'
+import {
+  buryClaim,
+  deleteClaims,
+  noteProgress,
+  postponeClaim,
+  returnClaims,
+  returnUnknown,
+  unpark,
+} from './finishing.ts'
 import { SCHEMA } from './schema.ts'
 
 /** @see createPostgresWorker */
@@ -46,6 +54,10 @@ class Worker implements QueueWorker {
   /** By item. */
   readonly #held = new Map<string, Held>()
   #id = uniqueId()
+  /** What it had is lost: it goes on as somebody else, and what the database knows of it runs out. */
+  #isLost = false
+  /** A claim may have brought something that nobody here knows of. */
+  #isInDoubt = false
   #finished = 0
   #floor: Floor | undefined
   #floorUntilMs = 0
@@ -153,6 +165,8 @@ class Worker implements QueueWorker {
       [id, queue, leaseMs],
     )
     this.#id = id
+    this.#isLost = false
+    this.#isInDoubt = false
     this.#finished = 0
     this.#expireAt(startMs + leaseMs)
   }
@@ -171,6 +185,11 @@ class Worker implements QueueWorker {
   async #beat(): Promise<void> {
     const { database, queue, leaseMs, clock, onReady } = this.#options
     const startMs = clock.nowMs()
+    if (this.#isLost) {
+      await this.enlist()
+      return
+    }
+    if (this.#isInDoubt) await this.#clearDoubt()
     const { rowCount } = await database.query(KEEP_LEASE, [this.#id, leaseMs, this.#finished, this.#held.size])
     if (rowCount === 0) {
       this.#lose()
@@ -188,6 +207,8 @@ class Worker implements QueueWorker {
 
   async #claim(max: number): Promise<readonly ClaimedItem[]> {
     const { database, clock, queue, onReady } = this.#options
+    if (this.#isLost) await this.enlist()
+    if (this.#isInDoubt) await this.#clearDoubt()
     const startMs = clock.nowMs()
     if (startMs >= this.#floorUntilMs) this.#floor = undefined
     const isAnew = this.#floor === undefined
@@ -198,6 +219,7 @@ class Worker implements QueueWorker {
     } catch (error) {
       // Nobody knows what was taken.
       this.#floor = undefined
+      this.#isInDoubt = true
       throw error
     }
     this.#floor = outcome.floor
@@ -220,6 +242,11 @@ class Worker implements QueueWorker {
     })
   }
 
+  async #clearDoubt(): Promise<void> {
+    await returnUnknown(this.#options.database, this.#id, [...this.#held.keys()])
+    this.#isInDoubt = false
+  }
+
   #forget(items: readonly ClaimedItem[], { isFinished = false } = {}): void {
     for (const { itemId, claim } of items) {
       if (this.#held.get(itemId)?.item.claim !== claim) continue
@@ -238,6 +265,7 @@ class Worker implements QueueWorker {
   /** Others may have the items. */
   #lose(): void {
     this.#cancelExpiry()
+    this.#isLost = true
     for (const { item, controller } of this.#held.values()) controller.abort(claimLost(item))
     this.#held.clear()
   }
