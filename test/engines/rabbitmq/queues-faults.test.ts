@@ -14,7 +14,7 @@ import { startRabbitBroker } from './rabbit-broker.ts'
 import type { RabbitQueuesOrder } from './rabbit-queues-worker.ts'
 
 const WORKER = fileURLToPath(new URL('rabbit-queues-worker.ts', import.meta.url))
-const FAULTS = 20
+const FAULTS = 12
 const ITEMS = 200
 const POISON_EVERY = 40
 

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { uniqueId } from '../../../src/core/random.ts'
 import type { RabbitQueues } from '../../../src/queues/queues/rabbitmq/rabbit-queues.ts'
+import type { Priority } from '../../../src/queues/queue-engine.ts'
+import type { QueueLag } from '../../../src/queues/queue-lag.ts'
+import { queueLagBetween } from '../../../src/queues/queue-lag.ts'
+import { createRabbitQueueLagReader } from '../../../src/queues/queues/rabbitmq/read-queue-lag.ts'
 import { createRabbitQueues } from '../../../src/queues/queues/rabbitmq/rabbit-queues.ts'
 import { until } from '../../integration/clusters/test-bed.ts'
 import type { QueuesBed } from '../../integration/queues/queues-bed.ts'
@@ -57,6 +61,32 @@ describe('queues on RabbitMQ', () => {
       ran++
     })
   }
+
+  test('tells how queues are', { timeout: 60_000 }, async ({ skip }) => {
+    if (broker === undefined) return skip('RabbitMQ is not installed')
+    const queue = await harness.queue()
+    const reader = createRabbitQueueLagReader(broker.url, { queues: [queue] })
+    const read = async (): Promise<QueueLag> => queueLagBetween(undefined, await reader.read())[0]!
+    await read()
+    const items = ['low', 'urgent', 'low'].map((priority) => ({
+      itemId: uniqueId(),
+      payload: '1',
+      priority: priority as Priority,
+    }))
+    await engine.enqueue(queue, items)
+    expect(await read()).toMatchObject({ waiting: 3, running: 0, workers: 0, messages: 3 })
+    const worker = await engine.join(queue, { claimedMax: 2 })
+    const claimed = await worker.claim(2)
+    await until('it has told what it has', async () => (await read()).running === 2)
+    expect(await read()).toMatchObject({ waiting: 1, workers: 1, messages: 3 })
+    await worker.complete(claimed)
+    await worker.leave()
+    await until('it has told that it left', async () => (await read()).workers === 0)
+    const [reading] = (await reader.read()).queues
+    expect(reading).toMatchObject({ waiting: 1, running: 0, done: 2n })
+    await reader.end()
+    ran++
+  })
 
   test('says what it can not do, and what is not there', { timeout: 60_000 }, async ({ skip }) => {
     if (broker === undefined) return skip('RabbitMQ is not installed')

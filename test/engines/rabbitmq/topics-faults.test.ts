@@ -29,7 +29,7 @@ test('nothing committed is lost, no effect happens twice, and keys keep their or
     shop,
     central,
     broker: { rabbitUrl: running.url },
-    faults: 20,
+    faults: 12,
     frozenMs: 6_500,
     async strike(random) {
       if (random.next() < 0.5) {

@@ -13,6 +13,8 @@ export interface QueueNames {
   readonly dead: string
   /** Tells workers that items have come, or will. */
   readonly wake: string
+  /** Where workers tell what they have. */
+  readonly workers: string
 }
 
 /** @see QueueNames */
@@ -25,12 +27,14 @@ export function queueNames(queue: string): QueueNames {
     destination: (priority) => `${word}.${priority}`,
     dead: `${base}/dead`,
     wake: `${base}/wake`,
+    workers: `${base}/workers`,
   }
 }
 
 /** Makes what a queue needs, where it is not there. */
 export async function declareQueue(channel: Channel, names: QueueNames): Promise<void> {
   await channel.assertExchange(names.wake, 'fanout', { durable: true })
+  await channel.assertExchange(names.workers, 'fanout', { durable: true })
   await declareQuorumQueue(channel, names.dead)
   const deadLetters = { exchange: '', routingKey: names.dead }
   for (const priority of PRIORITIES) {

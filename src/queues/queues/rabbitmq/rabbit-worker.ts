@@ -11,6 +11,8 @@ import type { Tries } from './item-message.ts'
 import { burial, itemOf, messageOfItem, triesOf } from './item-message.ts'
 import type { QueueNames } from './layout.ts'
 import { readWakeNote } from './wake-notes.ts'
+import type { WorkerNote } from './worker-notes.ts'
+import { writeWorkerNote } from './worker-notes.ts'
 
 /** @see createRabbitWorker */
 export interface RabbitWorkerOptions {
@@ -32,6 +34,8 @@ export interface RabbitWorkerOptions {
 /** A channel answers one question after the other, so that several ask. */
 const CHANNELS = 16
 const CLAIM_MAX = 1_000
+/** Between two notes of what it has. */
+const NOTE_MS = 1_000
 
 /** Rejects if the broker can't be reached now; later each claim tries. */
 export async function createRabbitWorker(options: RabbitWorkerOptions): Promise<QueueWorker> {
@@ -58,11 +62,14 @@ interface Held {
  */
 class Worker implements QueueWorker {
   readonly #options: RabbitWorkerOptions
+  readonly #id = uniqueId()
   readonly #held = new Map<string, Held>()
   readonly #replacing = new Set<Promise<void>>()
   #connecting: Promise<readonly Asker[]> | undefined
   #connection: RabbitConnection | undefined
   #leaving: Promise<void> | undefined
+  #done = 0
+  #say: (note: WorkerNote) => void = () => {}
 
   constructor(options: RabbitWorkerOptions) {
     this.#options = options
@@ -119,7 +126,9 @@ class Worker implements QueueWorker {
     const askers = [...new Set(done.map(({ held }) => held?.asker).filter((asker) => asker !== undefined))]
     const heard = new Set<Asker>()
     await Promise.all(askers.map(async (asker) => (await answers(asker)) && heard.add(asker)))
-    return done.filter(({ held }) => held === undefined || !heard.has(held.asker)).map(({ item }) => item)
+    const lost = done.filter(({ held }) => held === undefined || !heard.has(held.asker)).map(({ item }) => item)
+    this.#done += items.length - lost.length
+    return lost
   }
 
   async retry(item: ClaimedItem, { attempts, afterMs }: { attempts: number; afterMs: number }): Promise<void> {
@@ -158,6 +167,7 @@ class Worker implements QueueWorker {
     // What is not given back is free when the connection is gone, with a try that is counted.
     await Promise.allSettled([...leaving, ...this.#replacing])
     const askers = await this.#connecting?.catch(() => undefined)
+    this.#say({ id: this.#id, running: 0, done: this.#done, isGone: true })
     await Promise.all((askers ?? []).map(answers))
     await this.#connection?.end()
   }
@@ -189,8 +199,19 @@ class Worker implements QueueWorker {
       const askers = await Promise.all(
         Array.from({ length: CHANNELS }, async () => openAsker(await connection.channel())),
       )
-      connection.closed.addEventListener('abort', () => void (this.#connecting = undefined), { once: true })
+      this.#say = (note) => {
+        if (!connection.closed.aborted) channel.publish(names.workers, '', writeWorkerNote(note))
+      }
+      const tell = (): void => this.#say({ id: this.#id, running: this.#held.size, done: this.#done })
+      const stopTelling = this.#options.clock.every(NOTE_MS, tell, { unref: true })
+      const closed = (): void => {
+        this.#connecting = undefined
+        stopTelling()
+      }
+      connection.closed.addEventListener('abort', closed, { once: true })
+      if (connection.closed.aborted) closed()
       connection.closed.throwIfAborted()
+      tell()
       this.#connection = connection
       return askers
     } catch (error) {
