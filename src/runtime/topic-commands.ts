@@ -44,6 +44,10 @@ export function topicCommands(topics: () => TopicOperating): Readonly<Record<str
           ...(key === undefined ? {} : { key }),
         }),
     }),
+    'topic-drop-group': controlCommand({
+      input: z.strictObject({ topic, group: z.string().max(100) }),
+      run: (input) => topics().dropGroup(input.topic, input.group),
+    }),
     'topic-replay': controlCommand({
       input: z.strictObject({
         topic,

@@ -20,6 +20,8 @@ export interface TopicOperating {
   dead(topic: string, options: { readonly group?: string | undefined; readonly max: number }): Promise<GroupLetters[]>
   /** @returns how many are tried again. @throws TF_GROUP_UNKNOWN */
   redrive(topic: string, group: string | undefined, selection: RedriveSelection): Promise<GroupOutcome>
+  /** Forgets a group: nothing is kept for it any more. @throws TF_GROUP_UNKNOWN, TF_GROUP_BUSY */
+  dropGroup(topic: string, group: string): Promise<{ group: string }>
   /** @throws TF_GROUP_UNKNOWN */
   replay(topic: string, group: string | undefined, to: Parameters<TopicLog['moveGroup']>[2]): Promise<{ group: string }>
 }
@@ -100,6 +102,11 @@ export function createTopicOperating(
         const group = await groupOf(topic, given, operations)
         const letters = await log.deadLetters(topic, group)
         return { group, count: await letters.redrive(selection) }
+      }),
+    dropGroup: (topic, group) =>
+      on(topic, async (_log, operations) => {
+        await operations.dropGroup(topic, group)
+        return { group }
       }),
     replay: (topic, given, to) =>
       on(topic, async (log, operations) => {

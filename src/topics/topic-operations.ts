@@ -10,6 +10,12 @@ export interface TopicOperations {
    * @throws TF_TOPIC_UNKNOWN, TF_GROUP_UNKNOWN
    */
   peek(topic: string, options: PeekOptions): Promise<readonly StoredEvent[]>
+  /**
+   * Forgets a group that nobody reads for: its progress, its dead letters, and its hold on the log.
+   *
+   * @throws TF_TOPIC_UNKNOWN, TF_GROUP_UNKNOWN, TF_GROUP_BUSY
+   */
+  dropGroup(topic: string, group: string): Promise<void>
 }
 
 /** Which events to look at. */

@@ -148,6 +148,8 @@ async function operate(on: Stage): Promise<void> {
   for (const [args, message] of [
     [['topics', 'lagg'], 'did you mean lag?'],
     [['topics', 'peek', 'place'], 'did you mean placed?'],
+    [['topics', 'drop-group', 'placed', '--group', 'biller'], '--yes'],
+    [['topics', 'drop-group', 'placed', '--group', 'biller', '--yes'], 'TF_GROUP_BUSY'],
     [['topics', 'dead', 'placed', '--group', 'biler'], 'did you mean biller?'],
   ] as const) {
     const { code, err } = await on.end(args)

@@ -3,6 +3,7 @@ import { TenfoldError } from '../../core/errors.ts'
 import { namedSystem } from '../blueprint-argument.ts'
 import type { Command } from '../command.ts'
 import { EXIT, SYSTEM_OPTION } from '../command.ts'
+import { dropTopicGroup } from '../topics/drop-group.ts'
 import { listTopics } from '../topics/list-topics.ts'
 import { peekTopic } from '../topics/peek-topic.ts'
 import { redriveLetters } from '../topics/redrive-letters.ts'
@@ -18,6 +19,7 @@ const ACTIONS: Readonly<Record<string, TopicAction>> = {
   dead: showDeadLetters,
   redrive: redriveLetters,
   replay: replayTopic,
+  'drop-group': dropTopicGroup,
 }
 
 /** `tenfold topics`: what is in topics, who reads them, and what nobody could handle. */
@@ -31,10 +33,11 @@ export const topics: Command = {
     'dead TOPIC                events that groups could not handle, how often they tried, and why\n' +
     'redrive TOPIC [ID…]       tries dead letters again: these, those of --key, or --all\n' +
     'replay TOPIC --from TIME  lets a group read again from a time on, or skip what is before it\n' +
+    'drop-group TOPIC          forgets a group that nobody reads for, so that nothing is kept for it any more\n' +
     'A service that consumes a topic is a group of its name; where there is only one, --group may be left out.',
   argument: {
     name: 'ACTION…',
-    description: 'list, lag, peek, dead, redrive or replay, and what it needs',
+    description: 'list, lag, peek, dead, redrive, replay or drop-group, and what it needs',
     default: 'list',
     isList: true,
   },
@@ -50,7 +53,7 @@ export const topics: Command = {
     },
     key: { type: 'string', value: 'KEY', description: 'of redrive: the letters of one key' },
     all: { type: 'boolean', description: 'of redrive: all letters of the group' },
-    yes: { type: 'boolean', description: 'of replay: go on, although events are handled again, or left out' },
+    yes: { type: 'boolean', description: 'of replay and drop-group: go on, although it can not be taken back' },
   },
   examples: [
     ['npx tenfold topics', 'what is there, and is somebody behind?'],

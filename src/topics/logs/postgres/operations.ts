@@ -2,6 +2,7 @@ import { groupUnknown } from '../../group-unknown.ts'
 import type { TopicDatabase } from '../../topic-database.ts'
 import type { StoredEvent } from '../../topic-log.ts'
 import type { PeekOptions, TopicOperations } from '../../topic-operations.ts'
+import { dropGroup } from './drop-group.ts'
 import { SCHEMA } from './layout.ts'
 import { positionAt } from './ticks.ts'
 import type { CatalogTopic } from './topic-catalog.ts'
@@ -43,6 +44,7 @@ export function createPostgresOperations(database: TopicDatabase): TopicOperatio
     async groups(topic) {
       return (await groupsOf(await catalog.find(topic))).map(({ name }) => name)
     },
+    dropGroup: (topic, group) => dropGroup(database, topic, group),
     peek: async (topic, options) => (await peekAll(topic, options)).map(eventOf),
   }
 }
