@@ -53,6 +53,7 @@ export function startProcessTelemetry(options: ProcessTelemetryOptions): Process
   const measure = createMeasurement(options)
   const spans: Span[] = []
   let socket: Socket | undefined
+  let hasConnected = false
   let retryAtMs = 0
   let pauseMs = INTERVAL_MS
 
@@ -61,6 +62,7 @@ export function startProcessTelemetry(options: ProcessTelemetryOptions): Process
     opened.unref()
     opened.on('connect', () => {
       pauseMs = INTERVAL_MS
+      hasConnected = true
       opened.write(`${JSON.stringify({ token })}\n`)
     })
     // The other side sends nothing; reading is how its end is noticed.
@@ -77,11 +79,12 @@ export function startProcessTelemetry(options: ProcessTelemetryOptions): Process
   clock.every(
     INTERVAL_MS,
     () => {
-      const frame = measure()
       const isSilent = socket === undefined || socket.connecting || socket.writableLength > BACKLOG_BYTES_MAX
+      // What came before the first connection is told with the first frame; what comes in a later gap is lost.
+      const frame = isSilent && !hasConnected ? undefined : measure()
       if (isSilent) spans.length = 0
       if (socket === undefined && clock.nowMs() >= retryAtMs) open()
-      if (socket === undefined || socket.connecting || socket.writableLength > BACKLOG_BYTES_MAX) return
+      if (frame === undefined || socket === undefined || isSilent) return
       socket.write(`${JSON.stringify(frame)}\n`)
       while (spans.length > 0) socket.write(`${JSON.stringify({ spans: spans.splice(0, SPANS_PER_LINE) })}\n`)
     },

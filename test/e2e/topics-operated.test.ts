@@ -128,10 +128,16 @@ async function operate(on: Stage): Promise<void> {
   expect((await on.end(['topics', 'dead', 'placed'])).out).toContain('tried 2 times')
   expect((await on.end(['status'])).out).toContain('biller has 1 dead letter')
 
+  const { messageId } = letters[0]!
+  expect((await on.end(['topics', 'redrive', 'placed', messageId])).out).toContain('biller tries 1 letter')
+  await eventually(
+    'it to fail again',
+    async () => (await json<GroupLetters>('dead', 'placed'))[0]!.letters[0]!.attempts === 4,
+  )
   const { gateway } = (await snapshotOf(on))!
   expect((await fetch(`${gateway.url}/mend`)).ok).toBe(true)
   expect(await on.end(['topics', 'redrive', 'placed'])).toMatchObject({ code: 2 })
-  expect((await on.end(['topics', 'redrive', 'placed', letters[0]!.messageId])).out).toContain('biller tries 1 letter')
+  expect((await on.end(['topics', 'redrive', 'placed', messageId])).out).toContain('biller tries 1 letter')
 
   await eventually('the letter to be handled', async () => (await json('dead', 'placed')).length === 0)
 
