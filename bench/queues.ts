@@ -1,3 +1,4 @@
+import { messageOf } from '../src/core/errors.ts'
 import { connectDatabase } from '../src/sql/database.ts'
 import type { Benchmark, BenchmarkContext, BenchmarkOutcome, Figures, Peer } from './benchmark.ts'
 import { median } from './benchmark.ts'
@@ -45,42 +46,48 @@ async function measure(context: BenchmarkContext, url: string, adminUrl: string)
       const its = await create(`contender_${number}`)
       subjects.push({ contender, url: its, session: await contender.open(its) })
     }
-    const [ours, ...theirs] = await measureAll(context, url, subjects)
-    for (const [index, figures] of theirs.entries()) {
-      const { contender } = subjects[index + 1] as Subject
-      peers.push({ name: contender.name, ran: true, version: (await contender.version()) as string, figures })
-    }
-    return { figures: { ...enqueuing, ...ours, ...backlog }, peers }
+    const [ours, ...theirs] = subjects as [Subject, ...Subject[]]
+    const figures = { ...enqueuing, ...(await measureSubject(context, url, ours)), ...backlog }
+    for (const subject of theirs) peers.push(await measurePeer(context, url, subject))
+    return { figures, peers }
   } finally {
     for (const { session } of subjects) await session.end()
     await admin.end()
   }
 }
 
-/** Every subject in turn: clean rounds, and then three with a snapshot that is held from before the first on. */
-async function measureAll(
+/** One that does not do what it is asked for does not end the others. */
+async function measurePeer(context: BenchmarkContext, url: string, subject: Subject): Promise<Peer> {
+  const { name, version } = subject.contender
+  try {
+    const figures = await measureSubject(context, url, subject)
+    return { name, ran: true, version: (await version()) as string, figures }
+  } catch (error) {
+    context.signal.throwIfAborted()
+    return { name, ran: false, reason: messageOf(error) }
+  }
+}
+
+/** Clean rounds, and then three with a snapshot that is held from before the first on. */
+async function measureSubject(
   { isQuick, signal, keep }: BenchmarkContext,
   url: string,
-  subjects: readonly Subject[],
-): Promise<readonly Figures[]> {
+  subject: Subject,
+): Promise<Figures> {
   const count = isQuick ? 3_000 : 20_000
-  const outcomes: Figures[] = []
-  for (const subject of subjects) {
-    const { name } = subject.contender
-    const enqueuePerSecond = await measurePublishing(subject, isQuick ? 500 : 3_000)
-    const delivery = await measureDelivery(subject, { perSecond: PER_SECOND, seconds: isQuick ? 2 : 8, signal })
-    const clean = await measureConsuming(subject, { rounds: 3, count, signal })
-    const held = await besideTransaction(url, () => measureConsuming(subject, { rounds: 3, count, signal }))
-    for (const perSecond of clean) keep(`${name}, work`, { perSecond })
-    for (const perSecond of held) keep(`${name}, work beside a snapshot`, { perSecond })
-    outcomes.push({
-      enqueuePerSecond,
-      beginMsP50: delivery.p50,
-      beginMsP99: delivery.p99,
-      workPerSecond: median(clean),
-      workHeldSnapshotRatio: median(held) / median(clean),
-      workHeldSnapshotRound3Ratio: (held[2] as number) / median(clean),
-    })
+  const { name } = subject.contender
+  const enqueuePerSecond = await measurePublishing(subject, isQuick ? 500 : 3_000)
+  const delivery = await measureDelivery(subject, { perSecond: PER_SECOND, seconds: isQuick ? 2 : 8, signal })
+  const clean = await measureConsuming(subject, { rounds: 3, count, signal })
+  const held = await besideTransaction(url, () => measureConsuming(subject, { rounds: 3, count, signal }))
+  for (const perSecond of clean) keep(`${name}, work`, { perSecond })
+  for (const perSecond of held) keep(`${name}, work beside a snapshot`, { perSecond })
+  return {
+    enqueuePerSecond,
+    beginMsP50: delivery.p50,
+    beginMsP99: delivery.p99,
+    workPerSecond: median(clean),
+    workHeldSnapshotRatio: median(held) / median(clean),
+    workHeldSnapshotRound3Ratio: (held[2] as number) / median(clean),
   }
-  return outcomes
 }

@@ -192,9 +192,9 @@ class WorkShift implements Shift {
       const [only] = items
       if (items.length === 1 && only !== undefined) return () => this.#settling.fail(only, error)
       reportTrouble(`a batch of ${items.length} items, which are tried one by one now`, error)
-      return async () => {
-        for (const item of items) await (await this.#handle([item]))()
-      }
+      const settle: (() => Promise<void>)[] = []
+      for (const item of items) settle.push(await this.#handle([item]))
+      return async () => void (await Promise.all(settle.map((each) => each())))
     }
   }
 

@@ -125,3 +125,16 @@ test('what is lost again and again does not take the same others with it each ti
   expect(rows[0]!.late).toBeLessThan(0.6)
   await engine.end()
 })
+
+test('keeps the cause of an item also where the database could not hold all of it', async () => {
+  const name = await queues.queue()
+  const engine = createPostgresQueues(queues.database)
+  await engine.enqueue(name, items(1))
+  const worker = await engine.join(name, { claimedMax: 1 })
+  const [item] = await worker.claim(1)
+  await worker.bury(item!, { cause: `no\0thing${'!'.repeat(5_000)}`, attempts: 1 })
+  const [dead] = await (await engine.deadItems(name)).list()
+  expect(dead?.cause).toBe(`nothing${'!'.repeat(1_993)}`)
+  await worker.leave()
+  await engine.end()
+})

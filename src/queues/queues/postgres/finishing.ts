@@ -82,7 +82,7 @@ export async function buryClaim(
        on conflict (item_id) do update set attempts = excluded.attempts, cause = excluded.cause
      )
      select count(*)::int as count from mine`,
-    [...claimsOf([item]), attempts, cause.slice(0, CAUSE_MAX)],
+    [...claimsOf([item]), attempts, textOf(cause, CAUSE_MAX)],
   )
   return rows[0]?.count === 1
 }
@@ -91,7 +91,7 @@ export async function noteProgress(runner: StatementRunner, item: ClaimedItem, p
   await runner.query(`update ${SCHEMA}.running set progress = $3 where item_id = $1 and claim = $2`, [
     item.itemId,
     item.claim,
-    progress.slice(0, PROGRESS_MAX),
+    textOf(progress, PROGRESS_MAX),
   ])
 }
 
@@ -103,6 +103,11 @@ export async function unpark(
 ): Promise<void> {
   const keys = [...new Set(items.map(({ key }) => key).filter((key) => key !== undefined))]
   if (keys.length > 0) await runner.query(`select ${SCHEMA}.unpark($1, $2) /* update */`, [queue, keys])
+}
+
+/** What the database can hold: anybody may have written it. */
+function textOf(text: string, max: number): string {
+  return text.replaceAll('\0', '').slice(0, max)
 }
 
 function claimsOf(items: readonly ClaimedItem[]): readonly [readonly string[], readonly string[]] {
