@@ -6,8 +6,6 @@ import { openBindings } from './bindings-source.ts'
 import type { BoundDatabase } from './bound-database.ts'
 import { bindDatabase } from './bound-database.ts'
 import { createBoundDatabases } from './bound-databases.ts'
-import { bindQueues } from './bound-queues.ts'
-import { bindTopics } from './bound-topics.ts'
 import { createHandlers } from './handlers.ts'
 import type { Bindings, DatabaseHandle, ServiceHandle, ServiceName } from './handles.ts'
 import { serviceClient } from './service-client.ts'
@@ -21,7 +19,10 @@ import { sayTroubles } from './topic-troubles.ts'
 
 /** The handles of a service, and their end. */
 export type BoundService<System, Name extends ServiceName<System>> = Bindings<System, Name> & {
-  /** Waits for what is under way on the databases and closes the connections; at SIGTERM it happens by itself. */
+  /**
+   * Finishes what handlers have begun, waits for what is under way on the databases and closes the connections. At SIGTERM it
+   * happens by itself; a program that is run once, or at times, calls it when it is done.
+   */
   close(): Promise<void>
 }
 
@@ -78,17 +79,25 @@ export async function bindFrom(
   const databases = createBoundDatabases(
     new Map([...bound].map(([name, one]) => [name, { ...one, isListed: name in document.databases }])),
   )
+  const port = Number(env.PORT)
   let stood: StandIn | undefined
   const handlers = createHandlers({
     clock,
     onJoined() {
-      const port = Number(env.PORT)
       // `tenfold run` gives none: nobody asks whether that is ready.
       if (document.isWorker === true && port > 0) stood ??= standIn(port, env.HOST ?? '127.0.0.1')
     },
   })
-  const topics = bindTopics({ document, schemas: schemas.topics, databases, handlers, clock })
-  const queues = bindQueues({ document, schemas: schemas.queues, databases, handlers, clock })
+  const shared = { document, databases, handlers, clock }
+  // Loaded by those who have any: it is much code for the start of others.
+  const topics =
+    document.publishes === undefined && document.consumes === undefined
+      ? undefined
+      : (await import('./bound-topics.ts')).bindTopics({ ...shared, schemas: schemas.topics })
+  const queues =
+    document.enqueues === undefined && document.works === undefined
+      ? undefined
+      : (await import('./bound-queues.ts')).bindQueues({ ...shared, schemas: schemas.queues })
   const silence = sayTroubles(clock)
 
   function follow(changed: BindingsDocument): void {
@@ -102,7 +111,9 @@ export async function bindFrom(
     // The rest is for the process itself.
     const deadlineMs = (document.stopTimeoutMs ?? STOP_DEADLINE_MS_DEFAULT) * CLOSING_SHARE
     await handlers.stop(deadlineMs)
-    await Promise.all([topics.close(deadlineMs), queues.close(deadlineMs)])
+    // Instances have others beside them; a job, or a program that is run once, has not.
+    const isLast = !(port > 0)
+    await Promise.all([topics?.close(deadlineMs, isLast), queues?.close(deadlineMs, isLast)])
     source.close()
     silence()
     await Promise.all([...bound.values()].map((database) => database.close()))
@@ -118,10 +129,10 @@ export async function bindFrom(
       ]),
     ),
     caches: {},
-    publishes: topics.publishes,
-    consumes: topics.consumes,
-    enqueues: queues.enqueues,
-    works: queues.works,
+    publishes: topics?.publishes ?? {},
+    consumes: topics?.consumes ?? {},
+    enqueues: queues?.enqueues ?? {},
+    works: queues?.works ?? {},
     close,
   }
 }

@@ -24,8 +24,12 @@ import { tracedBatch, tracedHandling, tracedSend, traceHeaders } from './traced-
 export interface BoundQueues {
   readonly enqueues: Readonly<Record<string, EnqueuerHandle<unknown>>>
   readonly works: Readonly<Record<string, WorkerHandle<unknown>>>
-  /** Call it when the handlers have stopped. */
-  close(deadlineMs: number): Promise<void>
+  /**
+   * Call it when the handlers have stopped.
+   *
+   * @param isLast whether no other process of the service may come soon: what is in outboxes is moved before
+   */
+  close(deadlineMs: number, isLast: boolean): Promise<void>
 }
 
 /** @see bindQueues */
@@ -64,8 +68,8 @@ class ServiceQueues implements BoundQueues {
     this.works = mapped(works, (queue, binding) => this.#worker(queue, binding))
   }
 
-  async close(deadlineMs: number): Promise<void> {
-    await this.#relays.stop(deadlineMs)
+  async close(deadlineMs: number, isLast: boolean): Promise<void> {
+    await this.#relays.stop(deadlineMs, isLast)
     await Promise.all([...this.#engines.values()].map((engine) => engine.end()))
   }
 
@@ -124,6 +128,7 @@ class ServiceQueues implements BoundQueues {
           clock,
         }),
         isUsed: () => hasItems(database, outboxQueue(queue)),
+        isWaiting: () => hasItems(database, outboxQueue(queue)),
         relay: () => createQueueRelay({ engine, outbox, queue, database: home, clock }),
       }
     })

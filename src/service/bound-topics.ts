@@ -5,8 +5,10 @@ import { createConsumer } from '../topics/consumer.ts'
 import type { Handler, HandlerContext, ReceivedEvent } from '../topics/handler.ts'
 import type { PostgresLog } from '../topics/logs/postgres/postgres-log.ts'
 import { createPostgresLog } from '../topics/logs/postgres/postgres-log.ts'
+import { createPostgresLagReader } from '../topics/logs/postgres/read-lag.ts'
 import { hasEvents } from '../topics/logs/postgres/topic-catalog.ts'
 import { createRelay } from '../topics/outbox-relay.ts'
+import { RELAY_GROUP } from '../topics/relay-group.ts'
 import { createPublisher } from '../topics/publisher.ts'
 import type { TopicTransaction } from '../topics/topic-database.ts'
 import type { BindingsDocument, TopicBinding } from './bindings-document.ts'
@@ -22,8 +24,12 @@ import { tracedBatch, tracedHandling, tracedSend, traceHeaders } from './traced-
 export interface BoundTopics {
   readonly publishes: Readonly<Record<string, Publisher<unknown>>>
   readonly consumes: Readonly<Record<string, Consumer<unknown>>>
-  /** Call it when the handlers have stopped. */
-  close(deadlineMs: number): Promise<void>
+  /**
+   * Call it when the handlers have stopped.
+   *
+   * @param isLast whether no other process of the service may come soon: what is in outboxes is moved before
+   */
+  close(deadlineMs: number, isLast: boolean): Promise<void>
 }
 
 /** @see bindTopics */
@@ -62,8 +68,8 @@ class ServiceTopics implements BoundTopics {
     this.consumes = mapped(consumes, (topic, binding) => this.#consumer(topic, binding))
   }
 
-  async close(deadlineMs: number): Promise<void> {
-    await this.#relays.stop(deadlineMs)
+  async close(deadlineMs: number, isLast: boolean): Promise<void> {
+    await this.#relays.stop(deadlineMs, isLast)
     await Promise.all([...this.#logs.values()].map((log) => log.end()))
   }
 
@@ -108,6 +114,7 @@ class ServiceTopics implements BoundTopics {
         database,
         log,
         isUsed: () => hasEvents(database, topic),
+        isWaiting: () => hasUnrelayed(database, topic),
         relay: () => createRelay({ topic, outbox: log, log: this.#logIn(home), database: home, clock }),
       }
     })
@@ -151,6 +158,13 @@ class ServiceTopics implements BoundTopics {
     this.#logs.set(database, log)
     return log
   }
+}
+
+/** A group that has not begun has everything before it. */
+async function hasUnrelayed(database: DatabaseConnection, topic: string): Promise<boolean> {
+  const { partitions } = await createPostgresLagReader(database).read()
+  const relayed = partitions.filter((partition) => partition.topic === topic && partition.group === RELAY_GROUP)
+  return relayed.length === 0 || relayed.some(({ unread }) => unread > 0)
 }
 
 /** The types of `Bindings` know which it is. */

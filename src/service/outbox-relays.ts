@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Cancel, Clock } from '../core/clock.ts'
+import { sleep } from '../core/clock.ts'
 import type { Component } from '../core/component.ts'
 import { reportTrouble } from '../topics/trouble.ts'
 import { startPersistently } from './start-persistently.ts'
@@ -8,8 +9,11 @@ import { startPersistently } from './start-persistently.ts'
 export interface OutboxRelays {
   /** Something was put into this outbox. Returns at once. */
   wake(outbox: Outbox): void
-  /** What is in the outboxes then is moved by another process of the service, or the next. */
-  stop(deadlineMs: number): Promise<void>
+  /**
+   * What is in the outboxes then is moved by another process of the service, or the next; the last one moves what it can
+   * within the deadline.
+   */
+  stop(deadlineMs: number, isLast: boolean): Promise<void>
 }
 
 /** What waits in one database to go to another. */
@@ -18,6 +22,8 @@ export interface Outbox {
   readonly name: string
   /** Whether anything is there. */
   isUsed(): Promise<boolean>
+  /** Whether anything that is there has not been moved. */
+  isWaiting(): Promise<boolean>
   /** What moves it; made once. */
   relay(): Component
 }
@@ -27,6 +33,7 @@ export interface Outbox {
  * something in may be gone.
  */
 const LOOK_MS = 5_000
+const DRAIN_LOOK_MS = 50
 
 /** Moves what is put into outboxes to where it belongs, from the first time on. */
 export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): OutboxRelays {
@@ -61,15 +68,27 @@ export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): O
     }
   }
 
+  async function drain(deadlineMs: number): Promise<void> {
+    const giveUpMs = clock.nowMs() + deadlineMs
+    for (const { name, isWaiting } of relays.keys()) {
+      try {
+        while (clock.nowMs() < giveUpMs && (await isWaiting())) await sleep(clock, DRAIN_LOOK_MS)
+      } catch (error) {
+        reportTrouble(`emptying the outbox of ${name}`, error)
+      }
+    }
+  }
+
   if (outboxes.length > 0) {
     cancel = clock.every(LOOK_MS, () => void (looking ??= look().finally(() => (looking = undefined))), { unref: true })
   }
   return {
     wake,
-    async stop(deadlineMs) {
-      stopped.abort()
+    async stop(deadlineMs, isLast) {
       cancel()
       await looking
+      if (isLast) await drain(deadlineMs)
+      stopped.abort()
       await Promise.all([...relays.values()].map((relay) => relay.stop(deadlineMs)))
     },
   }

@@ -61,14 +61,17 @@ afterAll(async () => {
   await rm(directory, { recursive: true })
 })
 
-async function bound<Name extends 'api' | 'mailer' | 'auditor'>(service: Name): Promise<BoundService<System, Name>> {
+async function bound<Name extends 'api' | 'mailer' | 'auditor'>(
+  service: Name,
+  env: Record<string, string> = { PORT: '0' },
+): Promise<BoundService<System, Name>> {
   const document = bindingsOf(service, blueprint, {
     database: (name) => ({ url: clusters[name]!.serviceUrl(service), term: 1 }),
     internalUrl: 'http://127.0.0.1:1',
   })
   const file = join(directory, `${service}.json`)
   await writeFile(file, JSON.stringify(document))
-  const bindings = await bindFrom({ TENFOLD_BINDINGS: file, TENFOLD_SERVICE: service })
+  const bindings = await bindFrom({ TENFOLD_BINDINGS: file, TENFOLD_SERVICE: service, ...env })
   onTestFinished(() => bindings.close())
   return bindings as unknown as BoundService<System, Name>
 }
@@ -118,7 +121,7 @@ test('items are put in with a transaction of any database, done once, in the tra
 })
 
 test('an item that a process left in an outbox is moved by the next one, and its effects may be elsewhere', async () => {
-  const first = await bound('api')
+  const first = await bound('api', { PORT: '1' })
   await first.databases.orders.transaction(async (transaction) => {
     await first.enqueues.emails.enqueue({ to: 'zoe' }, { transaction, delay: '1s' })
   })
@@ -134,6 +137,18 @@ test('an item that a process left in an outbox is moved by the next one, and its
   expect(await notes('orders')).toEqual(['order', 'zoe'])
   const { rows } = await owner('orders').query('select name from tenfold_queues.queue')
   expect(rows).toEqual([{ name: 'outbox/emails' }])
+})
+
+test('a program that is run once leaves nothing in an outbox when it closes', async () => {
+  const job = await bound('api')
+  await job.databases.orders.transaction(async (transaction) => {
+    await job.enqueues.emails.enqueue({ to: 'jim' }, { transaction, delay: '1h' })
+  })
+  await job.close()
+  const [outbox, queue] = ['orders', 'work'].map((database) =>
+    owner(database).query(`select from tenfold_queues.waiting where payload like '%jim%'`),
+  )
+  expect([(await outbox)?.rowCount, (await queue)?.rowCount]).toEqual([0, 1])
 })
 
 test('an item can be taken out wherever it is', async () => {

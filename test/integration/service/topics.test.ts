@@ -168,6 +168,17 @@ test('what a process left in an outbox is moved by the next one that publishes, 
   expect(seen).toEqual([7])
 })
 
+test('a program that is run once leaves nothing in an outbox when it closes', async () => {
+  const job = await bound('api')
+  await job.databases.orders.transaction(async (transaction) => {
+    await job.publishes.checked.publish({ user: 'jim', cents: 9 }, { transaction })
+  })
+  await job.close()
+  const events = bed.connect(clusters.events.url(), { connectionsMax: 1 })
+  const { rowCount } = await events.query(`select from tenfold_topics.log where key = 'jim'`)
+  expect(rowCount).toBe(1)
+})
+
 test('refuses a second handler, a database that it does not have, and events that are none', async () => {
   const [api, billing] = [await bound('api'), await bound('billing')]
   const { checked } = billing.consumes
