@@ -12,8 +12,6 @@ export interface RabbitMessage {
   readonly messageId: string
   readonly headers: Readonly<Record<string, unknown>>
   readonly timestampEpochMs: number
-  /** After this time in a queue it is a dead letter of that. @default never */
-  readonly expirationMs?: number | undefined
 }
 
 /** Publishes what has to arrive, over a connection that is made when it is needed. */
@@ -29,18 +27,20 @@ export interface RabbitPublisher {
    * @throws TF_PUBLISH_INDETERMINATE some are published, or all, or none
    */
   publish(messages: readonly RabbitMessage[]): Promise<void>
-  /** Safe to call twice. */
+  /** Nothing can be published any more. Safe to call twice. */
   end(): Promise<void>
 }
 
 /** @see createRabbitPublisher */
 export interface RabbitPublisherOptions extends RabbitOptions {
-  /** How long the broker may take to say that it has all messages of a call. */
+  /** How long a call may take: to be connected, to have its turn, and until the broker says that it has all messages. */
   readonly confirmMs: number
 }
 
 /** Messages that are sent and not confirmed, at most: who publishes more waits. */
 const UNCONFIRMED_MAX = 10_000
+/** Calls that have not had their turn: more are refused. */
+const CALLS_MAX = 10_000
 
 /** Nothing is sent before the first call. */
 export function createRabbitPublisher(options: RabbitPublisherOptions): RabbitPublisher {
@@ -61,7 +61,9 @@ class Publisher implements RabbitPublisher {
   #connecting: Promise<RabbitConnection> | undefined
   #opening: Promise<Line> | undefined
   #sending: Promise<unknown> = Promise.resolve()
+  #calls = 0
   #count = 0
+  #isEnded = false
   #changed = Promise.withResolvers<void>()
 
   constructor(options: RabbitPublisherOptions) {
@@ -69,6 +71,7 @@ class Publisher implements RabbitPublisher {
   }
 
   connection(): Promise<RabbitConnection> {
+    if (this.#isEnded) return Promise.reject(failureOf('it was ended', 'expected a connection to RabbitMQ'))
     if (this.#connecting !== undefined) return this.#connecting
     const connecting = this.#connect(() => {
       if (this.#connecting === connecting) this.#connecting = undefined
@@ -91,51 +94,65 @@ class Publisher implements RabbitPublisher {
 
   async publish(messages: readonly RabbitMessage[]): Promise<void> {
     if (messages.length === 0) return
-    const sent = this.#sending.then(() => this.#send(messages))
-    this.#sending = sent.catch(() => undefined)
-    await (
-      await sent
-    ).settled
+    if (this.#calls >= CALLS_MAX)
+      throw failureOf(`${CALLS_MAX} calls wait already`, 'expected RabbitMQ to take messages')
+    const batch = new Batch(messages.length)
+    const cancel = this.#options.clock.schedule(this.#options.confirmMs, () => this.#giveUp(batch))
+    this.#calls++
+    const before = this.#sending
+    this.#sending = this.#sendAfter(before, messages, batch)
+    try {
+      await batch.settled
+    } finally {
+      cancel()
+    }
   }
 
   async end(): Promise<void> {
+    this.#isEnded = true
     const connecting = this.#connecting
     const connection = await connecting?.catch(() => undefined)
     await connection?.end()
   }
 
-  /** Resolves when all are sent. */
-  async #send(messages: readonly RabbitMessage[]): Promise<Batch> {
-    const line = await this.#line()
-    const batch = new Batch(messages.length)
-    this.#watch(line, batch)
-    let count = 0
+  /** Resolves when all are sent, or have failed before. */
+  async #sendAfter(before: Promise<unknown>, messages: readonly RabbitMessage[], batch: Batch): Promise<void> {
+    await before
+    this.#calls--
+    if (batch.hasFailed) return
     try {
-      for (const message of messages) {
-        while (line.isOpen && line.unconfirmed.size >= UNCONFIRMED_MAX) await this.#changed.promise
-        if (!this.#sendOne(line, message, batch)) await drained(line)
-        count++
-      }
+      await this.#send(await this.#line(), messages, batch)
     } catch (error) {
-      // What can't be written at all is a mistake of the caller.
-      const failure = line.isOpen ? error : failureOf(error, 'expected RabbitMQ to take messages')
-      batch.fail(count === 0 ? failure : indeterminate(error))
+      batch.fail(
+        batch.line === undefined ? failureOf(error, 'expected RabbitMQ to take messages') : indeterminate(error),
+      )
     }
-    return batch
   }
 
-  #watch({ connection }: Line, batch: Batch): void {
-    const { clock, confirmMs } = this.#options
-    const cancel = clock.schedule(confirmMs, () => {
-      batch.fail(late(confirmMs, connection.blocked))
-      // What it may still hold must not arrive after what is published next.
-      connection.cut()
-    })
-    batch.settled.then(cancel, cancel)
+  async #send(line: Line, messages: readonly RabbitMessage[], batch: Batch): Promise<void> {
+    // It may have taken too long to get it.
+    if (batch.hasFailed) return
+    for (const message of messages) {
+      while (line.isOpen && line.unconfirmed.size >= UNCONFIRMED_MAX) await this.#changed.promise
+      if (!this.#sendOne(line, message, batch)) await drained(line)
+    }
   }
 
-  #sendOne({ channel, unconfirmed }: Line, message: RabbitMessage, batch: Batch): boolean {
-    const { exchange, routingKey, content, messageId, headers, timestampEpochMs, expirationMs } = message
+  #giveUp(batch: Batch): void {
+    const { confirmMs } = this.#options
+    if (batch.line === undefined) {
+      batch.fail(failureOf(`nothing within ${confirmMs} ms`, 'expected RabbitMQ to take messages'))
+      return
+    }
+    const { connection } = batch.line
+    batch.fail(late(confirmMs, connection.blocked))
+    // What it may still hold must not arrive after what is published next.
+    connection.cut()
+  }
+
+  #sendOne(line: Line, message: RabbitMessage, batch: Batch): boolean {
+    const { channel, unconfirmed } = line
+    const { exchange, routingKey, content, messageId, headers, timestampEpochMs } = message
     const correlationId = String(++this.#count)
     const state = { isReturned: false }
     const hasRoom = channel.publish(
@@ -149,7 +166,6 @@ class Publisher implements RabbitPublisher {
         correlationId,
         headers,
         timestamp: Math.floor(timestampEpochMs / 1_000),
-        ...(expirationMs === undefined ? {} : { expiration: expirationMs }),
       },
       (error: unknown) => {
         unconfirmed.delete(correlationId)
@@ -160,6 +176,7 @@ class Publisher implements RabbitPublisher {
       },
     )
     unconfirmed.set(correlationId, state)
+    batch.line = line
     return hasRoom
   }
 
@@ -182,6 +199,9 @@ class Batch {
   readonly #settled = Promise.withResolvers<void>()
   #left: number
   #failure: TenfoldError | undefined
+  /** Where some of them went. */
+  line: Line | undefined
+  hasFailed = false
 
   constructor(count: number) {
     this.#left = count
@@ -203,7 +223,8 @@ class Batch {
   }
 
   /** Does not wait for the rest. */
-  fail(failure: unknown): void {
+  fail(failure: TenfoldError): void {
+    this.hasFailed = true
     this.#settled.reject(failure)
   }
 }

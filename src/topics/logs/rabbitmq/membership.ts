@@ -72,6 +72,7 @@ class Member implements Membership {
       await channel.consume(queue, (message) => this.#hear(message), { noAck: true })
       this.#presence = { connection, channel }
       connection.closed.addEventListener('abort', () => this.#disconnected(), { once: true })
+      connection.closed.throwIfAborted()
     } catch (error) {
       await connection.end()
       throw error
@@ -157,15 +158,16 @@ class Member implements Membership {
     const { names, prefetch, onArrival } = this.#options
     // Grows also beyond the life of this process, if clocks do.
     this.#epoch = Math.max(this.#epoch + 1, this.#options.clock.epochMs())
-    const claim = await claimPartition({
-      connection,
-      names,
-      partition,
-      prefetch,
-      epoch: this.#epoch,
-      onArrival: () => onArrival(partition),
-    })
-    if (claim !== undefined) this.#begin(claim)
+    const onArrived = (): void => onArrival(partition)
+    const shared = { connection, names, partition, prefetch, onArrival: onArrived }
+    try {
+      const claim = await claimPartition({ ...shared, epoch: this.#epoch })
+      if (claim !== undefined) this.#begin(claim)
+    } catch (error) {
+      // What the group needs may be gone: it is made with the next connection.
+      await connection.end()
+      throw error
+    }
   }
 
   #begin(claim: HeldClaim): void {

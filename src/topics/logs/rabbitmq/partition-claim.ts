@@ -128,7 +128,12 @@ class Claim implements HeldClaim {
   async commit(sequence: number): Promise<void> {
     this.#requireHeld()
     assert(sequence > this.#done && sequence <= this.#handedOut, 'expected an event that is not done yet')
-    this.#channel.ack({ fields: { deliveryTag: sequence } } as ConsumeMessage, true)
+    try {
+      this.#channel.ack({ fields: { deliveryTag: sequence } } as ConsumeMessage, true)
+    } catch {
+      // It is just being closed.
+      throw claimLost(this.partition)
+    }
     this.#publishedEpochMs.splice(0, sequence - this.#done)
     this.#done = sequence
   }
@@ -143,8 +148,8 @@ class Claim implements HeldClaim {
 
   async giveBack(): Promise<void> {
     const { connection, names } = this.#options
-    // First what decides, then what tells.
-    if (!this.#lost.signal.aborted) await this.#channel.close()
+    // First what decides, then what tells. It may have been closed by the broker.
+    await this.#channel.close().catch(() => undefined)
     if (connection.closed.aborted) return
     const channel = await connection.channel()
     await channel.deleteQueue(names.owner(this.partition))
