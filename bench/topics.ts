@@ -91,12 +91,16 @@ async function measureAll(
         keep(`${name}, ${what}`, { deliveryMsP50: p50, deliveryMsP99: p99 })
         ;(delivery[what] ??= []).push({ p50, p99 })
       }
-      const at = (perSecond: number): Promise<Delivery> => measureDelivery(subject, { perSecond, seconds, signal })
+      const isBrief = isQuick && index > 0
+      const at = (perSecond: number): Promise<Delivery> =>
+        measureDelivery(subject, { perSecond, seconds: isBrief ? 2 : seconds, signal })
       keepRate('publishing', await measurePublishing(subject, isQuick ? 500 : 3_000))
       keepDelivery('delivery', await at(PER_SECOND))
-      keepDelivery('delivery beside a transaction', await besideTransaction(url, () => at(PER_SECOND)))
-      if (index === 0 || !isQuick) keepDelivery('delivery of twice as many', await at(2 * PER_SECOND))
-      const options = { rounds: 2, count, signal }
+      if (!isBrief) {
+        keepDelivery('delivery beside a transaction', await besideTransaction(url, () => at(PER_SECOND)))
+        keepDelivery('delivery of twice as many', await at(2 * PER_SECOND))
+      }
+      const options = { rounds: isBrief ? 1 : 2, count: isBrief ? count / 2 : count, signal }
       for (const rate of await measureConsuming(subject, options)) keepRate('consuming', rate)
       await besideTransaction(url, async () => {
         for (const rate of await measureConsuming(subject, options)) keepRate('consuming beside a snapshot', rate)

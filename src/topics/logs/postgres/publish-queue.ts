@@ -63,7 +63,11 @@ export function createPublishQueue<Row extends PublishRow>(options: PublishQueue
   }
 
   async function sendAll(): Promise<void> {
-    while (waiting.length > 0) await send(nextBatch())
+    while (waiting.length > 0) {
+      await send(nextBatch())
+      // Those who go on at once shall go together, not the first of them alone and all others behind it.
+      await endOfTurn()
+    }
     sending = undefined
   }
 
@@ -89,6 +93,13 @@ export function createPublishQueue<Row extends PublishRow>(options: PublishQueue
     },
     drained: () => sending ?? Promise.resolve(),
   }
+}
+
+/** Everybody who was just answered has gone on. */
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }
 
 /** Refused because of what one of the rows says, not because of the state that the database is in. */

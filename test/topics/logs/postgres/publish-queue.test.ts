@@ -30,7 +30,10 @@ const eventOf = (payload: string): PlacedEvent => ({
   partition: 0,
   event: { messageId: uniqueId(), payload },
 })
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+/** Everything that can go on does so. */
+async function turn(): Promise<void> {
+  for (let n = 0; n < 3; n++) await new Promise((resolve) => setImmediate(resolve))
+}
 const serverError = (code: string): Error => Object.assign(new Error(`refused ${code}`), { code, severity: 'ERROR' })
 
 describe('the queue of publishes', () => {
@@ -49,6 +52,19 @@ describe('the queue of publishes', () => {
     statements[1]!.answer.resolve()
     await turn()
     expect(outcomes).toEqual(['a done', 'b done', 'cd done'])
+  })
+
+  test('lets callers who go on at once go together', async () => {
+    const { queue, statements, sent } = bed({ batchMax: 100 })
+    const caller = async (name: string): Promise<void> => {
+      for (let n = 0; n < 3; n++) await queue.publish([eventOf(name)])
+    }
+    void Promise.all(['a', 'b', 'c'].map((name) => caller(name)))
+    for (let n = 0; n < 4; n++) {
+      statements[n]!.answer.resolve()
+      await turn()
+    }
+    expect(sent()).toEqual(['a', 'bca', 'bca', 'bc'])
   })
 
   test('begins another statement where the events of a call do not fit any more, and never divides a call', async () => {
