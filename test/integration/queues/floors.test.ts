@@ -107,3 +107,23 @@ test('misses nothing, and hands out nothing that is done, whatever commits, roll
     await engine.end()
   }
 }, 120_000)
+
+test('trusts no floor of an earlier incarnation of the server, whose numbers of transactions come again', async () => {
+  const name = await queues.queue()
+  const engine = createPostgresQueues(queues.database, { clock: virtualClock(), lease: '1h' })
+  const worker = await engine.join(name, { claimedMax: 10 })
+  expect(await worker.claim(1)).toEqual([])
+  // What somebody gives back whose transaction has a number that was in use before the crash.
+  await queues.database.query(
+    `insert into tenfold_queues.waiting (queue, priority, run_at, due_at, xid, item_id, payload)
+     select id, 2, now() - interval '1 hour', now(), '3', $2, 'old' from tenfold_queues.queue where name = $1`,
+    [name, uniqueId()],
+  )
+  expect(await worker.claim(1)).toEqual([])
+  await queues.database.query('update tenfold_queues.incarnation set id = gen_random_uuid()')
+  const claimed = await worker.claim(1)
+  expect(claimed.map(({ payload }) => payload)).toEqual(['old'])
+  await worker.complete(claimed)
+  await worker.leave()
+  await engine.end()
+})
