@@ -153,7 +153,10 @@ class WorkShift implements Shift {
   /** A claim is worth its way when half of what may be claimed is free. */
   #room(): number {
     const { concurrency, batchMax } = this.#options
-    if (batchMax > 1) return this.#calls < concurrency ? batchMax : 0
+    if (batchMax > 1) {
+      const free = (concurrency - this.#calls) * batchMax - this.#ready.length
+      return free >= batchMax ? free : 0
+    }
     const most = concurrency + this.#ahead.count(concurrency, AHEAD_MAX)
     const claimed = this.#open + this.#ready.length
     return claimed <= most / 2 ? most - claimed : 0
