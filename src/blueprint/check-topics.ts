@@ -31,14 +31,14 @@ function checkHolder(held: ReadTopic | ReadQueue | undefined, system: ReadSystem
 /** A partition is read by one consumer at a time: more instances than partitions would be idle. Who consumes nothing has no lag. */
 function checkConsumers(system: ReadSystem, place: Place): void {
   for (const [name, service] of system.services ?? []) {
-    if (service?.scale?.metric === 'lag' && (service.consumes ?? []).length === 0) {
+    if (service?.scale?.metric === 'lag' && [...(service.consumes ?? []), ...(service.works ?? [])].length === 0) {
       place
         .at(name)
         .at('scale')
         .at('metric')
         .invalid(
-          'expected a service that consumes a topic, whose lag it is, got one that consumes none',
-          "write consumes: ['…'], or scale on 'inflight' or 'cpu'",
+          'expected a service that consumes topics or works on queues, whose lag it is, got one that does neither',
+          "write consumes: ['…'] or works: ['…'], or scale on 'inflight' or 'cpu'",
         )
     }
     const { min = 1, desired = min, max = desired } = service?.instances ?? {}

@@ -22,8 +22,8 @@ export interface ScaleIn {
  *
  * - `cpu`: share of the CPU limit, or of a core without one, 0 to 1 · `elu`: event-loop utilisation, 0 to 1
  * - `inflight`: requests being served per instance · `arrivals`: requests per second per instance
- * - `lag`: how long instances need for the events that wait for them, by what they do when they are busy; of a service
- *   that consumes topics
+ * - `lag`: how long instances need for the events and items that wait for them, by what they do when they are busy; of a
+ *   service that consumes topics or works on queues
  * - `custom`: the gauge `name` that each instance publishes at the path `from`, in the text format of Prometheus; the
  *   mean of the instances is held at the target. Series with all `labels` count, several are added
  *

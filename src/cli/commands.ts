@@ -15,6 +15,7 @@ import { run } from './commands/run.ts'
 import { scale } from './commands/scale.ts'
 import { sql } from './commands/sql.ts'
 import { status } from './commands/status.ts'
+import { queues } from './commands/queues.ts'
 import { topics } from './commands/topics.ts'
 import { up } from './commands/up.ts'
 
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   run,
   sql,
   topics,
+  queues,
   backup,
   restore,
   rehearse,

@@ -1,4 +1,5 @@
 import type { InstanceStatus, JobStatus, ReleasingStatus, ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
+import type { QueueStatus } from '../control/queue-status.ts'
 import type { TopicStatus } from '../control/topic-status.ts'
 import { formatDuration } from '../core/duration.ts'
 import { portOf } from '../core/port-of.ts'
@@ -36,13 +37,14 @@ export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): 
     gatewayNote(snapshot.gateway),
   ]
   const topics = Object.values(snapshot.topics ?? {}).map((topic) => [topic.name, 'topic', ...topicCells(topic, style)])
+  const queues = Object.values(snapshot.queues ?? {}).map((queue) => [queue.name, 'queue', ...queueCells(queue, style)])
   const heading = ['name', 'kind', 'state', 'ports', ''].map((text) => style('dim', text))
   return [
     `${style('bold', snapshot.system)} (${snapshot.configuration})  ${paintState(snapshot.phase, style)}  ${
       snapshot.gateway.url === undefined ? '' : style('underline', snapshot.gateway.url)
     }`.trimEnd(),
     ...(snapshot.timeScale === undefined ? [] : [`  control time × ${snapshot.timeScale}`]),
-    formatTable([heading, gateway, ...services, ...databases, ...topics], '  '),
+    formatTable([heading, gateway, ...services, ...databases, ...topics, ...queues], '  '),
     ...(snapshot.telemetry === undefined ? [] : [style('dim', `  metrics  ${snapshot.telemetry.metricsUrl}`)]),
     ...snapshot.notices.map(({ level, message, hint }) => {
       const mark = level === 'info' ? style('dim', 'i') : style(level === 'error' ? 'red' : 'yellow', '!')
@@ -61,6 +63,18 @@ function topicCells({ groups, outboxes }: TopicStatus, style: Terminal['style'])
   const waiting = outboxes.map(({ database, messages }) => `${messages} wait in the outbox of ${database}`)
   const hasDead = groups.some(({ deadLetters }) => deadLetters > 0)
   return [hasDead ? style('yellow', 'ready') : paintState('ready', style), '', [...notes, ...waiting].join(', ')]
+}
+
+/** What is due and not begun, and what nobody could do. */
+function queueCells(queue: QueueStatus, style: Terminal['style']): readonly string[] {
+  const { waiting, isMore, oldestAgeMs, workers, deadItems, outboxes } = queue
+  const notes = [
+    ...(waiting === 0 ? [] : [`${waiting}${isMore ? '+' : ''} wait, ${formatDuration(oldestAgeMs)}`]),
+    ...(waiting > 0 && workers === 0 ? ['nobody works on it'] : []),
+    ...(deadItems === 0 ? [] : [`${deadItems} dead item${deadItems === 1 ? '' : 's'}`]),
+    ...outboxes.map(({ database, messages }) => `${messages} wait in the outbox of ${database}`),
+  ]
+  return [deadItems > 0 ? style('yellow', 'ready') : paintState('ready', style), '', notes.join(', ')]
 }
 
 /** `ready`, or the state of the instance that is furthest from it. */

@@ -1,5 +1,6 @@
 import type { RequestMatch } from '../blueprint/resolved-traffic.ts'
 import type { BackupStatus } from './backup-status.ts'
+import type { QueueStatus } from './queue-status.ts'
 import type { TopicStatus } from './topic-status.ts'
 
 /**
@@ -21,8 +22,9 @@ export interface SystemSnapshot {
   readonly gateway: GatewayStatus
   readonly services: Readonly<Record<string, ServiceStatus>>
   readonly databases: Readonly<Record<string, DatabaseStatus>>
-  /** Absent until they were looked at, and where there are none. */
+  /** Topics and queues: absent until they were looked at, and where there are none. */
   readonly topics?: Readonly<Record<string, TopicStatus>>
+  readonly queues?: Readonly<Record<string, QueueStatus>>
   /** Where measurements can be read; absent until they can. */
   readonly telemetry?: TelemetryStatus
   /** The rehearsal that runs, or the last one. */

@@ -8,6 +8,8 @@ import { backupCommands } from './backup-commands.ts'
 import { faultCommands } from './fault-commands.ts'
 import type { Fault } from './faults.ts'
 import type { JobPlace } from './jobs.ts'
+import { queueCommands } from './queue-commands.ts'
+import type { QueueOperating } from './queue-operating.ts'
 import type { Releaser } from './releaser.ts'
 import type { ScalingOutcome } from './system-autoscaler.ts'
 import type { SystemDatabases } from './system-databases.ts'
@@ -32,6 +34,7 @@ export interface CommandTargets {
   databaseUrl(database: string): string
   databases(): Pick<SystemDatabases, 'backups' | 'restorePlace' | 'putRestored' | 'switchover'>
   topics(): TopicOperating
+  queues(): QueueOperating
 }
 
 const SERVICES_MAX = 1_000
@@ -99,6 +102,7 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
     }),
     ...backupCommands(() => targets.databases()),
     ...topicCommands(() => targets.topics()),
+    ...queueCommands(() => targets.queues()),
     ...faultCommands(targets),
     rehearsal: controlCommand({
       input: rehearsalStatus,

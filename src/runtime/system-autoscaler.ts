@@ -84,8 +84,8 @@ export function createSystemScaler(context: PartsContext, services: SystemServic
 
   function measure({ name, scale }: ScaledService): Measurement {
     const nowEpochMs = clock.epochMs()
-    const { consumes } = context.blueprint.services[name]!
-    const work = { topics: consumes, queues: [] }
+    const { consumes, works } = context.blueprint.services[name]!
+    const work = { topics: consumes, queues: works }
     if (scale.metric === 'lag') lookAtWork(name, work)
     return readSignal({
       service: name,

@@ -38,11 +38,11 @@ import { createSystemDoors } from './system-doors.ts'
 import { createSystemGateway, keepGatewayFrames, keepGatewaySpans } from './system-gateway.ts'
 import type { SystemJobs } from './system-jobs.ts'
 import { createSystemJobs } from './system-jobs.ts'
+import type { SystemMessaging } from './system-messaging.ts'
+import { createSystemMessaging } from './system-messaging.ts'
 import type { SystemServices } from './system-services.ts'
 import { createSystemServices } from './system-services.ts'
 import { createCollectors, createSystemTelemetry } from './system-telemetry.ts'
-import type { SystemTopics } from './system-topics.ts'
-import { createSystemTopics } from './system-topics.ts'
 
 /**
  * Everything that runs of a system. The control socket opens before the rest and closes after it, so that the start
@@ -73,7 +73,7 @@ class WiredParts implements SystemParts {
   readonly #code = Promise.withResolvers<SystemCode>()
   readonly #databases: SystemDatabases
   readonly #doors: SystemDoors
-  readonly #topics: SystemTopics
+  readonly #messaging: SystemMessaging
   #telling: Promise<void> = Promise.resolve()
   #gateway: Gateway | undefined
   #services: SystemServices | undefined
@@ -110,7 +110,8 @@ class WiredParts implements SystemParts {
         strike: (ids, fault) => strikeProcesses(snapshots.current(), subprocesses.list(), ids, fault),
         databaseUrl: (name) => this.#databases.url(name),
         databases: () => this.#databases,
-        topics: () => this.#topics.operating,
+        topics: () => this.#messaging.topics,
+        queues: () => this.#messaging.queues,
         showRehearsal: (rehearsal) => context.change((snapshot) => ({ ...snapshot, rehearsal })),
       }),
     })
@@ -120,7 +121,7 @@ class WiredParts implements SystemParts {
       onFrame: append,
       onSpans: (spans) => this.#history.addSpans(spans),
     })
-    this.#topics = createSystemTopics(context, { append, ownerUrl: (name) => this.#databases.url(name) })
+    this.#messaging = createSystemMessaging(context, { append, ownerUrl: (name) => this.#databases.url(name) })
     this.#metrics = [
       createStateWatch({ directory: state.directory, clock, onNotice: (notice) => context.notice(notice) }),
       createHostMetrics({ clock, append }),
@@ -131,7 +132,7 @@ class WiredParts implements SystemParts {
         clock,
       }),
       ...createCollectors(context, { append, adminUrl: (name) => this.#databases.adminUrl(name) }),
-      this.#topics.lags,
+      ...this.#messaging.lags,
     ]
     // Whoever waits for the code is told by its own start; nobody may be waiting.
     this.#code.promise.catch(() => undefined)
@@ -205,7 +206,7 @@ class WiredParts implements SystemParts {
     this.#releaser = createReleaser(this.#context, parts, this.#applier)
     this.#scaler = createSystemScaler(this.#context, services, this.#control.audit)
     await this.#scaler.start()
-    await this.#topics.housekeeping.start(signal)
+    await this.#messaging.housekeeping.start(signal)
   }
 
   applier(): Applier {
@@ -214,7 +215,7 @@ class WiredParts implements SystemParts {
 
   async stop(deadlineMs: number): Promise<void> {
     // It may wait for a server that hangs, until that is ended.
-    const tidied = this.#topics.housekeeping.stop(deadlineMs)
+    const tidied = this.#messaging.housekeeping.stop(deadlineMs)
     await this.#scaler?.stop(deadlineMs)
     // In the order in which a request would meet them, so that none meets a part that has left.
     await this.#gateway?.closeEntrances(deadlineMs)

@@ -71,7 +71,9 @@ test('lag is in seconds, of a second at least', () => {
 })
 
 test('lag is of a service that consumes something', () => {
-  expect(() => resolved({ metric: 'lag', target: '5s' }, { consumes: [] })).toThrow(/a service that consumes a topic/)
+  expect(() => resolved({ metric: 'lag', target: '5s' }, { consumes: [] })).toThrow(
+    /a service that consumes topics or works on queues/,
+  )
 })
 
 test('latency is refused with the reason', () => {

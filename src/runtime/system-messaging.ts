@@ -1,33 +1,38 @@
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Component } from '../core/component.ts'
-import type { PartsContext } from './parts-context.ts'
 import { createMessagingHousekeeping, keptDatabases } from './messaging-housekeeping.ts'
+import type { PartsContext } from './parts-context.ts'
+import { createQueueLags } from './queue-lags.ts'
+import type { QueueOperating } from './queue-operating.ts'
+import { createQueueOperating } from './queue-operating.ts'
 import { createTopicLags } from './topic-lags.ts'
 import type { TopicOperating } from './topic-operating.ts'
 import { createTopicOperating } from './topic-operating.ts'
 
-/** What the control plane does about topics; what services do, they do themselves. */
-export interface SystemTopics {
+/** What the control plane does about topics and queues; what services do, they do themselves. */
+export interface SystemMessaging {
   readonly housekeeping: Component
-  /** Frames, and what the snapshot shows of topics. */
-  readonly lags: Component
-  readonly operating: TopicOperating
+  /** Frames, and what the snapshot shows of topics and queues. */
+  readonly lags: readonly Component[]
+  readonly topics: TopicOperating
+  readonly queues: QueueOperating
 }
 
 /** @param options.ownerUrl leads to a database as its owner */
-export function createSystemTopics(
+export function createSystemMessaging(
   context: PartsContext,
   options: { readonly append: (frame: MetricFrame) => void; readonly ownerUrl: (database: string) => string },
-): SystemTopics {
+): SystemMessaging {
   const { ownerUrl } = options
-  const lags = createTopicLags(context, options)
+  const topicLags = createTopicLags(context, options)
   return {
-    lags,
+    lags: [topicLags, createQueueLags(context, options)],
     housekeeping: createMessagingHousekeeping({
       databases: () => keptDatabases(context, ownerUrl),
       notice: (notice) => context.notice(notice),
       clock: context.clock,
     }),
-    operating: createTopicOperating(context, { lags, ownerUrl }),
+    topics: createTopicOperating(context, { lags: topicLags, ownerUrl }),
+    queues: createQueueOperating(context, ownerUrl),
   }
 }
