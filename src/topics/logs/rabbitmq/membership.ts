@@ -36,8 +36,13 @@ const SOON_MS = 20
 /** Becomes a member of a group. Rejects if the broker can't be reached now; later it is tried again until it can. */
 export async function createMembership(options: MembershipOptions): Promise<Membership> {
   const member = new Member(options)
-  await member.connect()
-  return member
+  try {
+    await member.connect()
+    return member
+  } catch (error) {
+    await member.leave(0)
+    throw error
+  }
 }
 
 /** As long as one connection lives. */
@@ -141,7 +146,7 @@ class Member implements Membership {
     const owners = new Map(
       [...this.#others.values()].flatMap(({ note }) => note.claims.map((claim) => [claim.partition, note.id])),
     )
-    for (const partition of this.#claims.keys()) owners.set(partition, this.#me)
+    for (const { partition } of this.#held()) owners.set(partition, this.#me)
     const { take, giveBack } = assign({
       me: this.#me,
       members: [...this.#others.keys()],
@@ -185,8 +190,13 @@ class Member implements Membership {
     this.#claims.set(partition, { claim, work })
   }
 
+  /** Those that are lost go on until their work has ended, and are no business of others. */
+  #held(): readonly HeldClaim[] {
+    return [...this.#claims.values()].map(({ claim }) => claim).filter(({ lost }) => !lost.aborted)
+  }
+
   #say(more: Partial<MemberNote> = {}): void {
-    const claims = more.isGone === true ? [] : [...this.#claims.values()].map(({ claim }) => claim.state)
+    const claims = more.isGone === true ? [] : this.#held().map(({ state }) => state)
     const note = writeNote({ ...more, id: this.#me, claims })
     try {
       this.#presence?.channel.publish(this.#options.names.members, '', note)
