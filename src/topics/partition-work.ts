@@ -125,19 +125,21 @@ class PartitionWork {
     await this.#commit()
   }
 
-  /** Fast for all of them together; if that fails, event by event. */
+  /** Fast for all of them together, also after an outage; if that fails for them, event by event. */
   async #handleBatch(events: readonly ClaimedEvent[]): Promise<void> {
-    const { performer, claim, places, aside } = this.#options
+    const { performer, claim, places, aside, attempts } = this.#options
     if (!events.some(({ key }) => aside.isBlocked(key))) {
-      try {
-        const sequence = events.at(-1)?.sequence
-        const { isCommitted } = await places.run(() => performer.perform(events, { attempt: 1, claim, sequence }))
-        for (const event of events) this.#finish(event.sequence, isCommitted)
+      const once = { ...attempts, policy: { ...attempts.policy, attempts: 1 }, signal: this.#ended }
+      const sequence = events.at(-1)?.sequence
+      const outcome = await tryRepeatedly(once, () =>
+        places.run(() => performer.perform(events, { attempt: 1, claim, sequence })),
+      )
+      if (outcome.kind === 'abandoned') return
+      if (outcome.kind === 'done') {
+        for (const event of events) this.#finish(event.sequence, outcome.result.isCommitted)
         return
-      } catch (error) {
-        if (hasCode(error, 'TF_CLAIM_LOST')) return
-        reportTrouble(`a batch of ${events.length} events, which are tried one by one now`, error)
       }
+      reportTrouble(`a batch of ${events.length} events, which are tried one by one now`, outcome.cause)
     }
     for (const event of events) await this.#handle(event)
   }

@@ -6,6 +6,7 @@ import { sendLeave } from '../../../src/topics/logs/kafka/group-heartbeat.ts'
 import type { KafkaLog } from '../../../src/topics/logs/kafka/kafka-log.ts'
 import { createKafkaLog } from '../../../src/topics/logs/kafka/kafka-log.ts'
 import { ensureKafkaTopic } from '../../../src/topics/logs/kafka/kafka-topic.ts'
+import { createKafkaLagReader } from '../../../src/topics/logs/kafka/read-lag.ts'
 import type { PartitionClaim } from '../../../src/topics/topic-log.ts'
 import { until } from '../../integration/clusters/test-bed.ts'
 import type { KafkaBed } from './kafka-bed.ts'
@@ -217,6 +218,49 @@ describe('a group in Kafka', () => {
     }
     expect(ids[0]).toBe(ids[1])
     expect(ids[0]).toMatch(/^[\da-f]{8}-[\da-f]{4}-8/)
+  })
+})
+
+describe('the lag of a group in Kafka', () => {
+  kafkaTest('is counted to the event, with its age, its owner, and what it has put aside', async () => {
+    const topic = await bed.topic(2)
+    const { connection, database } = bed
+    const reader = createKafkaLagReader({ connection, database, topics: [topic] })
+    const epochMs = systemClock.epochMs() - 60_000
+    await log.publish(topic, [
+      { messageId: uniqueId(), key: 'a', payload: '1', publishedEpochMs: epochMs },
+      { messageId: uniqueId(), key: 'a', payload: '2', publishedEpochMs: epochMs + 30_000 },
+    ])
+    expect((await reader.read()).partitions).toEqual([])
+    const slow = await member(topic)
+    await until('it has both', () => slow.claims.size === 2)
+    const { partition } = (await reader.read()).partitions.find(({ unread }) => unread > 0)!
+    const before = await reader.read()
+    expect(before.topics).toEqual([{ topic, partitions: 2, published: 2n }])
+    const behind = before.partitions.find((each) => each.partition === partition)!
+    expect(behind).toMatchObject({ group: 'billing', unread: 2, isMore: false, done: 0n, deadLetters: 0 })
+    expect(behind.owner).toBeDefined()
+    expect(behind.oldestAgeMs).toBeGreaterThan(59_000)
+    const claim = slow.claims.get(partition)!
+    await readAll(claim, 2)
+    await claim.commit(1)
+    const reason = { state: 'dead', isBlocking: false, attempts: 1, cause: 'no' } as const
+    const event = {
+      messageId: uniqueId(),
+      partition,
+      id: '0',
+      key: 'a',
+      payload: '1',
+      headers: {},
+      publishedEpochMs: epochMs,
+    }
+    await (await log.deadLetters(topic, 'billing')).add(event, reason)
+    const after = (await reader.read()).partitions.find((each) => each.partition === partition)!
+    expect(after).toMatchObject({ unread: 1, done: 1n, deadLetters: 1 })
+    expect(after.oldestAgeMs).toBeLessThan(59_000)
+    await slow.leave()
+    await sleep(systemClock, 100)
+    expect((await reader.read()).partitions.map(({ owner }) => owner)).toEqual([undefined, undefined])
   })
 })
 

@@ -22,8 +22,8 @@ export interface KafkaBed {
   log(): KafkaLog
   /** A new topic. */
   topic(partitions?: number): Promise<string>
-  /** Counts a case, for the closing line. */
-  ran(): void
+  /** Counts a case for the closing line, and says what was done. */
+  ran(what?: string): void
   end(): Promise<void>
 }
 
@@ -54,7 +54,10 @@ export async function createKafkaBed(): Promise<KafkaBed> {
       await ensureTopic(database, topic)
       return topic.name
     },
-    ran: () => void ran++,
+    ran(what) {
+      ran++
+      if (what !== undefined) say(what)
+    },
     async end() {
       await connection.end()
       await Promise.all([broker.end(), topics.end()])

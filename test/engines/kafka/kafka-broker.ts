@@ -26,7 +26,7 @@ export interface KafkaBroker {
 /** How long a member that is not heard of stays in its group. */
 export const SESSION_MS = 4_000
 
-const START_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 180_000
 const HEAP = ['-Xms128m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 
 /** Starts one with data of its own. @returns why not, if it can't be had here */

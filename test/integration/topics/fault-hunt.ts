@@ -22,15 +22,18 @@ export interface FaultHunt {
   /** Has the effects, and the log unless a broker has it. */
   readonly central: TestLog
   /** Where the log is, if it is in a broker. */
-  readonly broker?: Pick<WorkerOrder, 'rabbitUrl'>
+  readonly broker?: Pick<WorkerOrder, 'rabbitUrl' | 'kafka'>
+  /** Besides a producer, two relays and two consumers. */
+  readonly moreRoles?: readonly WorkerOrder['role'][]
+  /** @default 'changes' */
+  readonly topic?: string
   readonly faults: number
   /** How long a process is frozen, ms: longer than a lease. */
   readonly frozenMs: number
-  /** A fault of something else, once in five. */
+  /** A fault of something else, once in five, and the sixth in any case. */
   readonly strike?: (random: Random) => Promise<void>
 }
 
-const TOPIC = 'changes'
 const USERS = 8
 const ROLES = ['producer', 'relay', 'relay', 'consumer', 'consumer'] as const
 
@@ -39,10 +42,12 @@ const ROLES = ['producer', 'relay', 'relay', 'consumer', 'consumer'] as const
  *
  * @returns what was done, for people
  */
-export async function huntFaults({ shop, central, broker, faults, frozenMs, strike }: FaultHunt): Promise<string> {
+export async function huntFaults(hunt: FaultHunt): Promise<string> {
+  const { shop, central, broker, faults, frozenMs, strike, topic = 'changes' } = hunt
+  const roles = [...ROLES, ...(hunt.moreRoles ?? [])]
   const seed = freshSeed()
   const random = seededRandom(seed)
-  for (const { database } of [shop, central]) await ensureTopic(database, { name: TOPIC, partitions: PARTITIONS })
+  for (const { database } of [shop, central]) await ensureTopic(database, { name: topic, partitions: PARTITIONS })
   await prepareAudit(shop.database, [central.database], USERS)
   const audits = async (): Promise<readonly GroupAudit[]> =>
     Promise.all(GROUPS.sound.map((group) => auditGroup(shop.database, central.database, group)))
@@ -53,7 +58,7 @@ export async function huntFaults({ shop, central, broker, faults, frozenMs, stri
     return writeFileDurably(addressFile, JSON.stringify(addresses))
   }
   await tellAddresses()
-  const team = startTeam(ROLES, { addressFile, topic: TOPIC, users: USERS, ...broker })
+  const team = startTeam(roles, { addressFile, topic, users: USERS, ...broker })
   const struck = { killed: 0, frozen: 0, other: 0 }
   try {
     await until('the first effects are there', async () =>
@@ -61,13 +66,13 @@ export async function huntFaults({ shop, central, broker, faults, frozenMs, stri
     )
     for (let n = 0; n < faults; n++) {
       await sleep(systemClock, 100 + random.integer(500))
-      if (strike !== undefined && random.next() < 0.2) {
+      if (strike !== undefined && (n === 5 || random.next() < 0.2)) {
         await strike(random)
         struck.other++
         await tellAddresses()
         continue
       }
-      const index = random.integer(ROLES.length)
+      const index = random.integer(roles.length)
       if (random.next() < 0.3) {
         // Longer than the lease: whoever wakes up then thinks that it has its partitions.
         struck.frozen++
@@ -82,7 +87,7 @@ export async function huntFaults({ shop, central, broker, faults, frozenMs, stri
     await until('enough is committed', async () => (await audits()).every(({ committed }) => committed > 100))
     await team.end('producer')
     await until(`all of seed ${seed} have arrived`, async () => (await audits()).every(({ lost }) => lost === 0))
-    await Promise.all([team.end('relay'), team.end('consumer')])
+    await Promise.all([...new Set(roles)].map((role) => team.end(role)))
     const found = await audits()
     const sound = { committed: found[0]!.committed, lost: 0, duplicated: 0, disordered: 0 }
     expect({ seed, found }).toEqual({ seed, found: GROUPS.sound.map(() => sound) })

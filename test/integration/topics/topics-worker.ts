@@ -6,6 +6,8 @@ import { connectDatabase } from '../../../src/sql/database.ts'
 import type { Transaction } from '../../../src/sql/transaction.ts'
 import { createConsumer } from '../../../src/topics/consumer.ts'
 import type { ReceivedEvent } from '../../../src/topics/handler.ts'
+import { createKafkaLog } from '../../../src/topics/logs/kafka/kafka-log.ts'
+import { createMovingLog, createMovingRelay } from '../../../src/topics/logs/moving-log.ts'
 import { createPostgresLog } from '../../../src/topics/logs/postgres/postgres-log.ts'
 import { createRabbitLog } from '../../../src/topics/logs/rabbitmq/rabbit-log.ts'
 import { createRelay } from '../../../src/topics/outbox-relay.ts'
@@ -14,11 +16,14 @@ import type { TopicLog } from '../../../src/topics/topic-log.ts'
 
 /** What a worker is told, as JSON in its first argument. */
 export interface WorkerOrder {
-  readonly role: 'producer' | 'relay' | 'consumer' | 'naive'
+  /** `old-consumer`: one that knows nothing of the move of the log. */
+  readonly role: 'producer' | 'relay' | 'consumer' | 'old-consumer' | 'naive'
   /** Holds `WorkerAddresses`; read again when a database can't be reached. */
   readonly addressFile: string
   /** Of RabbitMQ, where that has the log; the group `batch` has its effects where the log would be. */
   readonly rabbitUrl?: string
+  /** The same for Kafka, unless the log moves there while they work. */
+  readonly kafka?: { readonly url: string; readonly sessionMs: number; readonly isMoving?: boolean }
   readonly topic: string
   readonly users: number
 }
@@ -43,7 +48,8 @@ export const PARTITIONS = 4
 export const GROUPS = { sound: ['each', 'batch'], naive: ['early', 'late'] } as const
 
 /** A process that does one part of the work until it is killed, or told to end by SIGTERM. */
-async function work({ role, addressFile, rabbitUrl, topic, users }: WorkerOrder): Promise<void> {
+async function work(order: WorkerOrder): Promise<void> {
+  const { role, addressFile, topic, users } = order
   const addresses = (): WorkerAddresses => JSON.parse(readFileSync(addressFile, 'utf8')) as WorkerAddresses
   const connect = (name: keyof WorkerAddresses, connectionsMax: number): DatabaseConnection => {
     const database: DatabaseConnection = connectDatabase(
@@ -56,22 +62,14 @@ async function work({ role, addressFile, rabbitUrl, topic, users }: WorkerOrder)
   const central = connect('log', 10)
   const effects = connect('effects', 6)
   const outbox = createPostgresLog(shop, { lease: '1s' })
-  const log =
-    rabbitUrl === undefined
-      ? createPostgresLog(central, { lease: '1s' })
-      : createRabbitLog(rabbitUrl, {
-          lease: '3s',
-          topics: { [topic]: { partitions: PARTITIONS, groups: GROUPS.sound } },
-        })
+  const { log, relays } = openLog(order, { outbox, central })
   const ended = new AbortController()
   process.once('SIGTERM', () => ended.abort())
   // Whoever has started it has died.
   process.stdin.once('end', () => process.exit(1)).resume()
   const components: Component[] = []
-  if (role === 'relay') {
-    components.push(createRelay({ outbox, log, database: rabbitUrl === undefined ? central : undefined, topic }))
-  }
-  if (role === 'consumer') {
+  if (role === 'relay') components.push(...relays)
+  if (role === 'consumer' || role === 'old-consumer') {
     const shared = { log, topic, batchMax: 20 }
     components.push(
       createConsumer<UserChanged, Transaction<unknown>>({
@@ -124,6 +122,25 @@ async function work({ role, addressFile, rabbitUrl, topic, users }: WorkerOrder)
   )
   await Promise.all(components.map((component) => component.stop()))
   process.exit(0)
+}
+
+/** The log of the consumers, and what brings events there from the outbox. */
+function openLog(
+  { role, rabbitUrl, kafka: there, topic }: WorkerOrder,
+  { outbox, central }: { readonly outbox: TopicLog; readonly central: DatabaseConnection },
+): { readonly log: TopicLog; readonly relays: readonly Component[] } {
+  if (rabbitUrl !== undefined) {
+    const topics = { [topic]: { partitions: PARTITIONS, groups: GROUPS.sound } }
+    const log = createRabbitLog(rabbitUrl, { lease: '3s', topics })
+    return { log, relays: [createRelay({ outbox, log, topic })] }
+  }
+  const here = createPostgresLog(central, { lease: '1s' })
+  const relay = createRelay({ outbox, log: here, database: central, topic })
+  if (there === undefined || role === 'old-consumer') return { log: here, relays: [relay] }
+  const kafka = createKafkaLog({ url: there.url, database: central, session: `${there.sessionMs}ms` })
+  if (there.isMoving !== true) return { log: kafka, relays: [createRelay({ outbox, log: kafka, topic })] }
+  const moving = { from: here, to: kafka, database: central }
+  return { log: createMovingLog(moving), relays: [relay, createMovingRelay({ ...moving, topic })] }
 }
 
 /** Whether it took effect is in the tables, whatever the error says. */
