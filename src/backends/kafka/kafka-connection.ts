@@ -26,6 +26,8 @@ export interface KafkaConnection {
   produce(messages: readonly NewKafkaMessage[]): Promise<void>
   /** Asks the broker that coordinates a group. */
   askCoordinator<Response>(group: string, api: string, ...args: readonly unknown[]): Promise<Response>
+  /** Does again what fails because somebody is being chosen, for ten seconds at most. */
+  persist<Result>(work: (isAgain: boolean) => Promise<Result>): Promise<Result>
   /** Asks a broker by its id, which is that of a leader. */
   askBroker<Response>(node: number, api: string, ...args: readonly unknown[]): Promise<Response>
   /** The same cluster over connections of its own, for requests that wait: a broker answers one after the other. */
@@ -142,14 +144,23 @@ class Connection implements KafkaConnection {
   }
 
   async askCoordinator<Response>(group: string, api: string, ...args: readonly unknown[]): Promise<Response> {
-    for (let tries = 1; ; tries++) {
+    return this.persist(async () => {
       try {
         const node = this.#coordinators.get(group) ?? (await this.#findCoordinator(group))
         return await this.askBroker<Response>(node, api, ...args)
       } catch (error) {
-        const reason = kafkaReason(error)
         if (hasCode(error, 'TF_BROKER_UNREACHABLE')) this.#coordinators.delete(group)
-        if (reason === undefined || !CHOOSING.has(reason) || tries === CHOOSING_TRIES) throw error
+        throw error
+      }
+    })
+  }
+
+  async persist<Result>(work: (isAgain: boolean) => Promise<Result>): Promise<Result> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await work(tries > 1)
+      } catch (error) {
+        if (!CHOOSING.has(kafkaReason(error) ?? '') || tries === CHOOSING_TRIES) throw error
         await sleep(this.#clock, CHOOSING_PAUSE_MS)
       }
     }
@@ -163,7 +174,9 @@ class Connection implements KafkaConnection {
         return this.#ask<Response>((call) => this.#base[this.#module.kGetConnection](broker, call), api, args)
       // What names it was newer than what we know.
       this.#base.clearMetadata()
-      throw new TenfoldError('TF_BROKER_UNREACHABLE', `expected broker ${node} to be one of the cluster`)
+      throw new TenfoldError('TF_BROKER_UNREACHABLE', `expected broker ${node} to be one of the cluster`, {
+        details: { reason: 'LEADER_NOT_AVAILABLE' },
+      })
     })
   }
 
@@ -208,11 +221,13 @@ type Callback = (error: Error | null, result?: unknown) => void
 
 const GROUP_COORDINATOR = 0
 
-/** Who coordinates a group is being decided; in a new cluster that takes some seconds. */
+/** Who coordinates a group or leads a partition is being decided; in a new cluster that takes some seconds. */
 const CHOOSING: ReadonlySet<string> = new Set([
   'COORDINATOR_LOAD_IN_PROGRESS',
   'COORDINATOR_NOT_AVAILABLE',
+  'LEADER_NOT_AVAILABLE',
   'NOT_COORDINATOR',
+  'NOT_LEADER_OR_FOLLOWER',
 ])
 const CHOOSING_TRIES = 20
 const CHOOSING_PAUSE_MS = 500

@@ -1,4 +1,4 @@
-import { messageOf, TenfoldError } from '../../core/errors.ts'
+import { hasCode, messageOf, TenfoldError } from '../../core/errors.ts'
 
 type KafkaModule = typeof import('@platformatic/kafka')
 
@@ -35,8 +35,8 @@ export function kafkaFailure({ findErrorBy }: Pick<KafkaModule, 'findErrorBy'>, 
 
 /** Why Kafka has refused something, in its own words: `'UNKNOWN_MEMBER_ID'`. Undefined: it has not. */
 export function kafkaReason(error: unknown): string | undefined {
-  if (!(error instanceof TenfoldError)) return undefined
-  const { reason } = error.details
+  if (!hasCode(error, 'TF_BROKER_REFUSED') && !hasCode(error, 'TF_BROKER_UNREACHABLE')) return undefined
+  const { reason } = (error as TenfoldError).details
   return typeof reason === 'string' ? reason : undefined
 }
 
@@ -64,6 +64,7 @@ const TRANSIENT: ReadonlySet<string> = new Set([
   'REQUEST_TIMED_OUT',
   'UNKNOWN_LEADER_EPOCH',
 ])
+
 /** The first word of Kafka in an error of the client, which nests them. */
 function reasonIn(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sleep, systemClock } from '../../../src/core/clock.ts'
 import { moveToKafka } from '../../../src/topics/logs/kafka/move-to-kafka.ts'
 import { ensureKafkaTopic } from '../../../src/topics/logs/kafka/kafka-topic.ts'
 import { finishMove, readMove, undrained } from '../../../src/topics/logs/postgres/move-topic.ts'
@@ -15,13 +16,18 @@ beforeAll(async () => {
 }, 180_000)
 afterAll(() => bed.end())
 
-/** The broker takes its time to come back, so that one death of it is enough for one hunt. */
-function restartOnce(): () => Promise<void> {
-  let isDone = false
+/** The broker dies; it takes its time to come back, so that after that it is only frozen. */
+function strikeBroker(): () => Promise<void> {
+  let isStruck = false
   return async () => {
-    if (isDone) return
-    isDone = true
-    await bed.broker.restart()
+    if (!isStruck) {
+      isStruck = true
+      await bed.broker.restart()
+      return
+    }
+    bed.broker.pause()
+    await sleep(systemClock, 1_500)
+    bed.broker.resume()
   }
 }
 
@@ -35,7 +41,7 @@ test(
     const [shop, central] = await Promise.all([bed.topics.log(), bed.topics.log()])
     await ensureKafkaTopic(bed.connection, { name: 'changes', partitions: 4 })
     const broker = { kafka: { url: bed.broker.url, sessionMs: SESSION_MS } }
-    const done = await huntFaults({ shop, central, broker, faults: 12, frozenMs: FROZEN_MS, strike: restartOnce() })
+    const done = await huntFaults({ shop, central, broker, faults: 12, frozenMs: FROZEN_MS, strike: strikeBroker() })
     bed.ran(done)
   },
 )
@@ -49,7 +55,7 @@ test(
     const { database } = central
     const topic = 'moving'
     let strikes = 0
-    const restart = restartOnce()
+    const strike = strikeBroker()
     const done = await huntFaults({
       shop,
       central,
@@ -60,7 +66,7 @@ test(
       frozenMs: FROZEN_MS,
       async strike() {
         if (strikes++ === 0) await moveToKafka({ database, connection: bed.connection, topic })
-        else await restart()
+        else await strike()
       },
     })
     await until('all is drained', async () => (await undrained(database, topic)).length === 0)

@@ -29,6 +29,9 @@ export const SESSION_MS = 4_000
 const START_TIMEOUT_MS = 180_000
 const HEAP = ['-Xms128m', '-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
 
+/** A broker ends with whoever has started it, however that ends: then there is nothing to read any more. */
+const WITH_US = 'exec 3<&0; "$@" & pid=$!; (cat <&3 >/dev/null; kill -9 $pid) & wait $pid'
+
 /** Starts one with data of its own. @returns why not, if it can't be had here */
 export async function startKafkaBroker(): Promise<KafkaBroker | { readonly missing: string }> {
   const jars = findKafkaJars()
@@ -46,7 +49,8 @@ export async function startKafkaBroker(): Promise<KafkaBroker | { readonly missi
 
   async function start(): Promise<void> {
     const out = openSync(join(directory, 'broker.log'), 'a')
-    child = spawn('java', java('kafka.Kafka', settings), { stdio: ['ignore', out, out] })
+    const command = ['-c', WITH_US, 'sh', 'java', ...java('kafka.Kafka', settings)]
+    child = spawn('sh', command, { stdio: ['pipe', out, out], detached: true })
     const isOver = new Promise<true>((resolve) => child?.once('exit', () => resolve(true)))
     const untilMs = systemClock.nowMs() + START_TIMEOUT_MS
     while (!(await answers(port))) {
@@ -57,10 +61,12 @@ export async function startKafkaBroker(): Promise<KafkaBroker | { readonly missi
       }
     }
   }
+  /** To it, and the shell that watches. */
+  const signal = (name: NodeJS.Signals): void => void process.kill(-(child?.pid as number), name)
   async function kill(): Promise<void> {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const exit = new Promise((resolve) => child?.once('exit', resolve))
-    child.kill('SIGKILL')
+    signal('SIGKILL')
     await exit
   }
 
@@ -73,8 +79,8 @@ export async function startKafkaBroker(): Promise<KafkaBroker | { readonly missi
       await kill()
       await start()
     },
-    pause: () => void child?.kill('SIGSTOP'),
-    resume: () => void child?.kill('SIGCONT'),
+    pause: () => signal('SIGSTOP'),
+    resume: () => signal('SIGCONT'),
     async end() {
       await kill()
       rmSync(directory, { recursive: true, force: true })

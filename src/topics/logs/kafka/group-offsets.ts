@@ -1,5 +1,4 @@
 import type { KafkaConnection } from '../../../backends/kafka/kafka-connection.ts'
-import { kafkaReason } from '../../../backends/kafka/kafka-failure.ts'
 
 /** A group of Kafka: that of one group on one topic, after so many moves. */
 export function kafkaGroupOf(topic: string, group: string, moves: number): string {
@@ -79,13 +78,7 @@ export async function logOffsets(
   at: 'start' | 'end' | { readonly epochMs: number },
   partitions?: readonly number[],
 ): Promise<ReadonlyMap<number, bigint>> {
-  try {
-    return await listOffsets(connection, { topic, at, partitions, isFresh: false })
-  } catch (error) {
-    const reason = kafkaReason(error)
-    if (reason !== 'NOT_LEADER_OR_FOLLOWER' && reason !== 'LEADER_NOT_AVAILABLE') throw error
-    return listOffsets(connection, { topic, at, partitions, isFresh: true })
-  }
+  return connection.persist((isFresh) => listOffsets(connection, { topic, at, partitions, isFresh }))
 }
 
 interface OffsetQuestion {

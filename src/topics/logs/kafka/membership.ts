@@ -65,6 +65,7 @@ class Member implements Membership {
   #epoch = 0
   #intervalMs = RETRY_MS
   #cancelBeat: Cancel = () => {}
+  #nextBeatMs = Infinity
   #cancelExpiry: Cancel = () => {}
   #cancelMoves: Cancel = () => {}
   #turn: Promise<unknown> = Promise.resolve()
@@ -115,10 +116,15 @@ class Member implements Membership {
     return kafkaGroupOf(this.#options.topic.name, this.#options.group, this.#moves)
   }
 
+  /** The next heartbeat comes no later than that. */
   #schedule(ms: number): void {
+    const { clock } = this.#options
+    const dueMs = clock.nowMs() + ms
+    if (this.#isOver || this.#nextBeatMs <= dueMs) return
     this.#cancelBeat()
-    if (this.#isOver) return
-    this.#cancelBeat = this.#options.clock.schedule(ms, () => {
+    this.#nextBeatMs = dueMs
+    this.#cancelBeat = clock.schedule(ms, () => {
+      this.#nextBeatMs = Infinity
       void this.#inTurn(() => this.#beatOn()).finally(() => this.#schedule(this.#intervalMs))
     })
   }

@@ -1,4 +1,4 @@
-import type { StatementRunner, TopicDatabase, TopicTransaction } from '../../topic-database.ts'
+import type { StatementRunner, TopicDatabase } from '../../topic-database.ts'
 import { SCHEMA } from './schema-name.ts'
 import type { CatalogTopic } from './topic-catalog.ts'
 
@@ -11,7 +11,7 @@ export async function registerGroup(
   database: TopicDatabase,
   topic: CatalogTopic,
   group: string,
-  onNew: (consumer: number, tx: TopicTransaction) => Promise<void> = async () => {},
+  onNew: () => Promise<void> = async () => {},
 ): Promise<number> {
   return (
     (await findGroup(database, topic, group)) ??
@@ -23,7 +23,7 @@ export async function registerGroup(
       const consumer = rows[0]?.id
       // Another member was faster.
       if (consumer === undefined) return (await findGroup(tx, topic, group)) as number
-      await onNew(consumer, tx)
+      await onNew()
       return consumer
     })
   )
