@@ -18,6 +18,7 @@ const MAY_RECKON: Readonly<Record<string, string>> = {
   'src/fleet/release-store.ts': 'seconds for the time of a file; what is in use is never removed by it',
   'src/runtime/release-trial.ts':
     'when a trial ends, for people; frames kept from before it, which a jump makes more or fewer',
+  'src/topics/logs/kafka/read-lag.ts': 'the age of an event that another process has published',
   'src/topics/logs/rabbitmq/claim-notes.ts':
     'the age of an event that another process has published; a jump is a jump of it',
   'src/telemetry/cautious-time.ts': 'compares it with the monotonic clock',
