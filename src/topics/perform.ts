@@ -70,7 +70,8 @@ export function createPerformer(options: PerformerOptions): Performer {
         await call(received, { transaction: undefined, signal })
         return { isCommitted: false }
       }
-      const isCommitted = 'batch' in handler && options.isSameDatabase && sequence !== undefined
+      const canCommit = options.isSameDatabase && claim.commitsInTransaction !== false
+      const isCommitted = 'batch' in handler && canCommit && sequence !== undefined
       try {
         await effects.transaction(async (transaction) => {
           const [fresh] = await Promise.all([

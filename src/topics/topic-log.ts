@@ -61,6 +61,8 @@ export interface PartitionClaim {
   readonly partition: number
   /** Grows each time the partition changes hands. */
   readonly epoch: number
+  /** Whether `commit` takes a transaction of the database that the log is in. @default what the log can do */
+  readonly commitsInTransaction?: boolean | undefined
   /** Its events may have had their effects though progress does not say so: only an inbox knows. @default false */
   readonly mayRepeat?: boolean | undefined
   /** Aborted when another member shall have the partition: finish what is under way, commit, and return. */

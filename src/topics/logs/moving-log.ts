@@ -19,8 +19,9 @@ import { createTopicCatalog } from './postgres/topic-catalog.ts'
  * - While the topic is `moving` or `moved`, it is in the group of the new log, too. The work on a partition there begins
  *   when the group has drained it here, whoever did that.
  * - The relay runs only then.
- * A key is in the same partition of both logs, and one partition is worked on in one log at a time, so that its order stands. Effects are
- * once by the inbox, in both logs: progress is never committed with the effects here.
+ * A key is in the same partition of both logs, and one partition is worked on in one log at a time, so that its order
+ * stands. Effects happen once: in the old log as before, so that members which know nothing of the move fit in; in the new one
+ * by the inbox.
  */
 
 /** @see createMovingLog */
@@ -45,7 +46,7 @@ export function createMovingLog(options: MovingLogOptions): TopicLog {
   const { from, to, database, clock = systemClock } = options
   const catalog = createTopicCatalog(database)
   return {
-    capabilities: { ...from.capabilities, commitsInTransaction: false },
+    capabilities: from.capabilities,
     isIn: (other) => from.isIn(other),
     publish: (topic, events, more) => from.publish(topic, events, more),
     async join(joining) {
@@ -134,7 +135,7 @@ class Member implements Membership {
     while (!ended.aborted && !(await this.#isDrained({ consumer, partition: claim.partition }, database))) {
       await sleep(clock, LOOK_MS / 2, ended).catch(() => undefined)
     }
-    if (!ended.aborted) await joining.run(claim)
+    if (!ended.aborted) await joining.run(withoutTransactions(claim))
   }
 
   async #isDrained(place: Parameters<typeof isDrained>[1], database: TopicDatabase): Promise<boolean> {
@@ -180,6 +181,22 @@ function watchMove(
       ended.abort()
       await watching
     },
+  }
+}
+
+/** A claim of the new log: what it commits is not in the database of the old one. */
+function withoutTransactions(claim: PartitionClaim): PartitionClaim {
+  const { partition, epoch, mayRepeat, ending, lost } = claim
+  return {
+    partition,
+    epoch,
+    mayRepeat,
+    ending,
+    lost,
+    commitsInTransaction: false,
+    read: (max) => claim.read(max),
+    commit: (sequence) => claim.commit(sequence),
+    rolledBack: () => claim.rolledBack(),
   }
 }
 

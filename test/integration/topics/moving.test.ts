@@ -163,20 +163,55 @@ describe('a topic that moves to another log', () => {
     await beginMove(here.database, topic)
     await publish('a1', 'a2')
     await until('it was done there', async () => (await effects()).length === 3)
-    await relay.stop()
+    await Promise.all([relay.stop(), moving.stop()])
     await publish('a3')
     await returnMove(here.database, topic)
-    await publish('a4')
-    await until('the rest is done here', async () => (await effects()).length >= 5)
-    await moving.stop()
-    // Also for one that commits its progress with the effects.
-    await from.moveGroup(topic, 'billing', 'beginning')
+    // Also for one that commits its progress with the effects, and knows nothing of any move.
     const old = consumer(from)
     await old.start()
-    await publish('a5')
-    await until('the last is done', async () => (await effects()).includes('a5'))
-    expect(await effects()).toEqual(numbered('a', 6))
+    await publish('a4')
+    await until('the rest is done here', async () => (await effects()).includes('a4'))
+    expect(await effects()).toEqual(numbered('a', 5))
     await old.stop()
+  })
+
+  test('is read by members of both kinds in turns: what one has done the other does not do again', async () => {
+    await publish(...numbered('a', 40))
+    for (let n = 0; n < 8; n++) {
+      const one = consumer(n % 2 === 0 ? movingLog() : from)
+      await one.start()
+      await until(
+        'it has done something',
+        async () => (await effects()).length > n * 3 || (await effects()).length === 40,
+      )
+      // As if it were killed: what it has done and not committed yet is the next one's.
+      await here.database.query(`update tenfold_topics.progress set lease_until = '-infinity'`)
+      await here.database.query(`update tenfold_topics.member set seen_at = '-infinity'`)
+      void one.stop(0)
+    }
+    const last = consumer(from)
+    await last.start()
+    await until('all are done', async () => (await effects()).length >= 40)
+    expect(await effects()).toEqual(numbered('a', 40))
+    await last.stop()
+  })
+
+  test('puts aside in the new log what can not be handled there', async () => {
+    await beginMove(here.database, topic)
+    const relay = createMovingRelay({ from, to, database: here.database, topic })
+    await relay.start()
+    const strict = createConsumer<string>({
+      log: movingLog(),
+      topic,
+      group: 'billing',
+      retry: { attempts: 1 },
+      handler: { batch: () => Promise.reject(new Error('no')) },
+    })
+    await strict.start()
+    await publish('a0')
+    const letters = await from.deadLetters(topic, 'billing')
+    await until('it is put aside', async () => (await letters.list()).length === 1)
+    await Promise.all([strict.stop(), relay.stop()])
   })
 
   test('can be moved again, and keeps what it needs for the way back until it is finished', async () => {

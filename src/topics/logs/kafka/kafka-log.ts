@@ -6,7 +6,6 @@ import { parseDuration } from '../../../core/duration.ts'
 import { partitionOf } from '../../../core/key-hash.ts'
 import type { Random } from '../../../core/random.ts'
 import { freshSeed, seededRandom } from '../../../core/random.ts'
-import type { DeadLetters } from '../../dead-letters.ts'
 import type { TopicDatabase } from '../../topic-database.ts'
 import type { LogCapabilities, TopicLog } from '../../topic-log.ts'
 import { createDeadLetters } from '../postgres/dead-letter-table.ts'
@@ -110,7 +109,7 @@ export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
     },
     async deadLetters(name, group) {
       const consumer = await registerGroup(database, await catalog.find(name), group)
-      return lettersBeside(createDeadLetters(database, consumer))
+      return createDeadLetters(database, consumer)
     },
     onWake(topic, callback) {
       const callbacks = wakeUps.get(topic) ?? new Set()
@@ -118,16 +117,5 @@ export function createKafkaLog(options: KafkaLogOptions): KafkaLog {
       return () => void callbacks.delete(callback)
     },
     end: () => connection.end(),
-  }
-}
-
-/** Progress is not in the database of the letters: it is committed behind them, so that none is lost between both. */
-function lettersBeside(letters: DeadLetters): DeadLetters {
-  return {
-    ...letters,
-    async add(event, reason, progress) {
-      await letters.add(event, reason)
-      await progress?.claim.commit(progress.sequence)
-    },
   }
 }

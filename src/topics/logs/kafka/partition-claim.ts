@@ -26,6 +26,7 @@ export function createPartitionClaim(options: PartitionClaimOptions): HeldClaim 
 }
 
 class Claim implements HeldClaim {
+  readonly commitsInTransaction = false
   readonly partition: number
   readonly epoch: number
   readonly #options: PartitionClaimOptions

@@ -16,8 +16,10 @@ export function createDeadLetters(database: TopicDatabase, consumer: number): De
       const { partition, messageId, id, key = null, headers, payload, publishedEpochMs } = event
       const letter = [consumer, partition, messageId, id, key, JSON.stringify(headers), payload, publishedEpochMs]
       const values = [...letter, state, isBlocking, attempts, cause.slice(0, CAUSE_MAX)]
-      if (progress === undefined) {
+      if (progress === undefined || progress.claim.commitsInTransaction === false) {
         await database.query(INSERT, values)
+        // Behind it, so that none is lost between both.
+        await progress?.claim.commit(progress.sequence)
         return
       }
       const { claim, sequence } = progress
