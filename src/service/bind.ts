@@ -60,13 +60,14 @@ export async function bindFrom(
   env: Readonly<Record<string, string | undefined>>,
   clock: Clock = systemClock,
 ): Promise<UntypedBindings> {
+  const bound = new Map<string, BoundDatabase>()
   const source = await openBindings({ env, clock, onChange: follow })
-  const document = source.current()
-  const schemas = await loadMessageSchemas(env.TENFOLD_BLUEPRINT, document).catch((error: unknown) => {
+  const schemas = await loadMessageSchemas(env.TENFOLD_BLUEPRINT, source.current()).catch((error: unknown) => {
     source.close()
     throw error
   })
-  const bound = new Map<string, BoundDatabase>()
+  // It may have been replaced meanwhile.
+  const document = source.current()
   for (const [name, binding] of Object.entries({ ...document.databases, ...document.unlisted })) {
     bound.set(
       name,
@@ -109,11 +110,12 @@ export async function bindFrom(
     forget()
     stood?.close()
     // The rest is for the process itself.
-    const deadlineMs = (document.stopTimeoutMs ?? STOP_DEADLINE_MS_DEFAULT) * CLOSING_SHARE
-    await handlers.stop(deadlineMs)
+    const endMs = clock.nowMs() + (document.stopTimeoutMs ?? STOP_DEADLINE_MS_DEFAULT) * CLOSING_SHARE
+    await handlers.stop(endMs - clock.nowMs())
     // Instances have others beside them; a job, or a program that is run once, has not.
     const isLast = !(port > 0)
-    await Promise.all([topics?.close(deadlineMs, isLast), queues?.close(deadlineMs, isLast)])
+    const restMs = Math.max(0, endMs - clock.nowMs())
+    await Promise.all([topics?.close(restMs, isLast), queues?.close(restMs, isLast)])
     source.close()
     silence()
     await Promise.all([...bound.values()].map((database) => database.close()))

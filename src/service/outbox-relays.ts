@@ -87,9 +87,10 @@ export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): O
     async stop(deadlineMs, isLast) {
       cancel()
       await looking
-      if (isLast) await drain(deadlineMs)
+      const endMs = clock.nowMs() + deadlineMs
+      if (isLast) await drain(deadlineMs / 2)
       stopped.abort()
-      await Promise.all([...relays.values()].map((relay) => relay.stop(deadlineMs)))
+      await Promise.all([...relays.values()].map((relay) => relay.stop(Math.max(0, endMs - clock.nowMs()))))
     },
   }
 }

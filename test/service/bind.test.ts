@@ -1,6 +1,8 @@
 import { renameSync, writeFileSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createServer as createTcpServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { UntypedBindings } from '../../src/service/bind.ts'
@@ -104,6 +106,47 @@ describe('bind', () => {
       await clock.advance('1s')
       expect(await ask()).toBe('two GET / -')
     })
+  })
+
+  test('takes the addresses that are true when schemas have been loaded', async () => {
+    const directory = temporaryDirectory()
+    const [file, blueprint] = [join(directory, 'api.json'), join(directory, 'tenfold.config.mjs')]
+    const loading = Promise.withResolvers<void>()
+    Object.assign(globalThis, { blueprintIsLoaded: loading.promise })
+    writeFileSync(
+      blueprint,
+      `await globalThis.blueprintIsLoaded
+       export default { topics: { placed: { event: { '~standard': { version: 1, validate: (value) => ({ value }) } } } } }`,
+    )
+    const asked = Promise.withResolvers<string>()
+    const databaseAt = async (name: string): Promise<BindingsDocument['databases'][string]> => {
+      const server = createTcpServer((socket) => {
+        socket.destroy()
+        asked.resolve(name)
+      })
+      await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+      onTestFinished(() => void server.close())
+      const { port } = server.address() as AddressInfo
+      return { shards: [{ url: `postgres://nobody@127.0.0.1:${port}/none` }], connectionsMax: 1 }
+    }
+    const publishes = { placed: { key: 'id', database: 'orders', hasSchema: true } }
+    const [first, next] = [await databaseAt('first'), await databaseAt('next')]
+    writeFileSync(file, JSON.stringify({ ...document, databases: { orders: first }, publishes }))
+    const clock = virtualClock()
+    const binding = bindFrom({ TENFOLD_BINDINGS: file, TENFOLD_BLUEPRINT: blueprint }, clock)
+    await vi.waitFor(() => expect(clock.pending).toBe(1))
+    writeFileSync(`${file}.tmp`, JSON.stringify({ ...document, databases: { orders: next }, publishes }))
+    renameSync(`${file}.tmp`, file)
+    // Turns in which it can look, as it does every second.
+    for (let look = 0; look < 50; look++) {
+      await clock.advance('1s')
+      await stat(file)
+    }
+    loading.resolve()
+    const bindings = await binding
+    onTestFinished(() => bindings.close())
+    void bindings.databases['orders']!.token().catch(() => undefined)
+    expect(await asked.promise).toBe('next')
   })
 
   test('keeps what it has when a replaced document can not be read, and warns', async () => {
