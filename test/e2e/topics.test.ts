@@ -7,7 +7,10 @@ import { connectDatabase } from '../../src/sql/database.ts'
 import type { Stage } from './stage.ts'
 import { CHECKOUT, eventually, snapshotOf, stage, TEST_TIMEOUT_MS } from './stage.ts'
 
-vi.setConfig({ testTimeout: 2 * TEST_TIMEOUT_MS })
+vi.setConfig({ testTimeout: 4 * TEST_TIMEOUT_MS })
+
+/** Two clusters and five instances, on a machine that does ten other things. */
+const PATIENTLY = { timeoutMs: TEST_TIMEOUT_MS }
 
 /** Orders are placed in their own database; the topic is in another, where the biller, who needs no server, has no rows. */
 const FILES = {
@@ -86,7 +89,7 @@ async function isRunning(on: Stage): Promise<boolean> {
 
 test('no order goes unbilled or is billed twice, whoever is killed', async () => {
   const on = stage(FILES, { directory: insideTheCheckout() })
-  const up = await on.end(['up', '--port', '0', '--detach', '--json'])
+  const up = await on.end(['up', '--port', '0', '--detach', '--json'], PATIENTLY)
   expect(up, up.err).toMatchObject({ code: 0 })
   const { gateway, pid } = JSON.parse(up.out) as SystemSnapshot
   const url = gateway.url!
@@ -112,7 +115,7 @@ test('no order goes unbilled or is billed twice, whoever is killed', async () =>
   process.kill(pid, 'SIGKILL')
   await eventually('the control plane to be gone', async () => (await snapshotOf(on)) === undefined)
   await place(220, 260)
-  expect(await on.end(['up', '--port', '0', '--detach'])).toMatchObject({ code: 0 })
+  expect(await on.end(['up', '--port', '0', '--detach'], PATIENTLY)).toMatchObject({ code: 0 })
   await place(260, 300)
   await eventually('everything to run', () => isRunning(on))
 
@@ -127,6 +130,7 @@ test('no order goes unbilled or is billed twice, whoever is killed', async () =>
   await eventually(
     'every order to be billed',
     async () => (await numbers('select id from bill')).length >= expected.length,
+    TEST_TIMEOUT_MS,
   )
   expect(await numbers('select id from bill order by id')).toEqual(expected)
   const { rows: late } = await orders.query(
@@ -144,14 +148,14 @@ test('no order goes unbilled or is billed twice, whoever is killed', async () =>
       "partitions: 3, retention: '1h' }, paid: { key: 'id', database: 'events', partitions: 2",
     ),
   })
-  const applied = await on.end(['apply'])
+  const applied = await on.end(['apply'], PATIENTLY)
   expect(applied, applied.err).toMatchObject({ code: 0 })
   expect((await events.query('select name, partitions from tenfold_topics.topic order by name')).rows).toEqual([
     { name: 'paid', partitions: 2 },
     { name: 'placed', partitions: 3 },
   ])
   on.write({ 'tenfold.config.ts': blueprint('partitions: 4') })
-  expect(await on.end(['apply'])).toMatchObject({
+  expect(await on.end(['apply'], PATIENTLY)).toMatchObject({
     code: 1,
     err: expect.stringMatching(/topics\.placed\.partitions: keys would move[^]*another name/),
   })
