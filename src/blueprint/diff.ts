@@ -140,6 +140,7 @@ function topicChanges(path: string, before: ResolvedTopic, after: ResolvedTopic)
       case 'retentionMs':
         return { ...change, effect: 'live', meaning: 'holds within a minute' }
       case 'hasSchema':
+      case 'isStrict':
         return { ...change, effect: 'live', meaning: 'holds where an instance starts' }
       case 'engine':
         return { ...change, effect: 'refused', meaning: `its events would stay where they are: ${NEW_TOPIC}` }

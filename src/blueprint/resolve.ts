@@ -117,6 +117,7 @@ function resolveTopic(name: string, topic: ReadTopic, { databases }: ReadSystem)
     key: topic.key as string,
     partitions: topic.partitions as number,
     retentionMs: topic.retention ?? DEFAULT_RETENTION_MS,
+    isStrict: topic.order === 'strict',
     hasSchema: topic.event?.hasSchema === true,
   }
 }

@@ -84,6 +84,8 @@ export interface ResolvedTopic {
   readonly key: string
   readonly partitions: number
   readonly retentionMs: number
+  /** Whether transactions that publish the same key wait for each other. */
+  readonly isStrict: boolean
   /** Whether its events are checked; the schema itself is in the blueprint's file. */
   readonly hasSchema: boolean
 }

@@ -19,6 +19,13 @@ export interface Topic<Event = unknown, DatabaseName extends string = string> ex
    */
   key: EventField<NoInfer<Event>>
   /**
+   * `strict`: transactions that publish events of the same key wait for each other's end, so that the events have the order
+   * of the commits. Without, that needs a lock which they share anyway, such as that of the row that the event is about.
+   * @default events of transactions that overlap and share no lock are in any order
+   * @example order: 'strict'
+   */
+  order?: 'strict'
+  /**
    * How many instances of a service can share the work, 1,024 at most. Fixed for the life of the topic: with another
    * number, keys would move, and lose their order.
    * @example partitions: 12

@@ -116,7 +116,9 @@ async function keepTopics(connection: DatabaseConnection, { name, tables }: Kept
   const { by } = held[0]
   return {
     message: `topics in ${name} are kept longer than their retention, and take more and more room: ${by} is in the way`,
-    hint: by.startsWith('group') ? 'start the service that reads them' : 'end that transaction',
+    hint: by.startsWith('group')
+      ? 'start the service that reads them, or let go of it with "tenfold topics drop-group"'
+      : 'end that transaction',
   }
 }
 

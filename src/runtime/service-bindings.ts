@@ -58,8 +58,8 @@ function topicBindings(
     names.flatMap((name) => {
       const topic = topics[name]
       if (topic === undefined) return []
-      const { key, hasSchema, engine } = topic
-      return [[name, { key, hasSchema, database: engine.database }]]
+      const { key, hasSchema, isStrict, engine } = topic
+      return [[name, { key, hasSchema, database: engine.database, ...(isStrict ? { isStrict } : {}) }]]
     }),
   )
 }

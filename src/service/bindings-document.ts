@@ -26,6 +26,8 @@ export interface BindingsDocument {
 export interface TopicBinding {
   /** The field of an event that is its key. */
   readonly key: string
+  /** See `Topic.order`. @default false */
+  readonly isStrict?: boolean
   /** The database that holds it: one of `databases` or of `unlisted`. */
   readonly database: string
   /** Whether the blueprint, which `TENFOLD_BLUEPRINT` names, has a schema for its events. */

@@ -73,11 +73,11 @@ class ServiceTopics implements BoundTopics {
     await Promise.all([...this.#logs.values()].map((log) => log.end()))
   }
 
-  #publisher(topic: string, { key, database }: TopicBinding): Publisher<unknown> {
+  #publisher(topic: string, { key, database, isStrict = false }: TopicBinding): Publisher<unknown> {
     const { schemas, databases, clock } = this.#options
     const home = databases.connection(database)
     const into = (log: PostgresLog): Publisher<unknown> =>
-      createPublisher({ log, topic, key, schema: schemas.get(topic), headers: traceHeaders })
+      createPublisher({ log, topic, key, isStrict, schema: schemas.get(topic), headers: traceHeaders })
     const direct = into(this.#logIn(home))
     return {
       publish: (events, how = {}) =>

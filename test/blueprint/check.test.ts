@@ -91,7 +91,7 @@ describe('checkBlueprint', () => {
       name: 'shop',
       databases: { orders: {}, events: {} },
       topics: {
-        placed: { key: 'id', partitions: 4, event: z.object({ id: z.string() }) },
+        placed: { key: 'id', partitions: 4, order: 'strict', event: z.object({ id: z.string() }) },
         paid: { key: 'id', partitions: 2, database: 'events', retention: '1h', event: {} },
       },
       services: {
@@ -106,6 +106,7 @@ describe('checkBlueprint', () => {
         key: 'id',
         partitions: 4,
         retentionMs: 7 * 86_400_000,
+        isStrict: true,
         hasSchema: true,
       },
       paid: {
@@ -114,6 +115,7 @@ describe('checkBlueprint', () => {
         key: 'id',
         partitions: 2,
         retentionMs: 3_600_000,
+        isStrict: false,
         hasSchema: false,
       },
     })

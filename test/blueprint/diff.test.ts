@@ -46,6 +46,7 @@ const TOPIC: ResolvedTopic = {
   key: 'user_id',
   partitions: 4,
   retentionMs: 86_400_000,
+  isStrict: false,
   hasSchema: false,
 }
 const QUEUE: ResolvedQueue = {
@@ -114,6 +115,7 @@ describe('the difference of two blueprints', () => {
 
   test.each<[string, Partial<ResolvedTopic>, string]>([
     ['retentionMs', { retentionMs: 60_000 }, 'live'],
+    ['isStrict', { isStrict: true }, 'live'],
     ['hasSchema', { hasSchema: true }, 'live'],
     ['partitions', { partitions: 8 }, 'refused'],
     ['key', { key: 'id' }, 'refused'],

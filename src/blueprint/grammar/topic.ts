@@ -12,6 +12,7 @@ export interface ReadTopic {
   readonly engine: 'postgres' | 'kafka' | 'rabbitmq' | undefined
   readonly event: ReadCarrier | undefined
   readonly key: string | undefined
+  readonly order: 'strict' | undefined
   readonly partitions: number | undefined
   readonly retention: number | undefined
   readonly database: string | undefined
@@ -22,6 +23,7 @@ const options = {
   url: fromEnvironment,
   event: carrier,
   key: text('a field of the event'),
+  order: oneOf('strict'),
   partitions: number({ min: 1, max: 1024, isInteger: true }),
   retention,
   database: text('the name of a database'),
