@@ -35,7 +35,7 @@ export const bullMqPostgres: Contender = {
     const bullmq = await load()
     return openQueue(bullmq.withBackend(bullmq.createPostgresBackend), {
       connectionString: url,
-      max: 18,
+      max: 10,
       migrate: true,
     })
   },

@@ -28,7 +28,7 @@ export async function comparePublishing(context: BenchmarkContext, url: string):
         null,
         PAYLOAD,
       ])
-    const [rounds, ms] = context.isQuick ? [5, 250] : [9, 2_000]
+    const [rounds, ms] = context.isQuick ? [3, 250] : [9, 2_000]
     const variant = (callers: number, work: () => Promise<unknown>) => async () => {
       context.signal.throwIfAborted()
       return repeat(callers, work, ms)
