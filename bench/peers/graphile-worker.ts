@@ -1,3 +1,4 @@
+import { Pool } from 'pg'
 import type { Contender, Message } from '../topics/contender.ts'
 import { NOT_INSTALLED, packageVersion } from './package-version.ts'
 
@@ -24,7 +25,8 @@ export const graphileWorker: Contender = {
     const name: string = 'graphile-worker'
     const { makeWorkerUtils, run, Logger } = (await import(name)) as Graphile
     const logger = new Logger(() => () => undefined)
-    const utils = await makeWorkerUtils({ connectionString, maxPoolSize: 18, logger })
+    const publishing = poolOf(connectionString, 18)
+    const utils = await makeWorkerUtils({ pgPool: publishing, logger })
     await utils.migrate()
     return {
       async publish(messages) {
@@ -33,15 +35,15 @@ export const graphileWorker: Contender = {
         else await utils.addJobs(messages.map((payload) => ({ identifier: TASK, payload })))
       },
       async consume(aim, onMessage) {
+        const working = poolOf(connectionString, 6)
         const runner = await run({
           logger,
+          pgPool: working,
           noHandleSignals: true,
           taskList: { [TASK]: async (payload: Message) => onMessage(payload) },
           preset: {
             worker: {
-              connectionString,
               concurrentJobs: 24,
-              maxPoolSize: 6,
               // A local queue waits for its next look, which a single job should not.
               localQueue: { size: aim === 'latency' ? -1 : 500 },
               completeJobBatchDelay: 0,
@@ -49,9 +51,22 @@ export const graphileWorker: Contender = {
             },
           },
         })
-        return () => runner.stop()
+        return async () => {
+          await runner.stop()
+          await working.end()
+        }
       },
-      end: () => utils.release(),
+      async end() {
+        await utils.release()
+        await publishing.end()
+      },
     }
   },
+}
+
+/** Its own pools, which nobody waits for, outlive it, and end the process when the server goes. */
+function poolOf(connectionString: string, max: number): Pool {
+  const pool = new Pool({ connectionString, max })
+  pool.on('error', () => undefined)
+  return pool
 }
