@@ -19,3 +19,6 @@ export function createFinishedPrefix(): FinishedPrefix {
     },
   }
 }
+
+/** Events read beyond the first that is not finished; then it is waited for, however many keys could go on. */
+export const AHEAD_MAX = 10_000

@@ -4,7 +4,7 @@ import type { AttemptOptions } from './attempts.ts'
 import { tryRepeatedly } from './attempts.ts'
 import type { DeadLetter } from './dead-letters.ts'
 import type { FinishedPrefix } from './finished-prefix.ts'
-import { createFinishedPrefix } from './finished-prefix.ts'
+import { AHEAD_MAX, createFinishedPrefix } from './finished-prefix.ts'
 import type { KeyLanes } from './key-lanes.ts'
 import { createKeyLanes } from './key-lanes.ts'
 import type { PartitionWait } from './partition-wait.ts'
@@ -33,8 +33,6 @@ export interface PartitionWorkOptions {
 
 /** Progress is committed so long after something was finished. */
 const COMMIT_MS = 100
-/** Events read beyond the first that is not finished; then it is waited for, however many keys could go on. */
-const AHEAD_MAX = 10_000
 /** A reading that may give little comes so long after the last one: behind the end of the log, or with little room. */
 const SMALL_READ_MS = 10
 /** Looks for letters that are due. */

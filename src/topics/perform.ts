@@ -1,5 +1,6 @@
 import type { StandardSchema } from '../blueprint/standard-schema.ts'
 import { decodeEvent } from './event-schema.ts'
+import { AHEAD_MAX } from './finished-prefix.ts'
 import type { EffectsDatabase, Handler, HandlerContext, ReceivedEvent } from './handler.ts'
 import { onlyNew } from './inbox.ts'
 import type { TopicTransaction } from './topic-database.ts'
@@ -39,7 +40,8 @@ export const IDLE_LIMIT: string = `select set_config('idle_in_transaction_sessio
 
 /**
  * Effects once, in one of two ways. Where batches have their effects in the database of the log, progress is committed in
- * the same transaction: no event is delivered again whose effects are there. Everywhere else the transaction notes the
+ * the same transaction: no event is delivered again whose effects are there, but for those that a member before may have
+ * done one by one, as one of another release. Everywhere else the transaction notes the
  * event in the inbox, and finds it there when it is delivered again. Without a database for effects, a handler is called
  * at least once for each event.
  */
@@ -75,7 +77,7 @@ export function createPerformer(options: PerformerOptions): Performer {
       try {
         await effects.transaction(async (transaction) => {
           const [fresh] = await Promise.all([
-            isCommitted && claim.mayRepeat !== true ? received : onlyNew(transaction, inboxName, received),
+            isCommitted && !mayBeDone(claim, sequence) ? received : onlyNew(transaction, inboxName, received),
             transaction.query(IDLE_LIMIT),
           ])
           await call(fresh, { transaction, signal })
@@ -88,4 +90,12 @@ export function createPerformer(options: PerformerOptions): Performer {
       return { isCommitted }
     },
   }
+}
+
+/** A member that handles events one by one is ahead of the progress that it has committed by no more than this. */
+const AHEAD_OF_PROGRESS_MAX = 2 * AHEAD_MAX
+
+/** Whether the first of the events may be in the inbox though progress is before it. */
+function mayBeDone({ mayRepeat = false }: PartitionClaim, lastSequence: number): boolean {
+  return mayRepeat || lastSequence <= AHEAD_OF_PROGRESS_MAX
 }

@@ -372,6 +372,46 @@ export const topicsCases: readonly TopicsCase[] = [
     }),
   ),
   {
+    name: 'has effects once in the database of the log when the next member works in batches',
+    needs: ['database', 'commitsInTransaction'],
+    async run({ topic, publish, consume, until, database }) {
+      const name = await topic(1)
+      const label = uniqueId()
+      const effect = ({ value }: ReceivedEvent<string>, transaction: TopicTransaction) =>
+        transaction.query('insert into effect values ($1, $2)', [value, label])
+      const read = async (): Promise<readonly string[]> =>
+        (
+          await database!.query<{ event: string }>('select event from effect where label = $1 order by 1', [label])
+        ).rows.map(({ event }) => event)
+      const first = await consume<TopicTransaction>({
+        topic: name,
+        effects: database!,
+        handler: {
+          // Progress stays before the one that hangs, whatever is done behind it.
+          async each(event, { transaction, signal }) {
+            if (event.value !== 'hangs') await effect(event, transaction)
+            else await new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('too late'))))
+          },
+        },
+      })
+      const values = ['hangs', 'one', 'three', 'two']
+      await publish(name, ...values.map((value) => ({ key: value, value })))
+      await until('the others are done', async () => (await read()).length === 3)
+      await first.stop(10)
+      await consume<TopicTransaction>({
+        topic: name,
+        effects: database!,
+        handler: {
+          async batch(events, { transaction }) {
+            for (const event of events) await effect(event, transaction)
+          },
+        },
+      })
+      await until('all effects are there', async () => new Set(await read()).size === values.length)
+      assert.deepEqual(await read(), values)
+    },
+  },
+  {
     name: 'goes back to the beginning when it is told to, while members are at work',
     needs: ['canReplay'],
     async run({ topic, log, publish, consume, until }) {
