@@ -79,14 +79,16 @@ test('a lag scales a service out and in again, and what it could not handle is s
   const placed = async (): Promise<TopicStatus | undefined> => (await snapshotOf(on))!.topics?.['placed']
 
   await eventually('the biller to be shown', async () => (await placed())?.groups[0]?.group === 'biller')
-  await publish(0, 600)
+  await publish(0, 900)
 
   await eventually('three to be wanted', async () => (await biller()).desired === 3)
   // An instance does 50 a second at most; so 1 s of lag is 50 events.
   expect((await biller()).scaling?.lastChange?.reason).toMatch(
     /^lag [\d.]+ s, target 1 s: wanted \d+, capped at 3 by instances.max$/,
   )
-  expect((await on.end(['status'])).out).toMatch(/placed +topic +ready +biller is \d+ behind/)
+  await eventually('people to be told', async () =>
+    /placed +topic +ready +biller is \d+ behind/.test((await on.end(['status'])).out),
+  )
 
   await eventually('nothing to wait', async () => (await placed())?.groups[0]?.messages === 0)
 
