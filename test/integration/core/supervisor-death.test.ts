@@ -56,8 +56,8 @@ describe.skipIf(!isLinux)(
       const supervisor = await startSupervisor(run, true)
       const guardian = guardianOf(supervisor)
       await killHard(supervisor)
-      await eventually('nothing of the run to be left', () => processesOf(run.runToken).length === 0, 5_000)
-      await eventually('the guardian to leave', () => !isRunning(guardian), 5_000)
+      await eventually('nothing of the run to be left', () => processesOf(run.runToken).length === 0)
+      await eventually('the guardian to leave', () => !isRunning(guardian))
     })
 
     it('is seen by a guardian that was asked to leave before', async () => {
@@ -66,7 +66,7 @@ describe.skipIf(!isLinux)(
       const guardian = guardianOf(supervisor)
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) signalProcess(guardian, signal)
       await killHard(supervisor)
-      await eventually('nothing of the run to be left', () => processesOf(run.runToken).length === 0, 5_000)
+      await eventually('nothing of the run to be left', () => processesOf(run.runToken).length === 0)
     })
 
     it('is seen by the guardian that replaces one that was killed', async () => {
@@ -80,7 +80,7 @@ describe.skipIf(!isLinux)(
       }
       await eventually('another guardian', isReplaced)
       await killHard(supervisor)
-      await eventually('nothing of the run to be left', () => processesOf(run.runToken).length === 0, 5_000)
+      await eventually('nothing of the run to be left', () => processesOf(run.runToken).length === 0)
     })
 
     it('leaves everything running without a guardian, for the next start to reap whole', async () => {
