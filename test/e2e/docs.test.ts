@@ -87,7 +87,8 @@ async function tryPage(page: Page, on: Stage): Promise<void> {
         directory = readFileSync(join(commands, 'pwd'), 'utf8').trim()
       }
     } else if ('output' in attributes) {
-      expect(linesNotSaid(text, said()), `${place} in\n${said()}`).toEqual([])
+      // What a program that goes on says on one stream may be there before what it said on the other.
+      await expect.poll(() => linesNotSaid(text, said()), { timeout: 5_000, message: place }).toEqual([])
     }
   }
 }
