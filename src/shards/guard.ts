@@ -1,5 +1,6 @@
+import { quoteIdentifier } from '../sql/quote-identifier.ts'
 import { bucketExpression } from './bucket-expression.ts'
-import type { Partitioning } from './shard-map.ts'
+import type { ShardMap } from './shard-map.ts'
 
 /*
  * Who may write and read a bucket is decided in the shard. `owned` says of each bucket that was ever here:
@@ -71,25 +72,21 @@ export const GUARD: string = `
     if not found then perform ${SCHEMA}.refuse(in_bucket); end if;
   end $$;`
 
-/** Statements that make the guard of a table, in the place of the one that it may have. */
-export function guardTable(
-  partitioning: Partitioning,
-  table: { readonly quoted: string; readonly column: string },
-): string {
-  const name = `${SCHEMA}.${quoted(`guard ${table.quoted}`)}`
+/** Statements that make the function of all guards of a shard, in the place of the one that it may have. */
+export function guardFunction({ partitioning, column }: Pick<ShardMap, 'partitioning' | 'column'>): string {
   const of = (row: 'new' | 'old'): string =>
-    `(${bucketExpression(partitioning, `${row}.${quoted(table.column)}`)})::int`
+    `(${bucketExpression(partitioning, `${row}.${quoteIdentifier(column)}`)})::int`
   return `
-  create or replace function ${name}() returns trigger language plpgsql as $guard$
+  create or replace function ${SCHEMA}.guard() returns trigger language plpgsql as $guard$
   begin
     if tg_op <> 'DELETE' then perform ${SCHEMA}.hold(${of('new')}); end if;
     if tg_op <> 'INSERT' then perform ${SCHEMA}.hold(${of('old')}); end if;
     return null;
-  end $guard$;
-  create or replace trigger tenfold_guard after insert or update or delete on ${table.quoted}
-    for each row execute function ${name}();`
+  end $guard$`
 }
 
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
+/** The statement that guards a table; `table` is quoted. */
+export function guardTable(table: string): string {
+  return `create or replace trigger tenfold_guard after insert or update or delete on ${table}
+    for each row execute function ${SCHEMA}.guard()`
 }

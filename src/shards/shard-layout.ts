@@ -1,7 +1,7 @@
 import { TenfoldError } from '../core/errors.ts'
 import type { DatabaseConnection } from '../sql/database.ts'
 import { quoteIdentifier } from '../sql/quote-identifier.ts'
-import { GUARD, guardTable, SCHEMA } from './guard.ts'
+import { GUARD, guardFunction, guardTable, SCHEMA } from './guard.ts'
 import { mapDocument, readMapDocument } from './map-document.ts'
 import type { ShardMap } from './shard-map.ts'
 
@@ -19,6 +19,7 @@ export async function installShard(database: ShardDatabase, shard: number, map: 
     await tx.query(`select pg_advisory_xact_lock(hashtextextended('${SCHEMA}', 0))`)
     await tx.query(LAYOUT)
     await tx.query(GUARD)
+    await tx.query(guardFunction(map))
     const { rows } = await tx.query<{ shard: number }>(`select shard from ${SCHEMA}.state`)
     const [present] = rows
     if (present === undefined) {
@@ -58,10 +59,7 @@ export async function readMap(database: Pick<ShardDatabase, 'query'>): Promise<S
  * @returns the tables without the column
  * @throws TF_SHARD_TABLE_INVALID a primary key does not begin with the key's column
  */
-export async function guardTables(
-  database: ShardDatabase,
-  { partitioning, column }: ShardMap,
-): Promise<readonly string[]> {
+export async function guardTables(database: ShardDatabase, { column }: ShardMap): Promise<readonly string[]> {
   const { rows } = await database.query<TableRow>(TABLES, [column])
   const wrong = rows.find(({ has_column, is_first }) => has_column && !is_first)
   if (wrong !== undefined) {
@@ -75,7 +73,7 @@ export async function guardTables(
     )
   }
   for (const { quoted, has_column } of rows) {
-    if (has_column) await database.query(guardTable(partitioning, { quoted, column }))
+    if (has_column) await database.query(guardTable(quoted))
   }
   return rows.filter(({ has_column }) => !has_column).map(({ quoted }) => quoted)
 }
