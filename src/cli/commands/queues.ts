@@ -1,14 +1,12 @@
-import { didYouMean } from '../../core/did-you-mean.ts'
-import { TenfoldError } from '../../core/errors.ts'
-import { namedSystem } from '../blueprint-argument.ts'
+import type { Action } from '../action.ts'
+import { runAction } from '../action.ts'
 import type { Command } from '../command.ts'
 import { EXIT, SYSTEM_OPTION } from '../command.ts'
 import { listQueues } from '../queues/list-queues.ts'
 import { redriveItems } from '../queues/redrive-items.ts'
 import { showDeadItems } from '../queues/show-dead-items.ts'
-import type { TopicAction } from '../topics/topic-action.ts'
 
-const ACTIONS: Readonly<Record<string, TopicAction>> = {
+const ACTIONS: Readonly<Record<string, Action>> = {
   list: listQueues,
   dead: showDeadItems,
   redrive: redriveItems,
@@ -34,20 +32,7 @@ export const queues: Command = {
     ['npx tenfold queues redrive emails --all', 'the bug is mended: try everything again'],
   ],
   async run(input) {
-    const [name = 'list', ...names] = input.names
-    const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined
-    if (action === undefined) throw unknownAction(name)
-    const { system } = input.options
-    const { control } = await namedSystem({ ...input, argument: typeof system === 'string' ? system : '.' })
-    await action({ ...input, names }, control)
+    await runAction(input, { command: 'queues', actions: ACTIONS })
     return EXIT.success
   },
-}
-
-function unknownAction(name: string): TenfoldError {
-  const known = Object.keys(ACTIONS)
-  const meant = didYouMean(name, known)
-  return new TenfoldError('TF_USAGE', `expected ${known.join(', ')}, got ${JSON.stringify(name)}`, {
-    hint: meant === undefined ? 'write for example: tenfold queues list' : `did you mean ${meant}?`,
-  })
 }

@@ -1,6 +1,5 @@
-import { didYouMean } from '../../core/did-you-mean.ts'
-import { TenfoldError } from '../../core/errors.ts'
-import { namedSystem } from '../blueprint-argument.ts'
+import type { Action } from '../action.ts'
+import { runAction } from '../action.ts'
 import type { Command } from '../command.ts'
 import { EXIT, SYSTEM_OPTION } from '../command.ts'
 import { dropTopicGroup } from '../topics/drop-group.ts'
@@ -10,9 +9,8 @@ import { redriveLetters } from '../topics/redrive-letters.ts'
 import { replayTopic } from '../topics/replay-topic.ts'
 import { showDeadLetters } from '../topics/show-dead-letters.ts'
 import { showLag } from '../topics/show-lag.ts'
-import type { TopicAction } from '../topics/topic-action.ts'
 
-const ACTIONS: Readonly<Record<string, TopicAction>> = {
+const ACTIONS: Readonly<Record<string, Action>> = {
   list: listTopics,
   lag: showLag,
   peek: peekTopic,
@@ -62,20 +60,7 @@ export const topics: Command = {
     ['npx tenfold topics replay order_placed --group recommender --from 2h --yes', 'read the last two hours again'],
   ],
   async run(input) {
-    const [name = 'list', ...names] = input.names
-    const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined
-    if (action === undefined) throw unknownAction(name)
-    const { system } = input.options
-    const { control } = await namedSystem({ ...input, argument: typeof system === 'string' ? system : '.' })
-    await action({ ...input, names }, control)
+    await runAction(input, { command: 'topics', actions: ACTIONS })
     return EXIT.success
   },
-}
-
-function unknownAction(name: string): TenfoldError {
-  const known = Object.keys(ACTIONS)
-  const meant = didYouMean(name, known)
-  return new TenfoldError('TF_USAGE', `expected ${known.join(', ')}, got ${JSON.stringify(name)}`, {
-    hint: meant === undefined ? 'write for example: tenfold topics list' : `did you mean ${meant}?`,
-  })
 }

@@ -2,10 +2,10 @@ import type { QueueStatus } from '../../control/queue-status.ts'
 import { formatTable } from '../../core/table.ts'
 import type { Terminal } from '../terminal.ts'
 import { ageText } from '../topics/list-topics.ts'
-import type { TopicAction } from '../topics/topic-action.ts'
+import type { Action } from '../action.ts'
 
 /** `tenfold queues list`: from the snapshot, so that nothing is asked of the databases. */
-export const listQueues: TopicAction = async ({ terminal, options, signal }, control) => {
+export const listQueues: Action = async ({ terminal, options, signal }, control) => {
   const { queues = {} } = await control.snapshot({ signal })
   const all = Object.values(queues)
   terminal.out(options['json'] === true ? JSON.stringify(all) : queuesView(all, terminal.style))

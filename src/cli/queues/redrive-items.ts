@@ -1,8 +1,8 @@
 import { TenfoldError } from '../../core/errors.ts'
-import type { TopicAction } from '../topics/topic-action.ts'
+import type { Action } from '../action.ts'
 
 /** `tenfold queues redrive`: nothing is redriven that was not named. */
-export const redriveItems: TopicAction = async ({ names, terminal, options, signal }, control) => {
+export const redriveItems: Action = async ({ names, terminal, options, signal }, control) => {
   const [queue, ...itemIds] = names
   const isAll = options['all'] === true
   if (queue === undefined || itemIds.length > 0 === isAll) {

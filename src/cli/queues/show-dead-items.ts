@@ -1,10 +1,10 @@
 import { TenfoldError } from '../../core/errors.ts'
 import type { DeadItem } from '../../queues/dead-items.ts'
-import type { TopicAction } from '../topics/topic-action.ts'
-import { maxIn, timeText } from '../topics/topic-action.ts'
+import type { Action } from '../action.ts'
+import { maxIn, timeText } from '../topics/topic-arguments.ts'
 
 /** `tenfold queues dead`. */
-export const showDeadItems: TopicAction = async (input, control) => {
+export const showDeadItems: Action = async (input, control) => {
   const { names, terminal, options, signal } = input
   const [queue, ...more] = names
   if (queue === undefined || more.length > 0) {

@@ -1,9 +1,9 @@
 import { TenfoldError } from '../../core/errors.ts'
-import type { TopicAction } from './topic-action.ts'
-import { onlyTopic } from './topic-action.ts'
+import type { Action } from '../action.ts'
+import { onlyTopic } from './topic-arguments.ts'
 
 /** `tenfold topics drop-group`: the group is always named, and nothing brings back what it has lost. */
-export const dropTopicGroup: TopicAction = async ({ names, terminal, options, signal }, control) => {
+export const dropTopicGroup: Action = async ({ names, terminal, options, signal }, control) => {
   const topic = onlyTopic('drop-group', names)
   const { group, yes, json } = options
   if (typeof group !== 'string') {

@@ -2,10 +2,10 @@ import type { TopicGroupStatus, TopicStatus } from '../../control/topic-status.t
 import { formatDuration } from '../../core/duration.ts'
 import { formatTable } from '../../core/table.ts'
 import type { Terminal } from '../terminal.ts'
-import type { TopicAction } from './topic-action.ts'
+import type { Action } from '../action.ts'
 
 /** `tenfold topics list`: from the snapshot, so that nothing is asked of the databases. */
-export const listTopics: TopicAction = async ({ terminal, options, signal }, control) => {
+export const listTopics: Action = async ({ terminal, options, signal }, control) => {
   const { topics = {} } = await control.snapshot({ signal })
   const all = Object.values(topics)
   terminal.out(options['json'] === true ? JSON.stringify(all) : topicsView(all, terminal.style))

@@ -4,11 +4,11 @@ import type { StoredEvent } from '../../topics/topic-log.ts'
 import type { PeekOptions } from '../../topics/topic-operations.ts'
 import type { CommandInput } from '../command.ts'
 import { wholeNumber } from '../option-values.ts'
-import type { TopicAction } from './topic-action.ts'
-import { groupIn, maxIn, onlyTopic, timeIn, timeText } from './topic-action.ts'
+import type { Action } from '../action.ts'
+import { groupIn, maxIn, onlyTopic, timeIn, timeText } from './topic-arguments.ts'
 
 /** `tenfold topics peek`. */
-export const peekTopic: TopicAction = async (input, control) => {
+export const peekTopic: Action = async (input, control) => {
   const { terminal, options, signal } = input
   const topic = onlyTopic('peek', input.names)
   const partition =

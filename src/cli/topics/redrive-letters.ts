@@ -1,10 +1,10 @@
 import { TenfoldError } from '../../core/errors.ts'
 import type { GroupOutcome } from '../../runtime/topic-operating.ts'
-import type { TopicAction } from './topic-action.ts'
-import { groupIn } from './topic-action.ts'
+import type { Action } from '../action.ts'
+import { groupIn } from './topic-arguments.ts'
 
 /** `tenfold topics redrive`: nothing is redriven that was not named. */
-export const redriveLetters: TopicAction = async (input, control) => {
+export const redriveLetters: Action = async (input, control) => {
   const { terminal, options, signal } = input
   const [topic, ...messageIds] = input.names
   const { key, all } = options

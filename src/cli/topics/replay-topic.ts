@@ -1,10 +1,10 @@
 import { systemClock } from '../../core/clock.ts'
 import { TenfoldError } from '../../core/errors.ts'
-import type { TopicAction } from './topic-action.ts'
-import { groupIn, onlyTopic, timeIn, timeText } from './topic-action.ts'
+import type { Action } from '../action.ts'
+import { groupIn, onlyTopic, timeIn, timeText } from './topic-arguments.ts'
 
 /** `tenfold topics replay`: only with `--yes`, since it can't be taken back. */
-export const replayTopic: TopicAction = async (input, control) => {
+export const replayTopic: Action = async (input, control) => {
   const { terminal, options, signal } = input
   const topic = onlyTopic('replay', input.names)
   const { from } = options

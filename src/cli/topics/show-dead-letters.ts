@@ -2,11 +2,11 @@ import type { GroupLetters } from '../../runtime/topic-operating.ts'
 import type { DeadLetter } from '../../topics/dead-letters.ts'
 import type { Terminal } from '../terminal.ts'
 import { eventView } from './peek-topic.ts'
-import type { TopicAction } from './topic-action.ts'
-import { groupIn, maxIn, onlyTopic, timeText } from './topic-action.ts'
+import type { Action } from '../action.ts'
+import { groupIn, maxIn, onlyTopic, timeText } from './topic-arguments.ts'
 
 /** `tenfold topics dead`. */
-export const showDeadLetters: TopicAction = async (input, control) => {
+export const showDeadLetters: Action = async (input, control) => {
   const { terminal, options, signal } = input
   const topic = onlyTopic('dead', input.names)
   const wanted = { topic, group: groupIn(input), max: maxIn(input) }

@@ -3,11 +3,11 @@ import { formatTable } from '../../core/table.ts'
 import type { GroupLag } from '../../topics/lag.ts'
 import type { Terminal } from '../terminal.ts'
 import { ageText, behindText } from './list-topics.ts'
-import type { TopicAction } from './topic-action.ts'
-import { groupIn, onlyTopic } from './topic-action.ts'
+import type { Action } from '../action.ts'
+import { groupIn, onlyTopic } from './topic-arguments.ts'
 
 /** `tenfold topics lag`. */
-export const showLag: TopicAction = async (input, control) => {
+export const showLag: Action = async (input, control) => {
   const { terminal, options, signal } = input
   const topic = onlyTopic('lag', input.names)
   const group = groupIn(input)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { lagView } from '../../../src/cli/topics/show-lag.ts'
 import { topicsView } from '../../../src/cli/topics/list-topics.ts'
 import { lettersView } from '../../../src/cli/topics/show-dead-letters.ts'
-import { timeIn } from '../../../src/cli/topics/topic-action.ts'
+import { timeIn } from '../../../src/cli/topics/topic-arguments.ts'
 import type { TopicStatus } from '../../../src/control/topic-status.ts'
 import type { GroupLag } from '../../../src/topics/lag.ts'
 

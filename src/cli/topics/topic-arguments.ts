@@ -1,10 +1,6 @@
-import type { ControlClient } from '../../control/control-client.ts'
 import { isDuration, parseDuration } from '../../core/duration.ts'
 import { TenfoldError } from '../../core/errors.ts'
 import type { CommandInput } from '../command.ts'
-
-/** What stands behind one word of `tenfold topics`. `names` is what comes after it. */
-export type TopicAction = (input: CommandInput, control: ControlClient) => Promise<void>
 
 const MAX_DEFAULT = 20
 
