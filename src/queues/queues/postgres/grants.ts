@@ -1,4 +1,5 @@
-import { quoteIdentifier } from '../../../sql/quote-identifier.ts'
+import type { Rights } from '../../../sql/own-schema.ts'
+import { grantSchema } from '../../../sql/own-schema.ts'
 import type { TopicDatabase } from '../../../topics/topic-database.ts'
 import { SCHEMA } from './schema.ts'
 
@@ -17,31 +18,14 @@ export interface QueueRoles {
  * need, is one of the tables of topics: see `grantTopics`.
  */
 export async function grantQueues(database: TopicDatabase, { enqueuers, workers, others }: QueueRoles): Promise<void> {
-  const { rows } = await database.query<{ name: string }>(
-    'select rolname as name from pg_roles where rolname = any ($1)',
-    [[enqueuers, workers, others]],
-  )
-  const present = new Set(rows.map(({ name }) => name))
-  const statements = [
-    ...(present.has(others) ? refusals(others) : []),
-    ...(present.has(enqueuers) ? grants(ENQUEUING, enqueuers) : []),
-    ...(present.has(workers) ? grants(WORKING, workers) : []),
-  ]
-  if (statements.length === 0) return
-  await database.transaction(async (tx) => {
-    // Two that grant at once would be told that a row of the catalog has changed.
-    await tx.query(`select pg_advisory_xact_lock(hashtextextended('${SCHEMA}', 0))`)
-    for (const statement of statements) await tx.query(statement)
+  await grantSchema(database, SCHEMA, {
+    others,
+    rights: [
+      [enqueuers, ENQUEUING],
+      [workers, WORKING],
+    ],
   })
 }
-
-function refusals(role: string): readonly string[] {
-  return ['schema', 'all tables in schema', 'all sequences in schema'].map(
-    (what) => `revoke all on ${what} ${SCHEMA} from ${quoteIdentifier(role)}`,
-  )
-}
-
-type Rights = Readonly<Record<string, string>>
 
 /** Also what cancelling needs; a row is locked by who may update it. */
 const ENQUEUING: Rights = {
@@ -50,6 +34,7 @@ const ENQUEUING: Rights = {
   parked: 'select, update, delete',
   running: 'select, update',
   once: 'select, insert, update',
+  'sequence item_number': 'usage',
 }
 
 /** Dead items are redriven by the operator, as the owner. */
@@ -61,13 +46,6 @@ const WORKING: Rights = {
   running: 'select, insert, update, delete',
   dead: 'select, insert, update',
   incarnation: 'select, insert',
-}
-
-function grants(rights: Rights, role: string): readonly string[] {
-  const to = quoteIdentifier(role)
-  return [
-    `grant usage on schema ${SCHEMA} to ${to}`,
-    `grant usage on all sequences in schema ${SCHEMA} to ${to}`,
-    ...Object.entries(rights).map(([table, privileges]) => `grant ${privileges} on ${SCHEMA}.${table} to ${to}`),
-  ]
+  'sequence item_number': 'usage',
+  'sequence claim_number': 'usage',
 }

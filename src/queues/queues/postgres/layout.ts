@@ -1,4 +1,4 @@
-import { TenfoldError } from '../../../core/errors.ts'
+import { installSchema } from '../../../sql/own-schema.ts'
 import type { TopicDatabase } from '../../../topics/topic-database.ts'
 import type { QueueLimits } from '../../queue-engine.ts'
 import { COMPACTING } from './compacting.ts'
@@ -23,18 +23,7 @@ import { SCHEMA } from './schema.ts'
 
 /** Creates what is missing in the database, or changes it to what this version needs. Run it as the database's owner. */
 export async function installQueues(database: TopicDatabase): Promise<void> {
-  await database.transaction(async (tx) => {
-    await tx.query(`select pg_advisory_xact_lock(hashtextextended('${SCHEMA}', 0))`)
-    await tx.query(`create schema if not exists ${SCHEMA}`)
-    await tx.query(`create table if not exists ${SCHEMA}.layout (version int not null)`)
-    const { rows } = await tx.query<{ version: number | null }>(`select max(version) as version from ${SCHEMA}.layout`)
-    const present = rows[0]?.version ?? 0
-    if (present > VERSIONS.length) throw tooNew(present)
-    for (let version = present; version < VERSIONS.length; version++) {
-      await tx.query(VERSIONS[version] as string)
-      await tx.query(`insert into ${SCHEMA}.layout values ($1)`, [version + 1])
-    }
-  })
+  await installSchema(database, { name: SCHEMA, what: 'queues', versions: VERSIONS, tooNew: 'TF_QUEUES_LAYOUT' })
 }
 
 /** Makes sure that a queue exists, with these limits. Other limits than before count from the next claim on. */
@@ -132,11 +121,3 @@ const VERSIONS: readonly string[] = [
   ${ENQUEUING}
   ${COMPACTING}`,
 ]
-
-function tooNew(present: number): TenfoldError {
-  return new TenfoldError(
-    'TF_QUEUES_LAYOUT',
-    `expected the layout of queues to be version ${VERSIONS.length} at most, got ${present}`,
-    { hint: 'use the version of tenfold that has written it, or a later one' },
-  )
-}

@@ -1,4 +1,5 @@
-import { quoteIdentifier } from '../../../sql/quote-identifier.ts'
+import type { Rights } from '../../../sql/own-schema.ts'
+import { grantSchema } from '../../../sql/own-schema.ts'
 import type { TopicDatabase } from '../../topic-database.ts'
 import { SCHEMA } from './layout.ts'
 
@@ -21,32 +22,11 @@ export async function grantTopics(
   database: TopicDatabase,
   { publishers, consumers, inboxes = [], others }: TopicRoles,
 ): Promise<void> {
-  const { rows } = await database.query<{ name: string }>(
-    'select rolname as name from pg_roles where rolname = any ($1)',
-    [[publishers, consumers, ...inboxes, others]],
-  )
-  const present = new Set(rows.map(({ name }) => name))
-  const statements = [
-    ...(present.has(others) ? refusals(others) : []),
-    ...(present.has(publishers) ? grants(PUBLISHING, publishers) : []),
-    ...(present.has(consumers) ? grants(CONSUMING, consumers) : []),
-    ...inboxes.filter((role) => present.has(role)).flatMap((role) => grants({ inbox: 'select, insert' }, role)),
-  ]
-  if (statements.length === 0) return
-  await database.transaction(async (tx) => {
-    // Two that grant at once would be told that a row of the catalog has changed.
-    await tx.query(`select pg_advisory_xact_lock(hashtextextended('${SCHEMA}', 0))`)
-    for (const statement of statements) await tx.query(statement)
+  await grantSchema(database, SCHEMA, {
+    others,
+    rights: [[publishers, PUBLISHING], [consumers, CONSUMING], ...inboxes.map((role) => [role, INBOX] as const)],
   })
 }
-
-function refusals(role: string): readonly string[] {
-  return ['schema', 'all tables in schema', 'all sequences in schema'].map(
-    (what) => `revoke all on ${what} ${SCHEMA} from ${quoteIdentifier(role)}`,
-  )
-}
-
-type Rights = Readonly<Record<string, string>>
 
 /** Also what a relay does in the log: what has arrived is noted in the inbox. */
 const PUBLISHING: Rights = {
@@ -55,6 +35,7 @@ const PUBLISHING: Rights = {
   log: 'insert',
   tick: 'select, insert',
   inbox: 'select, insert',
+  'sequence event_id': 'usage',
 }
 
 const CONSUMING: Rights = {
@@ -68,13 +49,7 @@ const CONSUMING: Rights = {
   progress: 'select, insert',
   member: 'select, insert, update, delete',
   dead_letter: 'select, insert, update, delete',
+  'sequence event_id': 'usage',
 }
 
-function grants(rights: Rights, role: string): readonly string[] {
-  const to = quoteIdentifier(role)
-  return [
-    `grant usage on schema ${SCHEMA} to ${to}`,
-    `grant usage on sequence ${SCHEMA}.event_id to ${to}`,
-    ...Object.entries(rights).map(([table, privileges]) => `grant ${privileges} on ${SCHEMA}.${table} to ${to}`),
-  ]
-}
+const INBOX: Rights = { inbox: 'select, insert' }

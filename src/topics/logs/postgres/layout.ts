@@ -1,3 +1,4 @@
+import { installSchema } from '../../../sql/own-schema.ts'
 import type { TopicDatabase } from '../../topic-database.ts'
 import { TenfoldError } from '../../../core/errors.ts'
 import { INCARNATION_TABLE } from './incarnation.ts'
@@ -9,18 +10,7 @@ export { SCHEMA } from './schema-name.ts'
 
 /** Creates what is missing in the database, or changes it to what this version needs. Run it as the database's owner. */
 export async function installLayout(database: TopicDatabase): Promise<void> {
-  await database.transaction(async (tx) => {
-    await tx.query(`select pg_advisory_xact_lock(hashtextextended('${SCHEMA}', 0))`)
-    await tx.query(`create schema if not exists ${SCHEMA}`)
-    await tx.query(`create table if not exists ${SCHEMA}.layout (version int not null)`)
-    const { rows } = await tx.query<{ version: number | null }>(`select max(version) as version from ${SCHEMA}.layout`)
-    const present = rows[0]?.version ?? 0
-    if (present > VERSIONS.length) throw tooNew(present)
-    for (let version = present; version < VERSIONS.length; version++) {
-      await tx.query(VERSIONS[version] as string)
-      await tx.query(`insert into ${SCHEMA}.layout values ($1)`, [version + 1])
-    }
-  })
+  await installSchema(database, { name: SCHEMA, what: 'topics', versions: VERSIONS, tooNew: 'TF_TOPICS_LAYOUT' })
 }
 
 /**
@@ -193,12 +183,4 @@ function inboxTables(): string {
   return rings
     .map((ring) => `create table ${inboxTable(ring)} partition of ${SCHEMA}.inbox for values in (${ring});`)
     .join(' ')
-}
-
-function tooNew(present: number): TenfoldError {
-  return new TenfoldError(
-    'TF_TOPICS_LAYOUT',
-    `expected the layout of topics to be version ${VERSIONS.length} at most, got ${present}`,
-    { hint: 'use the version of tenfold that has written it, or a later one' },
-  )
 }
