@@ -7,13 +7,22 @@ import { TenfoldError } from './errors.ts'
  * @param what names the work in the error
  * @example await unlessAborted(import(file), signal, 'the blueprint to load')
  */
-export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
+  return race(
+    work,
+    signal,
+    () => new TenfoldError('TF_ABORTED', `expected ${what}, but it was interrupted`, { cause: signal?.reason }),
+  )
+}
+
+/** The same with the signal's own reason as the error. */
+export function orAbortReason<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return race(work, signal, () => signal.reason)
+}
+
+async function race<T>(work: Promise<T>, signal: AbortSignal | undefined, reason: () => unknown): Promise<T> {
   const aborted = Promise.withResolvers<never>()
-  const abort = (): void => {
-    aborted.reject(
-      new TenfoldError('TF_ABORTED', `expected ${what}, but it was interrupted`, { cause: signal?.reason }),
-    )
-  }
+  const abort = (): void => aborted.reject(reason())
   // Either may fail after the other has decided.
   aborted.promise.catch(() => undefined)
   work.catch(() => undefined)
@@ -22,6 +31,7 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | u
   try {
     return await Promise.race([aborted.promise, work])
   } finally {
+    // A signal that is made of one that lives for long is kept for as long as somebody listens.
     signal?.removeEventListener('abort', abort)
   }
 }

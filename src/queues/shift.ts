@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import { sleep } from '../core/clock.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
+import { orAbortReason } from '../core/unless-aborted.ts'
 import type { PartitionWait } from '../topics/partition-wait.ts'
 import { createPartitionWait } from '../topics/partition-wait.ts'
 import type { RetryPolicy } from '../topics/retry-policy.ts'
@@ -213,7 +214,7 @@ class WorkShift implements Shift {
       signal.throwIfAborted()
       // Who does not listen to the signal is not waited for: somebody else may have the item by then.
       const work = performer.perform(items, { worker: this.#worker, signal })
-      const { isCompleted } = await Promise.race([work, rejection(signal)])
+      const { isCompleted } = await orAbortReason(work, signal)
       hasFailed = false
       return isCompleted
     } finally {
@@ -247,12 +248,6 @@ class WorkShift implements Shift {
     this.#changed.resolve()
     this.#changed = Promise.withResolvers()
   }
-}
-
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
-  })
 }
 
 function tooLong(queue: string, timeoutMs: number): TenfoldError {

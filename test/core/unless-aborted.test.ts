@@ -1,5 +1,6 @@
+import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
-import { unlessAborted } from '../../src/core/unless-aborted.ts'
+import { orAbortReason, unlessAborted } from '../../src/core/unless-aborted.ts'
 
 const never = new Promise<never>(() => undefined)
 
@@ -29,4 +30,17 @@ test('a failure that comes after the abortion is nobody’s', async () => {
   await expect(outcome).rejects.toMatchObject({ code: 'TF_ABORTED' })
   // An unhandled rejection would fail the run.
   work.reject(new Error('late'))
+})
+
+test('the reason of the signal is the error where that says more', async () => {
+  const reason = new Error('too late')
+  await expect(orAbortReason(never, AbortSignal.abort(reason))).rejects.toBe(reason)
+})
+
+test('nobody listens any more when it is over: a signal that lives for long would keep what listens to it', async () => {
+  const { signal } = new AbortController()
+  await orAbortReason(Promise.resolve(7), signal)
+  await unlessAborted(Promise.resolve(7), signal, 'a number')
+  await expect(orAbortReason(Promise.reject(new Error('no')), signal)).rejects.toThrow('no')
+  expect(getEventListeners(signal, 'abort')).toEqual([])
 })
