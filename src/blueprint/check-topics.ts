@@ -5,7 +5,7 @@ import type { ReadTopic } from './grammar/topic.ts'
 import type { Place } from './place.ts'
 import { holderOf } from './holders.ts'
 
-/** Topics and queues are in a database of the blueprint, and no service has more instances than partitions to read. */
+/** Topics and queues have a database of the blueprint, whatever their engine, and no service has more instances than partitions to read. */
 export function checkTopics(system: ReadSystem, place: Place): void {
   for (const [name, topic] of system.topics ?? []) checkHolder(topic, system, place.at('topics').at(name))
   for (const [name, queue] of system.queues ?? []) checkHolder(queue, system, place.at('queues').at(name))
@@ -14,8 +14,8 @@ export function checkTopics(system: ReadSystem, place: Place): void {
 
 function checkHolder(held: ReadTopic | ReadQueue | undefined, system: ReadSystem, at: Place): void {
   const databases = system.databases ?? new Map<string, undefined>()
-  const { engine = 'postgres', database } = held ?? {}
-  if (held === undefined || engine !== 'postgres') return
+  if (held === undefined) return
+  const { database } = held
   if (database !== undefined && !databases.has(database)) {
     unknownName(at.at('database'), { what: 'the name of a database', name: database, known: [...databases.keys()] })
   } else if (database !== undefined && databases.get(database)?.shards !== undefined) {

@@ -52,6 +52,7 @@ export function diffBlueprints(before: ResolvedBlueprint, after: ResolvedBluepri
       added: 'starts',
       removed: 'finishes its requests and stops',
     }),
+    ...rolloutsForTopics(before, after),
     ...whole('gateway', before.gateway, after.gateway, {
       effect: 'restart',
       meaning: 'its listener is opened when the gateway starts',
@@ -143,10 +144,41 @@ function topicChanges(path: string, before: ResolvedTopic, after: ResolvedTopic)
       case 'isStrict':
         return { ...change, effect: 'live', meaning: 'holds where an instance starts' }
       case 'engine':
-        return { ...change, effect: 'refused', meaning: `its events would stay where they are: ${NEW_TOPIC}` }
+        return isMove(before, after)
+          ? { ...change, effect: 'live', meaning: MEANING_OF_MOVE[after.engine.kind] }
+          : { ...change, effect: 'refused', meaning: `its events would stay where they are: ${NEW_TOPIC}` }
       default:
         return { ...change, effect: 'refused', meaning: `keys would move, and lose their order: ${NEW_TOPIC}` }
     }
+  })
+}
+
+/** Between PostgreSQL and an engine elsewhere, beside the same database, which knows where the events are. */
+function isMove({ engine: before }: ResolvedTopic, { engine: after }: ResolvedTopic): boolean {
+  return before.kind !== after.kind && before.database === after.database
+}
+
+const MEANING_OF_MOVE = {
+  kafka: 'its events stay in PostgreSQL until "npx tenfold topics move" is run; services know both places',
+  postgres: 'refused while its events are elsewhere: "npx tenfold topics move --back" comes first',
+} as const
+
+/** Instances know where topics are from their start. */
+function rolloutsForTopics(before: ResolvedBlueprint, after: ResolvedBlueprint): readonly BlueprintChange[] {
+  const moved = Object.values(after.topics).filter((topic) => {
+    const former = before.topics[topic.name]
+    return former !== undefined && isMove(former, topic)
+  })
+  return Object.values(after.services).flatMap((service): readonly BlueprintChange[] => {
+    const names = moved
+      .map(({ name }) => name)
+      .filter((name) => service.publishes.includes(name) || service.consumes.includes(name))
+    if (names.length === 0 || before.services[service.name] === undefined) return []
+    const change = { path: `services.${service.name}.topics`, kind: 'changed' } as const
+    const meaning = `has to know where ${list(names)} is`
+    return kindOfService(service) === 'server'
+      ? [{ ...change, effect: 'rollout', meaning: `${meaning}: its instances are replaced` }]
+      : [{ ...change, effect: 'live', meaning: `${meaning}: holds from the next run on` }]
   })
 }
 

@@ -111,9 +111,13 @@ function resolveFollowers(database: ReadDatabase): Pick<ResolvedDatabase, 'follo
 }
 
 function resolveTopic(name: string, topic: ReadTopic, { databases }: ReadSystem): ResolvedTopic {
+  const database = holderOf(topic, databases) as string
   return {
     name,
-    engine: { kind: 'postgres', database: holderOf(topic, databases) as string },
+    engine:
+      topic.engine === 'kafka'
+        ? { kind: 'kafka', database, urlVariable: topic.url?.env as string }
+        : { kind: 'postgres', database },
     key: topic.key as string,
     partitions: topic.partitions as number,
     retentionMs: topic.retention ?? DEFAULT_RETENTION_MS,

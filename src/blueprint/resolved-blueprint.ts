@@ -79,7 +79,7 @@ export interface ResolvedFollowers {
 
 export interface ResolvedTopic {
   readonly name: string
-  readonly engine: /** The database that holds its events. */ { readonly kind: 'postgres'; readonly database: string }
+  readonly engine: ResolvedTopicEngine
   /** The field of an event that is its key. */
   readonly key: string
   readonly partitions: number
@@ -88,6 +88,19 @@ export interface ResolvedTopic {
   readonly isStrict: boolean
   /** Whether its events are checked; the schema itself is in the blueprint's file. */
   readonly hasSchema: boolean
+}
+
+export type ResolvedTopicEngine =
+  | /** The database that holds its events. */ { readonly kind: 'postgres'; readonly database: string }
+  | ResolvedOutsideEngine
+
+/** A server that already runs holds the events. */
+export interface ResolvedOutsideEngine {
+  readonly kind: 'kafka'
+  /** The database that holds what the engine can't: its outbox, groups, dead letters, and how far it has moved. */
+  readonly database: string
+  /** The URL of the server is read from this variable of the environment. */
+  readonly urlVariable: string
 }
 
 export interface ResolvedQueue {

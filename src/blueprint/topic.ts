@@ -38,7 +38,8 @@ export interface Topic<Event = unknown, DatabaseName extends string = string> ex
    */
   retention?: Duration
   /**
-   * The database that holds the events; it has no shards.
+   * The database that holds the events; it has no shards. Of a topic on an engine elsewhere it holds what is published in a
+   * transaction until it is there, the groups, and their dead letters.
    * @default the first of the blueprint that has no shards
    * @example database: 'orders'
    */

@@ -2,7 +2,7 @@
 export interface TopicStatus {
   readonly name: string
   readonly partitions: number
-  /** The database that holds its events. */
+  /** The database that holds its events, or is beside the engine that does. */
   readonly database: string
   /** Events a second that were published lately; absent until two readings were made. */
   readonly publishedPerSecond?: number

@@ -370,7 +370,7 @@ export const ERROR_CODES = {
   },
   TF_SECRET_MISSING: {
     meaning:
-      'A service or a bucket of backups needs a secret that is neither in the environment of tenfold nor in the file of secrets.',
+      'A service, a bucket of backups or an engine of topics needs a secret that is neither in the environment of tenfold nor in the file of secrets.',
     remedy: 'Set the variable named in the message where you start tenfold, or add it to the file.',
   },
   TF_SEED_FAILED: {

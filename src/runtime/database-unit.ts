@@ -16,6 +16,7 @@ import { connectDatabase } from '../sql/database.ts'
 import { databaseStatus, readersOf, shardBinding } from './database-status.ts'
 import type { ShardBinding } from '../service/bindings-document.ts'
 import { setUpMessaging } from './set-up-messaging.ts'
+import type { OutsideSetUp } from './set-up-outside-topic.ts'
 import type { SystemCode } from './system-code.ts'
 import type { MessagingTables } from './messaging-tables.ts'
 
@@ -64,6 +65,8 @@ export interface DatabaseUnitOptions {
   readonly seeding: Pick<SeedOptions, 'subprocesses' | 'user' | 'logFile' | 'clock'>
   /** What it needs for topics and queues, by the blueprint as it is then; undefined for nothing. @default nothing */
   readonly messaging?: () => MessagingTables | undefined
+  /** For topics on engines elsewhere that this database is beside. */
+  readonly outside: OutsideSetUp
   readonly onStatus: (status: DatabaseStatus) => void
   /** Services have to be told other addresses. */
   readonly onAddress: () => void
@@ -137,7 +140,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     const tables = options.messaging?.()
     if (tables === undefined) return
     await unlessAborted(
-      setUpMessaging(options.database, cluster.url(), tables),
+      setUpMessaging(options.database, cluster.url(), tables, options.outside),
       signal,
       `the tables of topics and queues in ${name} to be made`,
     )

@@ -45,7 +45,7 @@ export function messagingTablesOf(
 
 /**
  * What a service does with topics and queues in a database. It publishes and enqueues where they are, and writes to the
- * outbox of each database that it lists, which it also relays from; it consumes and works where they are, and has effects in
+ * outbox of each database that it lists, which it also relays from, as it does from the database beside an engine elsewhere; it consumes and works where they are, and has effects in
  * each database that it lists.
  */
 export function messagingAccessOf(
@@ -57,7 +57,8 @@ export function messagingAccessOf(
   const isListed = databases.includes(database)
   const isTopicHere = (name: string): boolean => topics[name]?.engine.database === database
   const isQueueHere = (name: string): boolean => queues[name]?.engine.database === database
-  const relaysTopics = isListed && publishes.some((name) => !isTopicHere(name))
+  const isOutside = (name: string): boolean => topics[name]?.engine.kind !== 'postgres'
+  const relaysTopics = publishes.some((name) => (isTopicHere(name) ? isOutside(name) : isListed))
   const relaysItems = isListed && enqueues.some((name) => !isQueueHere(name))
   const isConsumer = isListed ? consumes.length > 0 : consumes.some(isTopicHere)
   const isWorker = isListed ? works.length > 0 : works.some(isQueueHere)

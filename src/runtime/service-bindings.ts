@@ -4,7 +4,7 @@ import {
   connectionsPerInstance,
   listenersOf,
 } from '../blueprint/connection-budget.ts'
-import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
+import type { ResolvedBlueprint, ResolvedOutsideEngine } from '../blueprint/resolved-blueprint.ts'
 import { isWorker } from '../blueprint/service-kind.ts'
 import type { Admission } from '../clusters/service-roles.ts'
 import { TenfoldError } from '../core/errors.ts'
@@ -20,6 +20,8 @@ export function bindingsOf(
     readonly internalUrl: string | undefined
     /** Port of the door of a database that has one. */
     readonly doorPort?: (database: string) => number | undefined
+    /** Address of an engine elsewhere. Needed where a topic is on one. */
+    readonly engineUrl?: (engine: ResolvedOutsideEngine) => string | undefined
   },
 ): BindingsDocument {
   const service = blueprint.services[serviceName]
@@ -40,8 +42,8 @@ export function bindingsOf(
     service: serviceName,
     databases: Object.fromEntries(databases.map(bindingOf)),
     services: Object.fromEntries(calls.map((name) => [name, { url: `${places.internalUrl}/${name}` }])),
-    ...(publishes.length > 0 ? { publishes: topicBindings(publishes, blueprint) } : {}),
-    ...(consumes.length > 0 ? { consumes: topicBindings(consumes, blueprint) } : {}),
+    ...(publishes.length > 0 ? { publishes: topicBindings(publishes, blueprint, places) } : {}),
+    ...(consumes.length > 0 ? { consumes: topicBindings(consumes, blueprint, places) } : {}),
     ...(enqueues.length > 0 ? { enqueues: queueBindings(enqueues, blueprint) } : {}),
     ...(works.length > 0 ? { works: queueBindings(works, blueprint) } : {}),
     ...(unlisted.length > 0 ? { unlisted: Object.fromEntries(unlisted.map(bindingOf)) } : {}),
@@ -53,15 +55,22 @@ export function bindingsOf(
 function topicBindings(
   names: readonly string[],
   { topics }: ResolvedBlueprint,
+  { engineUrl }: { readonly engineUrl?: (engine: ResolvedOutsideEngine) => string | undefined },
 ): NonNullable<BindingsDocument['publishes']> {
   return Object.fromEntries(
     names.flatMap((name) => {
       const topic = topics[name]
       if (topic === undefined) return []
       const { key, hasSchema, isStrict, engine } = topic
-      return [[name, { key, hasSchema, database: engine.database, ...(isStrict ? { isStrict } : {}) }]]
+      const outside =
+        engine.kind === 'postgres' ? {} : { engine: { kind: engine.kind, url: engineUrl?.(engine) ?? noUrl(engine) } }
+      return [[name, { key, hasSchema, database: engine.database, ...outside, ...(isStrict ? { isStrict } : {}) }]]
     }),
   )
+}
+
+function noUrl({ kind }: ResolvedOutsideEngine): never {
+  throw new TenfoldError('TF_NOT_RUNNING', `expected the address of ${kind} to be known, got none`)
 }
 
 function queueBindings(

@@ -8,16 +8,19 @@ import { isServerError } from '../sql/sql-failure.ts'
 import { grantTopics } from '../topics/logs/postgres/grants.ts'
 import { ensureTopic, installLayout } from '../topics/logs/postgres/layout.ts'
 import type { MessagingTables } from './messaging-tables.ts'
+import type { OutsideSetUp } from './set-up-outside-topic.ts'
+import { setUpTopicPlace } from './set-up-outside-topic.ts'
 
 /**
  * Makes in a database what its topics and queues need, as its owner; repeating it changes nothing.
  *
- * @throws TF_TOPIC_CHANGED, TF_TOPICS_LAYOUT, TF_QUEUES_LAYOUT, TF_TOPICS_REFUSED
+ * @throws TF_TOPIC_CHANGED, TF_TOPICS_LAYOUT, TF_QUEUES_LAYOUT, TF_TOPICS_REFUSED, and what `setUpTopicPlace` throws
  */
 export async function setUpMessaging(
   { name, engine }: Pick<ResolvedDatabase, 'name' | 'engine'>,
   url: string,
   { topics, queues }: MessagingTables,
+  outside: OutsideSetUp,
 ): Promise<void> {
   const database = connectDatabase(
     { url, connectionsMax: 1 },
@@ -29,6 +32,7 @@ export async function setUpMessaging(
     for (const topic of topics) await ensureTopic(database, topic)
     const { publish: publishers, consume: consumers, enqueue: enqueuers, work: workers, rows: others } = ACCESS_ROLES
     await grantTopics(database, { publishers, consumers, inboxes: [enqueuers, workers], others })
+    for (const topic of topics) if (topic.engine.database === name) await setUpTopicPlace(database, topic, outside)
     if (queues.length === 0) return
     await installQueues(database)
     for (const queue of queues) await ensureQueue(database, queue)

@@ -16,6 +16,7 @@ import { outputFileOf } from '../fleet/instance-hosts/local.ts'
 import type { DatabaseUnit, DatabaseUnitOptions } from './database-unit.ts'
 import { createDatabaseUnit } from './database-unit.ts'
 import type { PartsContext } from './parts-context.ts'
+import type { EngineUrls } from './engine-urls.ts'
 import { admissionsTo } from './service-bindings.ts'
 import type { ShardBinding } from '../service/bindings-document.ts'
 import { startTogether } from './start-together.ts'
@@ -56,16 +57,19 @@ export interface SystemDatabases extends Component {
   adminUrl(name: string): string
 }
 
+/** What a database tells, and what it has to know. */
+type UnitSurroundings = Pick<DatabaseUnitOptions, 'onAddress' | 'onPrimary'> & { readonly engineUrls: EngineUrls }
+
 /**
  * The databases of a blueprint, started side by side.
  *
  * @param code awaited where it is needed, so that a server starts while sources are still being copied
- * @param changed of which the units tell
+ * @param changed of which the units tell, and where engines elsewhere are
  */
 export function createSystemDatabases(
   context: PartsContext,
   code: Promise<SystemCode>,
-  changed: Pick<DatabaseUnitOptions, 'onAddress' | 'onPrimary'>,
+  changed: UnitSurroundings,
 ): SystemDatabases {
   const { blueprint } = context
   const databases = Object.values(blueprint.databases)
@@ -179,7 +183,7 @@ function unitOf(
   database: ResolvedDatabase,
   binaries: PostgresBinaries | undefined,
   code: Promise<SystemCode>,
-  changed: Pick<DatabaseUnitOptions, 'onAddress' | 'onPrimary'>,
+  { engineUrls, ...changed }: UnitSurroundings,
 ): DatabaseUnit {
   const { blueprint, state, user, subprocesses, clock } = context
   return createDatabaseUnit({
@@ -195,6 +199,7 @@ function unitOf(
       clock,
     },
     messaging: () => messagingTablesOf(context.blueprint, database.name),
+    outside: { urlOf: (engine) => engineUrls.read(engine), notice: (notice) => context.notice(notice) },
     onStartFailed: () => context.startFailed(),
     ...changed,
     onStatus: (status) =>

@@ -1,5 +1,6 @@
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Component } from '../core/component.ts'
+import type { EngineUrls } from './engine-urls.ts'
 import { createMessagingHousekeeping, keptDatabases } from './messaging-housekeeping.ts'
 import type { PartsContext } from './parts-context.ts'
 import { createQueueLags } from './queue-lags.ts'
@@ -21,9 +22,13 @@ export interface SystemMessaging {
 /** @param options.ownerUrl leads to a database as its owner */
 export function createSystemMessaging(
   context: PartsContext,
-  options: { readonly append: (frame: MetricFrame) => void; readonly ownerUrl: (database: string) => string },
+  options: {
+    readonly append: (frame: MetricFrame) => void
+    readonly ownerUrl: (database: string) => string
+    readonly engineUrls: EngineUrls
+  },
 ): SystemMessaging {
-  const { ownerUrl } = options
+  const { ownerUrl, engineUrls } = options
   const topicLags = createTopicLags(context, options)
   return {
     lags: [topicLags, createQueueLags(context, options)],
@@ -32,7 +37,7 @@ export function createSystemMessaging(
       notice: (notice) => context.notice(notice),
       clock: context.clock,
     }),
-    topics: createTopicOperating(context, { lags: topicLags, ownerUrl }),
+    topics: createTopicOperating(context, { lags: topicLags, ownerUrl, engineUrls }),
     queues: createQueueOperating(context, ownerUrl),
   }
 }

@@ -18,6 +18,8 @@ import type { Applier } from './apply.ts'
 import { createApplier } from './apply.ts'
 import { jobPlace } from './jobs.ts'
 import { systemCommands } from './commands.ts'
+import type { EngineUrls } from './engine-urls.ts'
+import { createEngineUrls } from './engine-urls.ts'
 import { strikeProcesses } from './faults.ts'
 import { withHeldReleases } from './held-releases.ts'
 import type { PartsContext } from './parts-context.ts'
@@ -74,6 +76,7 @@ class WiredParts implements SystemParts {
   readonly #databases: SystemDatabases
   readonly #doors: SystemDoors
   readonly #messaging: SystemMessaging
+  readonly #engineUrls: EngineUrls
   #telling: Promise<void> = Promise.resolve()
   #gateway: Gateway | undefined
   #services: SystemServices | undefined
@@ -86,6 +89,7 @@ class WiredParts implements SystemParts {
     const { state, user, subprocesses, clock, snapshots, frames } = context
     const append = keepFrame.bind(undefined, context)
     this.#context = context
+    this.#engineUrls = createEngineUrls(context.secrets)
     this.#logs = createInstanceLogs({
       directory: state.logsDirectory,
       onProblem: (message) => context.notice({ level: 'warning', message }),
@@ -121,7 +125,12 @@ class WiredParts implements SystemParts {
       onFrame: append,
       onSpans: (spans) => this.#history.addSpans(spans),
     })
-    this.#messaging = createSystemMessaging(context, { append, ownerUrl: (name) => this.#databases.url(name) })
+    const engineUrls = this.#engineUrls
+    this.#messaging = createSystemMessaging(context, {
+      append,
+      ownerUrl: (name) => this.#databases.url(name),
+      engineUrls,
+    })
     this.#metrics = [
       createStateWatch({ directory: state.directory, clock, onNotice: (notice) => context.notice(notice) }),
       createHostMetrics({ clock, append }),
@@ -139,6 +148,7 @@ class WiredParts implements SystemParts {
     this.#databases = createSystemDatabases(context, this.#code.promise, {
       onAddress: () => void this.#tellAddresses(),
       onPrimary: () => void this.#doors.follow(),
+      engineUrls,
     })
     this.#doors = createSystemDoors({
       file: state.doorsFile,
@@ -184,6 +194,7 @@ class WiredParts implements SystemParts {
       gateway: this.#gateway!,
       database: (name, service) => this.#databases.binding(name, service),
       doorPort: (name) => this.#doors.portOf(name),
+      engineUrls: this.#engineUrls,
       telemetry: this.#telemetry,
     })
     const [services, code] = [this.#services, await this.#code.promise]

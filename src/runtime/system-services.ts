@@ -23,6 +23,7 @@ import { releaseOf } from './apply-plan.ts'
 import { initialStatus } from './initial-snapshot.ts'
 import type { ShardBinding } from '../service/bindings-document.ts'
 import type { PartsContext } from './parts-context.ts'
+import type { EngineUrls } from './engine-urls.ts'
 import { bindingsOf } from './service-bindings.ts'
 import { startTogether } from './start-together.ts'
 import type { FilesByService, SystemCode } from './system-code.ts'
@@ -62,6 +63,7 @@ export interface ServicesOptions {
   readonly gateway: Gateway
   readonly database: (database: string, service: string) => ShardBinding
   readonly doorPort: (database: string) => number | undefined
+  readonly engineUrls: Pick<EngineUrls, 'known'>
   readonly telemetry: InstanceTelemetry
 }
 
@@ -74,7 +76,7 @@ function desiredOf({ scale, instances }: ResolvedService, earlier: number): numb
 /** The services of a blueprint, each with a supervisor, started side by side. */
 export function createSystemServices(context: PartsContext, options: ServicesOptions): SystemServices {
   const { state, user, subprocesses, clock, environment, inspected } = context
-  const { code, gateway, database, doorPort, telemetry } = options
+  const { code, gateway, database, doorPort, engineUrls, telemetry } = options
   const supervisors = new Map<string, ServiceSupervisor>()
   let host: LocalInstanceHost | undefined
 
@@ -152,7 +154,12 @@ export function createSystemServices(context: PartsContext, options: ServicesOpt
         blueprintDirectory: blueprint.directory,
         blueprintFile: blueprint.file,
         bindings: (service) =>
-          bindingsOf(service, context.blueprint, { database, doorPort, internalUrl: gateway.internalUrl() }),
+          bindingsOf(service, context.blueprint, {
+            database,
+            doorPort,
+            internalUrl: gateway.internalUrl(),
+            engineUrl: (engine) => engineUrls.known(engine),
+          }),
         telemetry,
         inspect: inspected === undefined ? undefined : { service: inspected, onPort: sayInspected },
         compileCache: await compileCacheDirectory(dirname(state.releasesDirectory), user),

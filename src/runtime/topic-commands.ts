@@ -48,6 +48,10 @@ export function topicCommands(topics: () => TopicOperating): Readonly<Record<str
       input: z.strictObject({ topic, group: z.string().max(100) }),
       run: (input) => topics().dropGroup(input.topic, input.group),
     }),
+    'topic-move': controlCommand({
+      input: z.strictObject({ topic, step: z.enum(['look', 'begin', 'finish', 'back']) }),
+      run: (input) => topics().move(input.topic, input.step),
+    }),
     'topic-replay': controlCommand({
       input: z.strictObject({
         topic,

@@ -4,16 +4,21 @@ import type { Component } from '../core/component.ts'
 import { connectDatabase } from '../sql/database.ts'
 import type { LagsOfLog } from '../telemetry/topic-frame.ts'
 import type { OpenReader } from '../telemetry/read-every-second.ts'
+import type { WatchedLog } from '../telemetry/topic-metrics.ts'
 import { createTopicMetrics } from '../telemetry/topic-metrics.ts'
 import type { LagReading } from '../topics/lag.ts'
 import { createPostgresLagReader } from '../topics/logs/postgres/read-lag.ts'
+import { RELAY_GROUP } from '../topics/relay-group.ts'
+import type { EngineUrls } from './engine-urls.ts'
+import { openOutsideLags } from './outside-lags.ts'
 import type { PartsContext } from './parts-context.ts'
+import type { KeptDatabase } from './messaging-housekeeping.ts'
 import { keptDatabases } from './messaging-housekeeping.ts'
 import { topicStatuses } from './topic-statuses.ts'
 
 /** Reads the lags of a system's topics: into frames every second, and into the snapshot where they change. */
 export interface TopicLags extends Component {
-  /** The last reading of every log, by the database that it is in. */
+  /** The last reading of every log, by the database or the server that it is in. */
   latest(): ReadonlyMap<string, LagsOfLog>
 }
 
@@ -25,10 +30,17 @@ export function createTopicLags(
   {
     append,
     ownerUrl,
-  }: { readonly append: (frame: MetricFrame) => void; readonly ownerUrl: (database: string) => string },
+    engineUrls,
+  }: {
+    readonly append: (frame: MetricFrame) => void
+    readonly ownerUrl: (database: string) => string
+    readonly engineUrls: EngineUrls
+  },
 ): TopicLags {
   const { clock } = context
   const latest = new Map<string, LagsOfLog>()
+  /** Topics that are in their engine elsewhere now, by the name of its log. */
+  const elsewhere = new Map<string, ReadonlySet<string>>()
   let shownMs = Number.NEGATIVE_INFINITY
 
   function show(): void {
@@ -39,19 +51,52 @@ export function createTopicLags(
     context.change((snapshot) => ({ ...snapshot, topics }))
   }
 
+  /** Also the database beside an engine elsewhere is an outbox of it, once the topic is there. */
+  function isOutbox(name: string, topic: string, group: string | undefined): boolean {
+    const engine = context.blueprint.topics[topic]?.engine
+    if (engine === undefined) return false
+    if (engine.database !== name) return true
+    if (engine.kind === 'postgres') return false
+    return group === undefined ? [...elsewhere.values()].some((topics) => topics.has(topic)) : group === RELAY_GROUP
+  }
+
+  /** One for each server, and each database beside it. */
+  function outsideLogs({ name: database, url: databaseUrl }: KeptDatabase): readonly WatchedLog[] {
+    const topics = Object.values(context.blueprint.topics).flatMap(({ name, engine }) =>
+      engine.kind !== 'postgres' && engine.database === database ? [{ name, engine }] : [],
+    )
+    return [...Map.groupBy(topics, ({ engine }) => engine.urlVariable)].flatMap(([variable, its]) => {
+      const log = `${variable}/${database}`
+      const url = engineUrls.known(its[0]!.engine)
+      // Its topics are being set up.
+      if (url === undefined) return []
+      const names = its.map((topic) => topic.name)
+      const onElsewhere = (there: ReadonlySet<string>): void => void elsewhere.set(log, there)
+      return [
+        {
+          name: log,
+          address: JSON.stringify([url, databaseUrl, names]),
+          isOutbox: () => false,
+          open: () => openOutsideLags({ url, databaseUrl, topics: names, onElsewhere }),
+        },
+      ]
+    })
+  }
+
   const metrics = createTopicMetrics({
     logs: () => {
       const kept = keptDatabases(context, ownerUrl).filter(({ tables }) => tables.topics.length > 0)
-      for (const name of latest.keys()) if (!kept.some((database) => database.name === name)) latest.delete(name)
-      return kept.map(({ name, url }) => ({
-        name,
-        address: url,
-        isOutbox: (topic) => {
-          const engine = context.blueprint.topics[topic]?.engine
-          return engine !== undefined && engine.database !== name
-        },
-        open: () => openReader(url),
-      }))
+      const logs = kept.flatMap((database): readonly WatchedLog[] => {
+        const { name, url } = database
+        const own = { name, address: url, open: () => openReader(url) }
+        return [{ ...own, isOutbox: (topic, group) => isOutbox(name, topic, group) }, ...outsideLogs(database)]
+      })
+      for (const name of latest.keys()) {
+        if (logs.some((log) => log.name === name)) continue
+        latest.delete(name)
+        elsewhere.delete(name)
+      }
+      return logs
     },
     append,
     onLags(lags) {

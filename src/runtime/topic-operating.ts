@@ -1,29 +1,40 @@
-import type { PartsContext } from './parts-context.ts'
+import type { ResolvedTopic } from '../blueprint/resolved-blueprint.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
 import { connectDatabase } from '../sql/database.ts'
 import type { DeadLetter, RedriveSelection } from '../topics/dead-letters.ts'
 import { groupUnknown } from '../topics/group-unknown.ts'
 import type { GroupLag } from '../topics/lag.ts'
+import { createKafkaLog } from '../topics/logs/kafka/kafka-log.ts'
+import { createMovingLog } from '../topics/logs/moving-log.ts'
+import { isElsewhere, readMove } from '../topics/logs/postgres/move-topic.ts'
 import { createPostgresOperations } from '../topics/logs/postgres/operations.ts'
 import { createPostgresLog } from '../topics/logs/postgres/postgres-log.ts'
 import type { StoredEvent, TopicLog } from '../topics/topic-log.ts'
 import type { PeekOptions, TopicOperations } from '../topics/topic-operations.ts'
+import type { EngineUrls } from './engine-urls.ts'
+import type { MoveStep, TopicMoveStatus } from './move-topic.ts'
+import { moveTopic } from './move-topic.ts'
+import type { PartsContext } from './parts-context.ts'
 import type { TopicLags } from './topic-lags.ts'
+import { lagsOfTopic } from './topic-statuses.ts'
 
 /** What people do with the topics of a running system. Every method throws TF_TOPIC_UNKNOWN, with what was probably meant. */
 export interface TopicOperating {
   /** As of the last second: each partition of each group. */
   lag(topic: string): readonly GroupLag[]
+  /** @throws TF_TOPIC_UNSUPPORTED it is in another engine */
   peek(topic: string, options: PeekOptions): Promise<readonly StoredEvent[]>
   /** Of one group, or all. @throws TF_GROUP_UNKNOWN */
   dead(topic: string, options: { readonly group?: string | undefined; readonly max: number }): Promise<GroupLetters[]>
   /** @returns how many are tried again. @throws TF_GROUP_UNKNOWN */
   redrive(topic: string, group: string | undefined, selection: RedriveSelection): Promise<GroupOutcome>
-  /** Forgets a group: nothing is kept for it any more. @throws TF_GROUP_UNKNOWN, TF_GROUP_BUSY */
+  /** Forgets a group: nothing is kept for it any more. @throws TF_GROUP_UNKNOWN, TF_GROUP_BUSY, TF_TOPIC_UNSUPPORTED */
   dropGroup(topic: string, group: string): Promise<{ group: string }>
   /** @throws TF_GROUP_UNKNOWN */
   replay(topic: string, group: string | undefined, to: Parameters<TopicLog['moveGroup']>[2]): Promise<{ group: string }>
+  /** Moves the topic to the engine that the blueprint has it on, or looks how far that is. Throws as `moveTopic`. */
+  move(topic: string, step: MoveStep): Promise<TopicMoveStatus>
 }
 
 export interface GroupLetters {
@@ -39,11 +50,19 @@ export interface GroupOutcome {
 /** Operates the topics of a blueprint, each by a connection of its own to the database that holds it. */
 export function createTopicOperating(
   context: Pick<PartsContext, 'blueprint'>,
-  { lags, ownerUrl }: { readonly lags: Pick<TopicLags, 'latest'>; readonly ownerUrl: (database: string) => string },
+  {
+    lags,
+    ownerUrl,
+    engineUrls,
+  }: {
+    readonly lags: Pick<TopicLags, 'latest'>
+    readonly ownerUrl: (database: string) => string
+    readonly engineUrls: EngineUrls
+  },
 ): TopicOperating {
-  function databaseOf(topic: string): string {
+  function topicNamed(topic: string): ResolvedTopic {
     const { topics } = context.blueprint
-    if (Object.hasOwn(topics, topic)) return topics[topic]!.engine.database
+    if (Object.hasOwn(topics, topic)) return topics[topic]!
     const meant = didYouMean(topic, Object.keys(topics))
     const known = Object.keys(topics).join(', ') || 'there is none'
     throw new TenfoldError('TF_TOPIC_UNKNOWN', `expected a topic of the blueprint (${known}), got ${topic}`, {
@@ -52,14 +71,24 @@ export function createTopicOperating(
     })
   }
 
-  async function on<Result>(topic: string, work: (log: TopicLog, operations: TopicOperations) => Promise<Result>) {
-    const url = ownerUrl(databaseOf(topic))
+  async function on<Result>(
+    topic: string,
+    work: (log: TopicLog, operations: TopicOperations, isThere: () => Promise<boolean>) => Promise<Result>,
+  ): Promise<Result> {
+    const { engine } = topicNamed(topic)
+    const engineAt = engine.kind === 'postgres' ? undefined : await engineUrls.read(engine)
+    const url = ownerUrl(engine.database)
     const database = connectDatabase({ url, connectionsMax: 2 }, { applicationName: 'tenfold topics' })
-    const log = createPostgresLog(database)
+    const from = createPostgresLog(database)
+    const to = engineAt === undefined ? undefined : createKafkaLog({ url: engineAt, database })
     try {
-      return await work(log, createPostgresOperations(database))
+      return await work(
+        to === undefined ? from : createMovingLog({ from, database, to }),
+        createPostgresOperations(database),
+        async () => to !== undefined && isElsewhere(await readMove(database, topic)),
+      )
     } finally {
-      await log.end()
+      await Promise.all([from.end(), to?.end()])
       await database.end()
     }
   }
@@ -81,11 +110,19 @@ export function createTopicOperating(
   }
 
   return {
-    lag(topic) {
-      const { groups = [] } = lags.latest().get(databaseOf(topic)) ?? {}
-      return groups.filter((group) => group.topic === topic)
+    lag: (topic) => lagsOfTopic(topicNamed(topic).name, lags.latest()),
+    move: (name, step) => {
+      const topic = topicNamed(name)
+      return moveTopic(topic, step, {
+        databaseUrl: ownerUrl(topic.engine.database),
+        engineUrl: (engine) => engineUrls.read(engine),
+      })
     },
-    peek: (topic, options) => on(topic, (_log, operations) => operations.peek(topic, options)),
+    peek: (topic, options) =>
+      on(topic, async (_log, operations, isThere) => {
+        if (await isThere()) throw unsupported(topic, `kafka-console-consumer.sh --topic ${topic}`)
+        return operations.peek(topic, options)
+      }),
     dead: (topic, { group, max }) =>
       on(topic, async (log, operations) => {
         const known = await operations.groups(topic)
@@ -104,7 +141,10 @@ export function createTopicOperating(
         return { group, count: await letters.redrive(selection) }
       }),
     dropGroup: (topic, group) =>
-      on(topic, async (_log, operations) => {
+      on(topic, async (_log, operations, isThere) => {
+        if (await isThere()) {
+          throw unsupported(topic, 'kafka-consumer-groups.sh --delete; a group there keeps nothing from being dropped')
+        }
         await operations.dropGroup(topic, group)
         return { group }
       }),
@@ -115,4 +155,11 @@ export function createTopicOperating(
         return { group }
       }),
   }
+}
+
+function unsupported(topic: string, tool: string): TenfoldError {
+  return new TenfoldError('TF_TOPIC_UNSUPPORTED', `expected ${topic} to be in PostgreSQL for this, but it is in Kafka`, {
+    hint: `use the tools of Kafka: ${tool}`,
+    details: { topic },
+  })
 }

@@ -2,6 +2,7 @@ import type { ResolvedTopic } from '../blueprint/resolved-blueprint.ts'
 import type { OutboxStatus, TopicGroupStatus, TopicStatus } from '../control/topic-status.ts'
 import type { LagsOfLog } from '../telemetry/topic-frame.ts'
 import type { GroupLag } from '../topics/lag.ts'
+import { joinLags } from '../topics/lag.ts'
 
 /** The topics of a blueprint as the snapshot shows them, from the last reading of each log. Pure. */
 export function topicStatuses(
@@ -10,9 +11,7 @@ export function topicStatuses(
 ): Readonly<Record<string, TopicStatus>> {
   return Object.fromEntries(
     Object.values(topics).map(({ name, partitions, engine: { database } }) => {
-      const lags = latest.get(database)
-      const published = publishedPerSecond(name, lags)
-      const groups = (lags?.groups ?? []).filter(({ topic }) => topic === name)
+      const published = publishedPerSecond(name, latest)
       return [
         name,
         {
@@ -20,7 +19,7 @@ export function topicStatuses(
           partitions,
           database,
           ...(published === undefined ? {} : { publishedPerSecond: published }),
-          groups: groups.map(groupStatus),
+          groups: lagsOfTopic(name, latest).map(groupStatus),
           outboxes: [...latest.values()].flatMap((each) => outboxStatuses(name, each)),
         },
       ]
@@ -28,13 +27,24 @@ export function topicStatuses(
   )
 }
 
-function publishedPerSecond(name: string, lags: LagsOfLog | undefined): number | undefined {
-  if (lags?.before === undefined) return undefined
-  const of = (reading: LagsOfLog['now']): bigint | undefined =>
-    reading.topics.find(({ topic }) => topic === name)?.published
-  const [before, now] = [of(lags.before), of(lags.now)]
-  if (before === undefined || now === undefined) return undefined
-  return rounded((Number(now - before) * 1_000) / (lags.now.atMs - lags.before.atMs))
+/** Each group on a topic, wherever its events are: while it moves they are in two logs. Pure. */
+export function lagsOfTopic(name: string, latest: ReadonlyMap<string, LagsOfLog>): readonly GroupLag[] {
+  const lags = [...latest.values()].flatMap(({ groups, isOutbox }) =>
+    groups.filter(({ topic, group }) => topic === name && !isOutbox(topic, group)),
+  )
+  return [...Map.groupBy(lags, ({ group }) => group).values()].map(joinLags)
+}
+
+/** Where it is published for good, not where it only waits for that. */
+function publishedPerSecond(name: string, latest: ReadonlyMap<string, LagsOfLog>): number | undefined {
+  const rates = [...latest.values()].flatMap(({ isOutbox, before, now }) => {
+    const of = (reading: LagsOfLog['now'] | undefined): bigint | undefined =>
+      reading?.topics.find(({ topic }) => topic === name)?.published
+    const [then, present] = [of(before), of(now)]
+    if (isOutbox(name) || before === undefined || then === undefined || present === undefined) return []
+    return [(Number(present - then) * 1_000) / (now.atMs - before.atMs)]
+  })
+  return rates.length === 0 ? undefined : rounded(rates.reduce((sum, rate) => sum + rate, 0))
 }
 
 function groupStatus({
@@ -51,9 +61,8 @@ function groupStatus({
 }
 
 function outboxStatuses(name: string, { log, isOutbox, groups }: LagsOfLog): readonly OutboxStatus[] {
-  if (!isOutbox(name)) return []
-  return groups.flatMap(({ topic, messages, oldestAgeMs }) =>
-    topic === name && messages > 0 ? [{ database: log, messages, oldestAgeMs: Math.round(oldestAgeMs) }] : [],
+  return groups.flatMap(({ topic, group, messages, oldestAgeMs }) =>
+    topic === name && messages > 0 && isOutbox(topic, group) ? [{ database: log, messages, oldestAgeMs: Math.round(oldestAgeMs) }] : [],
   )
 }
 

@@ -28,10 +28,18 @@ export interface TopicBinding {
   readonly key: string
   /** See `Topic.order`. @default false */
   readonly isStrict?: boolean
-  /** The database that holds it: one of `databases` or of `unlisted`. */
+  /** The database that holds it, or what its engine can't hold: one of `databases` or of `unlisted`. */
   readonly database: string
+  /** Who holds its events instead. @default the database */
+  readonly engine?: OutsideEngineBinding
   /** Whether the blueprint, which `TENFOLD_BLUEPRINT` names, has a schema for its events. */
   readonly hasSchema: boolean
+}
+
+export interface OutsideEngineBinding {
+  readonly kind: 'kafka'
+  /** With its password, as that of a database. */
+  readonly url: string
 }
 
 export interface DatabaseBinding {

@@ -3,20 +3,25 @@ import type { Clock } from '../core/clock.ts'
 import type { DatabaseConnection } from '../sql/database.ts'
 import { createConsumer } from '../topics/consumer.ts'
 import type { Handler, HandlerContext, ReceivedEvent } from '../topics/handler.ts'
+import { createMovingRelay } from '../topics/logs/moving-log.ts'
+import { isElsewhere, readMove } from '../topics/logs/postgres/move-topic.ts'
 import type { PostgresLog } from '../topics/logs/postgres/postgres-log.ts'
-import { createPostgresLog } from '../topics/logs/postgres/postgres-log.ts'
 import { createPostgresLagReader } from '../topics/logs/postgres/read-lag.ts'
 import { hasEvents } from '../topics/logs/postgres/topic-catalog.ts'
 import { createRelay } from '../topics/outbox-relay.ts'
 import { RELAY_GROUP } from '../topics/relay-group.ts'
 import { createPublisher } from '../topics/publisher.ts'
 import type { TopicTransaction } from '../topics/topic-database.ts'
+import type { TopicLog } from '../topics/topic-log.ts'
 import type { BindingsDocument, TopicBinding } from './bindings-document.ts'
 import type { BoundDatabases } from './bound-databases.ts'
 import { foreignTransaction } from './bound-databases.ts'
 import type { Handlers } from './handlers.ts'
 import type { Outbox, OutboxRelays } from './outbox-relays.ts'
 import { createOutboxRelays } from './outbox-relays.ts'
+import { createPublishPlace } from './publish-place.ts'
+import type { TopicLogs } from './topic-logs.ts'
+import { createTopicLogs } from './topic-logs.ts'
 import type { ConsumeOptions, Consumer, Publisher, PublishTransaction } from './topic-handles.ts'
 import { tracedBatch, tracedHandling, tracedSend, traceHeaders } from './traced-messages.ts'
 
@@ -55,13 +60,14 @@ class ServiceTopics implements BoundTopics {
   readonly publishes: Readonly<Record<string, Publisher<unknown>>>
   readonly consumes: Readonly<Record<string, Consumer<unknown>>>
   readonly #options: BindTopicsOptions
-  readonly #logs = new Map<DatabaseConnection, PostgresLog>()
+  readonly #logs: TopicLogs
   readonly #outboxes: readonly TopicOutbox[]
   readonly #relays: OutboxRelays
 
   constructor(options: BindTopicsOptions) {
     const { publishes = {}, consumes = {} } = options.document
     this.#options = options
+    this.#logs = createTopicLogs(options.databases, options.clock)
     this.#outboxes = Object.entries(publishes).flatMap(([topic, binding]) => this.#outboxesOf(topic, binding))
     this.#relays = createOutboxRelays(this.#outboxes, options.clock)
     this.publishes = mapped(publishes, (topic, binding) => this.#publisher(topic, binding))
@@ -70,35 +76,51 @@ class ServiceTopics implements BoundTopics {
 
   async close(deadlineMs: number, isLast: boolean): Promise<void> {
     await this.#relays.stop(deadlineMs, isLast)
-    await Promise.all([...this.#logs.values()].map((log) => log.end()))
+    await this.#logs.end()
   }
 
-  #publisher(topic: string, { key, database, isStrict = false }: TopicBinding): Publisher<unknown> {
+  #publisher(topic: string, binding: TopicBinding): Publisher<unknown> {
     const { schemas, databases, clock } = this.#options
+    const { key, database, isStrict = false, engine } = binding
     const home = databases.connection(database)
-    const into = (log: PostgresLog): Publisher<unknown> =>
+    const into = (log: TopicLog): Publisher<unknown> =>
       createPublisher({ log, topic, key, isStrict, schema: schemas.get(topic), headers: traceHeaders })
-    const direct = into(this.#logIn(home))
+    const direct = into(this.#logs.inDatabase(home))
+    const place = createPublishPlace({
+      hasMoved: async () => engine !== undefined && (await readMove(home, topic)) === 'moved',
+      isWaiting: () => hasUnrelayed(home, topic),
+      clock,
+    })
     return {
       publish: (events, how = {}) =>
         tracedSend('publish', topic, clock, async () => {
-          const outbox = this.#outboxFor(topic, home, how.transaction)
-          if (outbox === undefined) return direct.publish(events, how)
-          await into(outbox.log).publish(events, how)
-          how.transaction?.afterCommit(() => this.#relays.wake(outbox))
+          const { transaction } = how
+          if (engine !== undefined && transaction === undefined && (await place.isEngine())) {
+            return into(this.#logs.onEngine(engine, home)).publish(events, how)
+          }
+          const outbox = this.#outboxFor(topic, home, transaction)
+          await (outbox === undefined ? direct : into(outbox.log)).publish(events, how)
+          if (outbox === undefined) return
+          // What is in another database passes through that of the topic.
+          const last = this.#outboxFor(topic, home, undefined)
+          const wake = (): void => {
+            for (const each of new Set([outbox, last])) if (each !== undefined) this.#relays.wake(each)
+          }
+          if (transaction === undefined) wake()
+          else transaction.afterCommit(wake)
         }),
     }
   }
 
-  /** Undefined: the log itself takes it. */
+  /** Undefined: the log of the topic is there. */
   #outboxFor(
     topic: string,
     home: DatabaseConnection,
     transaction: PublishTransaction | undefined,
   ): TopicOutbox | undefined {
-    if (transaction === undefined || transaction.database === home) return undefined
-    const outbox = this.#outboxes.find(({ name, database }) => name === topic && database === transaction.database)
-    if (outbox === undefined) throw foreignTransaction(topic)
+    const from = transaction === undefined ? home : transaction.database
+    const outbox = this.#outboxes.find(({ name, database }) => name === topic && database === from)
+    if (outbox === undefined && from !== home) throw foreignTransaction(topic)
     return outbox
   }
 
@@ -106,18 +128,32 @@ class ServiceTopics implements BoundTopics {
     const { databases, clock } = this.#options
     const home = databases.connection(binding.database)
     const others = databases.listed.filter((name) => name !== binding.database)
-    return others.map((name) => {
+    const outboxes = others.map((name): TopicOutbox => {
       const database = databases.connection(name)
-      const log = this.#logIn(database)
+      const log = this.#logs.inDatabase(database)
       return {
         name: topic,
         database,
         log,
         isUsed: () => hasEvents(database, topic),
         isWaiting: () => hasUnrelayed(database, topic),
-        relay: () => createRelay({ topic, outbox: log, log: this.#logIn(home), database: home, clock }),
+        relay: () => createRelay({ topic, outbox: log, log: this.#logs.inDatabase(home), database: home, clock }),
       }
     })
+    const { engine } = binding
+    if (engine === undefined) return outboxes
+    const from = this.#logs.inDatabase(home)
+    return [
+      ...outboxes,
+      {
+        name: topic,
+        database: home,
+        log: from,
+        isUsed: () => hasEvents(home, topic),
+        isWaiting: async () => isElsewhere(await readMove(home, topic)) && hasUnrelayed(home, topic),
+        relay: () => createMovingRelay({ topic, from, database: home, to: this.#logs.onEngine(engine, home), clock }),
+      },
+    ]
   }
 
   #consumer(topic: string, binding: TopicBinding): Consumer<unknown> {
@@ -132,7 +168,7 @@ class ServiceTopics implements BoundTopics {
 
   #consume(
     topic: string,
-    { database }: TopicBinding,
+    binding: TopicBinding,
     handler: Handler<unknown, Transaction>,
     { effects, ...more }: Options = {},
   ): Promise<void> {
@@ -140,7 +176,7 @@ class ServiceTopics implements BoundTopics {
     return handlers.start(`topic ${topic}`, () =>
       createConsumer<unknown, Transaction>({
         ...more,
-        log: this.#logIn(databases.connection(database)),
+        log: this.#logs.toRead(binding),
         topic,
         group: document.service,
         schema: schemas.get(topic),
@@ -149,14 +185,6 @@ class ServiceTopics implements BoundTopics {
         clock,
       }),
     )
-  }
-
-  #logIn(database: DatabaseConnection): PostgresLog {
-    const known = this.#logs.get(database)
-    if (known !== undefined) return known
-    const log = createPostgresLog(database, { clock: this.#options.clock })
-    this.#logs.set(database, log)
-    return log
   }
 }
 

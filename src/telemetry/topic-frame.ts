@@ -9,8 +9,8 @@ const PARTITIONS_MAX = 500
 export interface LagsOfLog {
   /** The database or server that it is in. */
   readonly log: string
-  /** Whether the events of this topic only wait here for their own log. */
-  readonly isOutbox: (topic: string) => boolean
+  /** Whether the events of this topic only wait here for their own log, or this group only carries them there. */
+  readonly isOutbox: (topic: string, group?: string) => boolean
   readonly before: LagReading | undefined
   readonly now: LagReading
   readonly groups: readonly GroupLag[]
@@ -18,7 +18,7 @@ export interface LagsOfLog {
 
 /** What two readings of a log say; without one before there are only levels. Pure. */
 export function topicFrame({ log, isOutbox, before, now, groups }: LagsOfLog, atEpochMs: number): MetricFrame {
-  const labelsOf: LabelsOf = ({ topic, group }) => ({ topic, group, ...(isOutbox(topic) ? { outbox: log } : {}) })
+  const labelsOf: LabelsOf = ({ topic, group }) => ({ topic, group, ...(isOutbox(topic, group) ? { outbox: log } : {}) })
   const seconds = before === undefined ? 0 : (now.atMs - before.atMs) / 1_000
   const earlier = new Map(before?.topics.map(({ topic, published }) => [topic, published]))
   const partitions = groups.reduce((sum, group) => sum + group.partitions.length, 0)

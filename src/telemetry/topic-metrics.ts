@@ -10,8 +10,7 @@ import { topicFrame } from './topic-frame.ts'
 
 /** A log whose lags are read; its name is that of the database or server that it is in. */
 export interface WatchedLog extends Omit<ReadSource<LagReading>, 'took'> {
-  /** Whether the events of this topic only wait here for their own log. */
-  readonly isOutbox: (topic: string) => boolean
+  readonly isOutbox: LagsOfLog['isOutbox']
 }
 
 /** @see createTopicMetrics */

@@ -93,6 +93,48 @@ export function lagBetween(before: LagReading | undefined, now: LagReading): rea
   })
 }
 
+/**
+ * The lag of one group on a topic that is in several logs at once, since it moves. Letters are the same in each. Pure.
+ *
+ * @param lags at least one
+ */
+export function joinLags(lags: readonly GroupLag[]): GroupLag {
+  const [first] = lags as readonly [GroupLag]
+  if (lags.length === 1) return first
+  const places = Map.groupBy(
+    lags.flatMap((lag) => lag.partitions),
+    ({ partition }) => partition,
+  )
+  return {
+    topic: first.topic,
+    group: first.group,
+    members: Math.max(...lags.map(({ members }) => members)),
+    partitions: [...places].map(([partition, parts]) => ({
+      partition,
+      owner: parts.find(({ owner }) => owner !== undefined)?.owner,
+      ...joined(parts),
+    })),
+    ...joined(lags),
+  }
+}
+
+function joined(lags: readonly Lag[]): Lag {
+  const messages = sum(lags, (lag) => lag.messages)
+  const rates = lags.map((lag) => lag.rates).filter((each) => each !== undefined)
+  const finishedPerSecond = sum(rates, (each) => each.finishedPerSecond)
+  const drainMs = messages === 0 ? 0 : (messages / finishedPerSecond) * 1_000
+  return {
+    messages,
+    isMore: lags.some(({ isMore }) => isMore),
+    oldestAgeMs: Math.max(...lags.map(({ oldestAgeMs }) => oldestAgeMs)),
+    rates:
+      rates.length < lags.length
+        ? undefined
+        : { finishedPerSecond, publishedPerSecond: sum(rates, (each) => each.publishedPerSecond), drainMs },
+    deadLetters: Math.max(...lags.map(({ deadLetters }) => deadLetters)),
+  }
+}
+
 function lagOf(
   readings: readonly PartitionReading[],
   earlier: ReadonlyMap<string, PartitionReading>,

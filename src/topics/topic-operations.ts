@@ -2,7 +2,7 @@ import type { StoredEvent } from './topic-log.ts'
 
 /** What people look at and change about the groups of a log, beside what `TopicLog` has. */
 export interface TopicOperations {
-  /** Groups that have read the topic, by name. @throws TF_TOPIC_UNKNOWN */
+  /** Groups that have read the topic, by name; not what carries events from an outbox. @throws TF_TOPIC_UNKNOWN */
   groups(topic: string): Promise<readonly string[]>
   /**
    * Events as they are in the log; nobody's progress changes.

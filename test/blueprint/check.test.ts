@@ -93,6 +93,7 @@ describe('checkBlueprint', () => {
       topics: {
         placed: { key: 'id', partitions: 4, order: 'strict', event: z.object({ id: z.string() }) },
         paid: { key: 'id', partitions: 2, database: 'events', retention: '1h', event: {} },
+        sent: { key: 'id', partitions: 2, engine: 'kafka', url: { env: 'KAFKA_URL' }, database: 'events' },
       },
       services: {
         web: { ...web, databases: ['orders'], publishes: ['placed', 'paid'] },
@@ -116,6 +117,14 @@ describe('checkBlueprint', () => {
         partitions: 2,
         retentionMs: 3_600_000,
         isStrict: false,
+        hasSchema: false,
+      },
+      sent: {
+        name: 'sent',
+        engine: { kind: 'kafka', database: 'events', urlVariable: 'KAFKA_URL' },
+        key: 'id',
+        partitions: 2,
+        retentionMs: 7 * 86_400_000,
         hasSchema: false,
       },
     })

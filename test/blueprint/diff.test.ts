@@ -125,6 +125,19 @@ describe('the difference of two blueprints', () => {
     expect(diff(after)).toEqual([`changed topics.placed.${key} ${effect}`])
   })
 
+  test('lets a topic move to an engine beside the same database, and back, and tells its services', () => {
+    const kafka = { kind: 'kafka', database: 'orders', urlVariable: 'KAFKA_URL' } as const
+    const here = withService({ publishes: ['placed'] })
+    const there = { ...here, topics: { placed: { ...TOPIC, engine: kafka } } }
+    const changes = ['changed topics.placed.engine live', 'changed services.api.topics rollout']
+    expect(diff(there, here)).toEqual(changes)
+    expect(diff(here, there)).toEqual(changes)
+    const elsewhere = { ...here, topics: { placed: { ...TOPIC, engine: { ...kafka, database: 'events' } } } }
+    expect(diff(elsewhere, here)).toEqual(['changed topics.placed.engine refused'])
+    const other = { ...here, topics: { placed: { ...TOPIC, engine: { ...kafka, urlVariable: 'OTHER_URL' } } } }
+    expect(diff(other, there)).toEqual(['changed topics.placed.engine refused'])
+  })
+
   test.each<[string, Partial<ResolvedQueue>, string]>([
     ['limits', { limits: { concurrency: 4, concurrencyPerKey: 1 } }, 'live'],
     ['hasSchema', { hasSchema: true }, 'live'],

@@ -37,6 +37,24 @@ test('gives a service the databases and services that it lists, and nothing else
   expect(bindingsOf('mail', shop, places)).toMatchObject({ databases: {}, services: {} })
 })
 
+test('gives a service the address of the engine that has its topic, beside the database that has the rest', () => {
+  const system = {
+    name: 'shop',
+    databases: { events: {} },
+    topics: { placed: { key: 'user', partitions: 4, engine: 'kafka', url: { env: 'KAFKA_URL' } } },
+    services: { api: service(1, { databases: [], publishes: ['placed'] }) },
+  }
+  const shop = checkBlueprint(system, { file: '/shop/tenfold.config.ts' })
+  const engineUrl = ({ urlVariable }: { urlVariable: string }): string => `kafka://${urlVariable}`
+  expect(bindingsOf('api', shop, { ...places, engineUrl })).toMatchObject({
+    publishes: { placed: { database: 'events', engine: { kind: 'kafka', url: 'kafka://KAFKA_URL' } } },
+    unlisted: { events: {} },
+  })
+  expect(() => bindingsOf('api', shop, places)).toThrow('the address of kafka')
+  // Who publishes carries it from there into the engine.
+  expect(admissionsTo(shop, 'events')).toMatchObject({ api: { may: ['publish', 'consume'] } })
+})
+
 test('gives a service its topics, with the databases behind them, and says of a worker that it need not listen', () => {
   const system = {
     name: 'shop',

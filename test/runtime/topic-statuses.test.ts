@@ -67,3 +67,33 @@ test('a topic of which nothing was read yet has no groups', () => {
     placed: { name: 'placed', partitions: 2, database: 'events', groups: [], outboxes: [] },
   })
 })
+
+test('a topic that moves has each group once, with what waits in both places, and its relay as an outbox', () => {
+  const engine = { kind: 'kafka', database: 'events', urlVariable: 'KAFKA_URL' } as const
+  const here = {
+    atMs: 1_000,
+    topics: topics(60n),
+    partitions: [
+      partition({ unread: 5, oldestAgeMs: 900, owner: 'a', deadLetters: 2 }),
+      partition({ group: 'tenfold.relay', unread: 3, oldestAgeMs: 20 }),
+    ],
+  }
+  const there = (atMs: number, published: bigint): LagReading => ({
+    atMs,
+    topics: topics(published),
+    partitions: [partition({ unread: 7, oldestAgeMs: 100, owner: 'b', deadLetters: 2 })],
+  })
+  const [, home] = lags('events', { ...here, atMs: 0, topics: topics(0n) }, here)
+  const isOutbox = (_topic: string, group?: string): boolean => group === undefined || group === 'tenfold.relay'
+  const latest = new Map([
+    ['events', { ...home, isOutbox }],
+    ['KAFKA_URL/events', { ...lags('KAFKA_URL/events', there(0, 0n), there(1_000, 9n))[1], isOutbox: () => false }],
+  ])
+  expect(topicStatuses({ placed: { ...TOPIC, engine } }, latest)).toMatchObject({
+    placed: {
+      publishedPerSecond: 9,
+      groups: [{ group: 'billing', messages: 12, oldestAgeMs: 900, members: 1, deadLetters: 2 }],
+      outboxes: [{ database: 'events', messages: 3, oldestAgeMs: 20 }],
+    },
+  })
+})

@@ -236,6 +236,11 @@ function promised(begin: (call: Callback) => void): Promise<unknown> {
   return new Promise((resolve, reject) => begin((error, result) => (error === null ? resolve(result) : reject(error))))
 }
 
+/** @throws TF_PEER_MISSING the client is not installed */
+export function requireKafkaClient(): void {
+  loadClient()
+}
+
 let loaded: Module | undefined
 
 /** Late: a system without Kafka does not pay for its client. */

@@ -27,6 +27,6 @@ const options = {
 /** A queue and what can be seen from it alone. */
 export const queue: Reader<ReadQueue> = (given, place) => {
   const read = object({ what: 'a queue', options })(given, place)
-  if (read !== undefined) checkEngine(read, place, 'a queue')
+  if (read !== undefined) checkEngine(read, place, { what: 'a queue', runs: [] })
   return read
 }

@@ -10,6 +10,7 @@ import { longDurationMs, number, text } from './value.ts'
 
 export interface ReadTopic {
   readonly engine: 'postgres' | 'kafka' | 'rabbitmq' | undefined
+  readonly url: { readonly env: string | undefined } | undefined
   readonly event: ReadCarrier | undefined
   readonly key: string | undefined
   readonly order: 'strict' | undefined
@@ -33,7 +34,7 @@ const options = {
 export const topic: Reader<ReadTopic> = (given, place) => {
   const read = object({ what: 'a topic', options, required: ['key', 'partitions'] })(given, place)
   if (read === undefined) return undefined
-  checkEngine(read, place, 'a topic')
+  checkEngine(read, place, { what: 'a topic', runs: ['kafka'] })
   return read
 }
 

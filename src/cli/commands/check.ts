@@ -1,7 +1,10 @@
 import { endsSoon, readCertificate } from '../../core/certificate.ts'
 import { systemClock } from '../../core/clock.ts'
+import { TenfoldError } from '../../core/errors.ts'
+import { readSecretsFile } from '../../core/secrets-file.ts'
+import { requireKafkaClient } from '../../backends/kafka/kafka-connection.ts'
 import { formatDuration } from '../../core/duration.ts'
-import type { ResolvedBlueprint, ResolvedService } from '../../blueprint/resolved-blueprint.ts'
+import type { ResolvedBlueprint, ResolvedService, ResolvedTopicEngine } from '../../blueprint/resolved-blueprint.ts'
 import { isFiles, isJob } from '../../blueprint/service-kind.ts'
 import { namedBlueprint } from '../blueprint-argument.ts'
 import type { Command } from '../command.ts'
@@ -29,9 +32,29 @@ export const check: Command = {
       const when = `${endsEpochMs <= nowMs ? 'ended' : 'ends'} ${new Date(endsEpochMs).toISOString().slice(0, 10)}`
       terminal.note(terminal.style('yellow', `the certificate in ${files.certificate} ${when}: put a new one there`))
     }
+    for (const missing of await missingForEngines(blueprint)) terminal.note(terminal.style('yellow', missing))
     terminal.out(input.options['json'] === true ? JSON.stringify(blueprint) : describeBlueprint(blueprint))
     return EXIT.success
   },
+}
+
+/** What `up` would miss of topics on engines elsewhere: variables, and the client. */
+async function missingForEngines({ topics, secretsFile }: ResolvedBlueprint): Promise<readonly string[]> {
+  const engines = Object.values(topics).flatMap(({ engine }) => (engine.kind === 'postgres' ? [] : [engine]))
+  if (engines.length === 0) return []
+  const values = { ...(secretsFile === undefined ? {} : await readSecretsFile(secretsFile)), ...process.env }
+  const unset = [...new Set(engines.map(({ urlVariable }) => urlVariable))].filter((name) => !values[name])
+  return [...unset.map((name) => `$${name} is not set: "tenfold up" needs it, as kafka://host:9092`), ...missingClient()]
+}
+
+function missingClient(): readonly string[] {
+  try {
+    requireKafkaClient()
+    return []
+  } catch (error) {
+    if (!(error instanceof TenfoldError)) throw error
+    return [`${error.message}: ${error.hint}`]
+  }
 }
 
 /** What would run, as a table. */
@@ -71,7 +94,7 @@ export function describeBlueprint({
     ...Object.values(topics).map(({ name, engine, partitions }) => [
       name,
       'topic',
-      `${partitions} ${partitions === 1 ? 'partition' : 'partitions'} in ${engine.database}`,
+      `${partitions} ${partitions === 1 ? 'partition' : 'partitions'} in ${placeText(engine)}`,
     ]),
     ...Object.values(queues).map(({ name, engine }) => [name, 'queue', `in ${engine.database}`]),
   ]
@@ -85,6 +108,10 @@ export function describeBlueprint({
   return [`${name} (${configuration}) is right.`, formatTable([['name', 'kind', ''], ...rows], '  '), ...peak].join(
     '\n',
   )
+}
+
+function placeText(engine: ResolvedTopicEngine): string {
+  return engine.kind === 'postgres' ? engine.database : `Kafka at $${engine.urlVariable}, beside ${engine.database}`
 }
 
 function kindText(service: ResolvedService): string {

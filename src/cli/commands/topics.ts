@@ -4,6 +4,7 @@ import type { Command } from '../command.ts'
 import { EXIT, SYSTEM_OPTION } from '../command.ts'
 import { dropTopicGroup } from '../topics/drop-group.ts'
 import { listTopics } from '../topics/list-topics.ts'
+import { moveTopicAction } from '../topics/move-topic.ts'
 import { peekTopic } from '../topics/peek-topic.ts'
 import { redriveLetters } from '../topics/redrive-letters.ts'
 import { replayTopic } from '../topics/replay-topic.ts'
@@ -17,6 +18,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   dead: showDeadLetters,
   redrive: redriveLetters,
   replay: replayTopic,
+  move: moveTopicAction,
   'drop-group': dropTopicGroup,
 }
 
@@ -31,11 +33,12 @@ export const topics: Command = {
     'dead TOPIC                events that groups could not handle, how often they tried, and why\n' +
     'redrive TOPIC [ID…]       tries dead letters again: these, those of --key, or --all\n' +
     'replay TOPIC --from TIME  lets a group read again from a time on, or skip what is before it\n' +
+    'move TOPIC                moves it to the engine that the blueprint has it on, or says how far that is\n' +
     'drop-group TOPIC          forgets a group that nobody reads for, so that nothing is kept for it any more\n' +
     'A service that consumes a topic is a group of its name; where there is only one, --group may be left out.',
   argument: {
     name: 'ACTION…',
-    description: 'list, lag, peek, dead, redrive, replay or drop-group, and what it needs',
+    description: 'list, lag, peek, dead, redrive, replay, move or drop-group, and what it needs',
     default: 'list',
     isList: true,
   },
@@ -51,12 +54,16 @@ export const topics: Command = {
     },
     key: { type: 'string', value: 'KEY', description: 'of redrive: the letters of one key' },
     all: { type: 'boolean', description: 'of redrive: all letters of the group' },
-    yes: { type: 'boolean', description: 'of replay and drop-group: go on, although it can not be taken back' },
+    'dry-run': { type: 'boolean', description: 'of move: only say how far it is' },
+    finish: { type: 'boolean', description: 'of move: let go of what was there before, once every group has read it' },
+    back: { type: 'boolean', description: 'of move: let groups go on in PostgreSQL, until it is finished' },
+    yes: { type: 'boolean', description: 'of replay, move and drop-group: go on, although it can not be taken back' },
   },
   examples: [
     ['npx tenfold topics', 'what is there, and is somebody behind?'],
     ['npx tenfold topics dead order_placed', 'what went wrong?'],
     ['npx tenfold topics redrive order_placed --all', 'the bug is mended: try everything again'],
+    ['npx tenfold topics move order_placed', 'to where the blueprint has it now'],
     ['npx tenfold topics replay order_placed --group recommender --from 2h --yes', 'read the last two hours again'],
   ],
   async run(input) {

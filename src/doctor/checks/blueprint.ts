@@ -86,7 +86,7 @@ function serverCheck(name: string, variable: string): Check {
   })
 }
 
-function ownChecks({ services, databases, directory, secretsFile }: ResolvedBlueprint): readonly Check[] {
+function ownChecks({ services, databases, topics, directory, secretsFile }: ResolvedBlueprint): readonly Check[] {
   const programs = Object.values(services).flatMap(({ program }) =>
     program.kind === 'command' ? programOf(program.command) : [],
   )
@@ -98,7 +98,39 @@ function ownChecks({ services, databases, directory, secretsFile }: ResolvedBlue
     ...(programs.length > 0 ? [programsCheck([...new Set(programs)])] : []),
     ...(secrets.length > 0 ? [secretsCheck([...new Set(secrets)], secretsFile)] : []),
     ...(hasDatabases ? [kyselyCheck(directory)] : []),
+    ...engineChecks(topics, { directory, secretsFile }),
   ]
+}
+
+function engineChecks(
+  topics: ResolvedBlueprint['topics'],
+  { directory, secretsFile }: Pick<ResolvedBlueprint, 'directory' | 'secretsFile'>,
+): readonly Check[] {
+  const engines = Object.values(topics).flatMap(({ engine }) => (engine.kind === 'postgres' ? [] : [engine]))
+  const variables = [...new Set(engines.map(({ urlVariable }) => urlVariable))]
+  return variables.map((variable) =>
+    check({
+      name: `Kafka at $${variable}`,
+      why: 'The blueprint has topics there.',
+      async observe(probes) {
+        const values = {
+          ...(secretsFile === undefined ? {} : await readSecretsFile(secretsFile)),
+          ...probes.environment,
+        }
+        const isInstalled = await probes.hasPackage('@platformatic/kafka', directory)
+        return { isSet: (values[variable] ?? '') !== '', isInstalled }
+      },
+      judge({ isSet, isInstalled }) {
+        if (!isSet) {
+          const todo = `set it: export ${variable}=kafka://host:9092`
+          return { verdict: 'problem', found: `$${variable} is not set`, todo }
+        }
+        return isInstalled
+          ? { verdict: 'ok', found: 'the variable is set, and the client is installed' }
+          : { verdict: 'problem', found: 'its client is not installed', todo: 'npm install @platformatic/kafka' }
+      },
+    }),
+  )
 }
 
 /** The program that a command begins with, where that can be seen. */

@@ -8,7 +8,7 @@ import type { JoinOptions, Membership, PartitionClaim, TopicLog } from '../topic
 import { reportTrouble } from '../trouble.ts'
 import { registerGroup } from './postgres/group-catalog.ts'
 import type { TopicMove } from './postgres/move-topic.ts'
-import { isDrained, readMove } from './postgres/move-topic.ts'
+import { isDrained, isElsewhere, readMove } from './postgres/move-topic.ts'
 import { createTopicCatalog } from './postgres/topic-catalog.ts'
 
 /*
@@ -50,16 +50,24 @@ export function createMovingLog(options: MovingLogOptions): TopicLog {
     isIn: (other) => from.isIn(other),
     publish: (topic, events, more) => from.publish(topic, events, more),
     async join(joining) {
+      if ((await readMove(database, joining.topic)) === 'moved') {
+        // For good: nothing of the old log is wanted, and a group that is new begins where it is told to.
+        return to.join({ ...joining, run: (claim) => joining.run(withoutTransactions(claim)) })
+      }
       const membership = await from.join(joining)
       const consumer = await registerGroup(database, await catalog.find(joining.topic), joining.group)
       return new Member({ ...options, clock, joining, membership, consumer })
     },
     async moveGroup(topic, group, where) {
+      if ((await readMove(database, topic)) === 'moved') return to.moveGroup(topic, group, where)
       // First here, so that nothing of the new log is begun before this is read again.
       await from.moveGroup(topic, group, where)
-      if (isThere(await readMove(database, topic))) await to.moveGroup(topic, group, where)
+      if (isElsewhere(await readMove(database, topic))) await to.moveGroup(topic, group, where)
     },
-    deadLetters: (topic, group) => from.deadLetters(topic, group),
+    async deadLetters(topic, group) {
+      // The same letters; a group that has never read here needs no progress here.
+      return ((await readMove(database, topic)) === 'moved' ? to : from).deadLetters(topic, group)
+    },
     onWake(topic, callback) {
       const ends = [from.onWake(topic, callback), to.onWake(topic, callback)]
       return () => {
@@ -84,7 +92,7 @@ export function createMovingRelay({
   let watch: MoveWatch | undefined
   return {
     async start() {
-      watch ??= watchMove({ database, topic, clock }, (move) => (isThere(move) ? relay.start() : relay.stop()))
+      watch ??= watchMove({ database, topic, clock }, (move) => (isElsewhere(move) ? relay.start() : relay.stop()))
     },
     async stop(deadlineMs = STOP_DEADLINE_MS_DEFAULT) {
       await watch?.end()
@@ -114,7 +122,7 @@ class Member implements Membership {
     this.#options = options
     const { database, clock, joining } = options
     this.#watch = watchMove({ database, clock, topic: joining.topic }, async (move) => {
-      if (isThere(move)) {
+      if (isElsewhere(move)) {
         this.#there ??= await options.to.join({ ...joining, run: (claim) => this.#run(claim) })
       } else {
         const there = this.#there
@@ -165,9 +173,9 @@ function watchMove(
     while (!signal.aborted) {
       try {
         const move = await readMove(database, topic)
-        if (isThere(move) !== seen && !signal.aborted) {
+        if (isElsewhere(move) !== seen && !signal.aborted) {
           await onChange(move)
-          seen = isThere(move)
+          seen = isElsewhere(move)
         }
       } catch (error) {
         reportTrouble(`following the move of ${topic}`, error)
@@ -198,9 +206,4 @@ function withoutTransactions(claim: PartitionClaim): PartitionClaim {
     commit: (sequence) => claim.commit(sequence),
     rolledBack: () => claim.rolledBack(),
   }
-}
-
-/** Whether the topic goes on in the new log. */
-function isThere(move: TopicMove): boolean {
-  return move === 'moving' || move === 'moved'
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { lagView } from '../../../src/cli/topics/show-lag.ts'
 import { topicsView } from '../../../src/cli/topics/list-topics.ts'
+import { moveView } from '../../../src/cli/topics/move-topic.ts'
 import { lettersView } from '../../../src/cli/topics/show-dead-letters.ts'
 import { timeIn } from '../../../src/cli/topics/topic-arguments.ts'
 import type { TopicStatus } from '../../../src/control/topic-status.ts'
@@ -94,4 +95,19 @@ test.each([
 
 test.each(['yesterday', '2h30', '1970-13-40', ''])('%j is no time', (text) => {
   expect(() => timeIn(text, 0)).toThrow(expect.objectContaining({ code: 'TF_USAGE' }))
+})
+
+test('a move says how far it is, and what comes next', () => {
+  const status = { topic: 'placed', to: 'kafka', move: 'none', undrained: [] } as const
+  expect(moveView(status, { isDry: true })).toBe(
+    'placed is in PostgreSQL: "npx tenfold topics move placed" begins to move it to kafka.',
+  )
+  const places = Array.from({ length: 10 }, (_, n) => `billing/${n}`)
+  const moving = moveView({ ...status, move: 'moving', undrained: places })
+  expect(moving).toContain('goes to kafka now')
+  expect(moving).toContain('billing/0, billing/1')
+  expect(moving).toContain('billing/7 and 2 more')
+  expect(moveView({ ...status, move: 'moving' })).toContain('--finish --yes')
+  expect(moveView({ ...status, move: 'returned' })).toContain('begins again')
+  expect(moveView({ ...status, move: 'moved' })).toBe('placed is in kafka.')
 })

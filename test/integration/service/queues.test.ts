@@ -34,6 +34,8 @@ const system = defineSystem({
 })
 type System = typeof system
 
+const NOTHING_OUTSIDE = { urlOf: async () => '', notice: () => undefined }
+
 let bed: TestBed
 let directory: string
 let blueprint: ResolvedBlueprint
@@ -48,8 +50,9 @@ beforeAll(async () => {
     const cluster = bed.cluster(name)
     await cluster.start()
     await bed.connect(cluster.url(), { connectionsMax: 1 }).query('create table note (who text, text text)')
-    await setUpMessaging(blueprint.databases[name]!, cluster.url(), messagingTablesOf(blueprint, name)!)
-    await setUpMessaging(blueprint.databases[name]!, cluster.url(), messagingTablesOf(blueprint, name)!)
+    const tables = messagingTablesOf(blueprint, name)!
+    await setUpMessaging(blueprint.databases[name]!, cluster.url(), tables, NOTHING_OUTSIDE)
+    await setUpMessaging(blueprint.databases[name]!, cluster.url(), tables, NOTHING_OUTSIDE)
     await cluster.admit(admissionsTo(blueprint, name))
     return [name, cluster] as const
   })

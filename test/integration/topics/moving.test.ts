@@ -5,7 +5,15 @@ import { createConsumer } from '../../../src/topics/consumer.ts'
 import { createMovingLog, createMovingRelay } from '../../../src/topics/logs/moving-log.ts'
 import { ensureTopic } from '../../../src/topics/logs/postgres/layout.ts'
 import { maintainLog } from '../../../src/topics/logs/postgres/maintain.ts'
-import { beginMove, finishMove, readMove, returnMove, undrained } from '../../../src/topics/logs/postgres/move-topic.ts'
+import {
+  beginElsewhere,
+  beginMove,
+  finishMove,
+  readMove,
+  returnMove,
+  topicsElsewhere,
+  undrained,
+} from '../../../src/topics/logs/postgres/move-topic.ts'
 import type { PostgresLog } from '../../../src/topics/logs/postgres/postgres-log.ts'
 import { createPostgresLog } from '../../../src/topics/logs/postgres/postgres-log.ts'
 import { createPostgresLagReader } from '../../../src/topics/logs/postgres/read-lag.ts'
@@ -244,5 +252,66 @@ describe('a topic that moves to another log', () => {
     await beginMove(here.database, topic)
     await expect(finishMove(here.database, topic)).rejects.toMatchObject({ message: expect.stringContaining('slow/0') })
     await expect(beginMove(here.database, 'none')).rejects.toMatchObject({ code: 'TF_TOPIC_UNKNOWN' })
+  })
+
+  test('has moved from the start if nobody has used it, and is an outbox of the other log then', async () => {
+    expect(await beginElsewhere(here.database, topic)).toBe(true)
+    expect(await beginElsewhere(here.database, topic)).toBe(false)
+    expect(await readMove(here.database, topic)).toBe('moved')
+    expect(await topicsElsewhere(here.database, [topic, 'other'])).toEqual([topic])
+    const moving = consumer(movingLog())
+    await moving.start()
+    await publish('a0')
+    await to.publish(topic, [{ messageId: uniqueId(), key: 'b', payload: '"b0"' }])
+    // One that starts after what it carries.
+    const relay = createMovingRelay({ from, to, database: here.database, topic })
+    await relay.start()
+    await until('both are done', async () => (await effects()).length === 2)
+    expect((await effects()).toSorted()).toEqual(['a0', 'b0'])
+    await Promise.all([relay.stop(), moving.stop()])
+    // Nothing that nobody carries keeps the slices of the other topics there.
+    const atOnce = { sliceMs: 0, graceMs: 0, retentionMs: 0 }
+    const unused = await here.topic(1)
+    expect(await beginElsewhere(here.database, unused.name)).toBe(true)
+    await here.database.query(`delete from tenfold_topics.consumer_group`)
+    await maintainLog(here.database, atOnce)
+    expect((await maintainLog(here.database, atOnce)).held).toEqual([])
+  })
+
+  test('stays where it is if it has events or groups', async () => {
+    await publish('a0')
+    expect(await beginElsewhere(here.database, topic)).toBe(false)
+    const other = await here.topic(1)
+    const membership = await from.join({ topic: other.name, group: 'billing', run: async () => {} })
+    await membership.leave(1_000)
+    expect(await beginElsewhere(here.database, other.name)).toBe(false)
+    expect(await readMove(here.database, topic)).toBe('none')
+  })
+
+  test('is joined there by a group that is new once it has moved, which begins where it is told to', async () => {
+    await publish('a0')
+    await beginMove(here.database, topic)
+    await finishMove(here.database, topic)
+    await to.publish(topic, [{ messageId: uniqueId(), key: 'a', payload: '"a1"' }])
+    const read: string[] = []
+    const membership = await movingLog().join({
+      topic,
+      group: 'late',
+      from: 'now',
+      async run(claim) {
+        expect(claim.commitsInTransaction).toBe(false)
+        while (!claim.ending.aborted && !claim.lost.aborted) {
+          for (const { payload, sequence } of await claim.read(10)) {
+            read.push(payload)
+            await claim.commit(sequence)
+          }
+          await sleep(systemClock, 20, claim.ending).catch(() => undefined)
+        }
+      },
+    })
+    await to.publish(topic, [{ messageId: uniqueId(), key: 'a', payload: '"a2"' }])
+    await until('it reads', async () => read.length > 0)
+    expect(read).toEqual(['"a2"'])
+    await membership.leave(1_000)
   })
 })

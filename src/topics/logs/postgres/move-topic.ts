@@ -28,10 +28,24 @@ import { IS_DRAINED, ITS_TOPIC } from './topic-end.ts'
 
 export type TopicMove = 'none' | 'moving' | 'moved' | 'returned'
 
+/** Whether the topic goes on in the other log. */
+export function isElsewhere(move: TopicMove): boolean {
+  return move === 'moving' || move === 'moved'
+}
+
 /** @throws TF_TOPIC_UNKNOWN never: a topic that is not there is not moved */
 export async function readMove(runner: StatementRunner, topic: string): Promise<TopicMove> {
   const { rows } = await runner.query<{ move: TopicMove }>(`select move from ${SCHEMA}.topic where name = $1`, [topic])
   return rows[0]?.move ?? 'none'
+}
+
+/** Those of some topics that go on in the other log. */
+export async function topicsElsewhere(runner: StatementRunner, topics: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await runner.query<{ name: string; move: TopicMove }>(
+    `select name, move from ${SCHEMA}.topic where name = any ($1) order by name`,
+    [topics],
+  )
+  return rows.filter(({ move }) => isElsewhere(move)).map(({ name }) => name)
 }
 
 /** Sets the end of a topic. From now on it goes on in the other log, which has to be there, and empty. Safe to repeat. */
@@ -52,6 +66,31 @@ export async function beginMove(database: TopicDatabase, topic: string): Promise
       [locked.id, RELAY_GROUP],
     )
     await setProgress(tx, { consumer: rows[0]!.id, partitions: locked.partitions }, end)
+  })
+}
+
+/**
+ * Lets a topic that nobody has used yet be in the other log from its first event on, as if it had moved there.
+ *
+ * @returns false: it has events or groups here, or its move has begun; nothing was done
+ */
+export async function beginElsewhere(database: TopicDatabase, topic: string): Promise<boolean> {
+  return database.transaction(async (tx) => {
+    const { id, move } = await lockTopic(tx, topic)
+    if (move !== 'none') return false
+    const { rows } = await tx.query<{ is_used: boolean }>(
+      `select exists (select from ${SCHEMA}.log where topic = $1)
+         or exists (select from ${SCHEMA}.consumer_group where topic = $1) as is_used`,
+      [id],
+    )
+    if (rows[0]?.is_used !== false) return false
+    // No group for the relay: it begins with the first event, and until there is one it need not run.
+    const { snapshot, mark, slice } = (await presentPosition(tx)).base
+    await tx.query(
+      `update ${SCHEMA}.topic set move = 'moved', end_base = $2, end_mark = $3, end_slice = $4 where id = $1`,
+      [id, snapshot, String(mark), slice],
+    )
+    return true
   })
 }
 

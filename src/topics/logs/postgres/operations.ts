@@ -1,4 +1,5 @@
 import { groupUnknown } from '../../group-unknown.ts'
+import { RELAY_GROUP } from '../../relay-group.ts'
 import type { TopicDatabase } from '../../topic-database.ts'
 import type { StoredEvent } from '../../topic-log.ts'
 import type { PeekOptions, TopicOperations } from '../../topic-operations.ts'
@@ -42,7 +43,8 @@ export function createPostgresOperations(database: TopicDatabase): TopicOperatio
 
   return {
     async groups(topic) {
-      return (await groupsOf(await catalog.find(topic))).map(({ name }) => name)
+      const groups = await groupsOf(await catalog.find(topic))
+      return groups.map(({ name }) => name).filter((name) => name !== RELAY_GROUP)
     },
     dropGroup: (topic, group) => dropGroup(database, topic, group),
     peek: async (topic, options) => (await peekAll(topic, options)).map(eventOf),

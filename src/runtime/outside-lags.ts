@@ -1,0 +1,46 @@
+import { isDeepStrictEqual } from 'node:util'
+import { connectKafka } from '../backends/kafka/kafka-connection.ts'
+import { systemClock } from '../core/clock.ts'
+import { connectDatabase } from '../sql/database.ts'
+import type { OpenReader } from '../telemetry/read-every-second.ts'
+import type { LagReader, LagReading } from '../topics/lag.ts'
+import { createKafkaLagReader } from '../topics/logs/kafka/read-lag.ts'
+import { topicsElsewhere } from '../topics/logs/postgres/move-topic.ts'
+
+/** @see openOutsideLags */
+export interface OutsideLagsOptions {
+  /** Of the server. */
+  readonly url: string
+  /** Of the database beside it, as its owner. */
+  readonly databaseUrl: string
+  /** Those that the blueprint has there. */
+  readonly topics: readonly string[]
+  /** Gets those that are there already; others are in PostgreSQL still. */
+  readonly onElsewhere: (topics: ReadonlySet<string>) => void
+}
+
+/** Reads the lags of topics in Kafka, on connections that open with the first look. */
+export function openOutsideLags(options: OutsideLagsOptions): OpenReader<LagReading> {
+  const { url, databaseUrl, topics, onElsewhere } = options
+  const database = connectDatabase(
+    { url: databaseUrl, connectionsMax: 1 },
+    { applicationName: 'tenfold lag', acquireTimeout: '2s', connectTimeout: '2s', statementTimeout: '5s' },
+  )
+  const connection = connectKafka(url)
+  let there: readonly string[] = []
+  let reader: LagReader | undefined
+  return {
+    async read() {
+      const now = await topicsElsewhere(database, topics)
+      if (reader === undefined || !isDeepStrictEqual(now, there)) {
+        there = now
+        reader = createKafkaLagReader({ connection, database, topics: now })
+      }
+      onElsewhere(new Set(now))
+      return now.length === 0 ? { atMs: systemClock.nowMs(), topics: [], partitions: [] } : reader.read()
+    },
+    async close() {
+      await Promise.all([connection.end(), database.end()])
+    },
+  }
+}

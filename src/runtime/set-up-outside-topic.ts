@@ -1,0 +1,77 @@
+import { connectKafka } from '../backends/kafka/kafka-connection.ts'
+import type { ResolvedOutsideEngine, ResolvedTopic } from '../blueprint/resolved-blueprint.ts'
+import type { Notice } from '../control/snapshot.ts'
+import { hasCode, TenfoldError } from '../core/errors.ts'
+import { ensureKafkaTopic } from '../topics/logs/kafka/kafka-topic.ts'
+import type { TopicMove } from '../topics/logs/postgres/move-topic.ts'
+import { beginElsewhere, isElsewhere, readMove } from '../topics/logs/postgres/move-topic.ts'
+import type { TopicDatabase } from '../topics/topic-database.ts'
+
+/** What is needed to set up topics on engines elsewhere. */
+export interface OutsideSetUp {
+  readonly urlOf: (engine: ResolvedOutsideEngine) => Promise<string>
+  readonly notice: (notice: Omit<Notice, 'atEpochMs'>) => void
+}
+
+/**
+ * Makes a topic where the blueprint has it, in a database that has its tables. One without events begins there. What is
+ * elsewhere is not moved, only said: moving is a command, since it begins something that people want to follow.
+ *
+ * @throws TF_TOPIC_MOVING the blueprint has it in PostgreSQL, and it has moved
+ * @throws TF_PEER_MISSING, TF_SECRET_MISSING, TF_BROKER_UNREACHABLE, TF_BROKER_REFUSED, TF_TOPIC_CHANGED
+ */
+export async function setUpTopicPlace(
+  database: TopicDatabase,
+  topic: ResolvedTopic,
+  { urlOf, notice }: OutsideSetUp,
+): Promise<void> {
+  const { name, partitions, retentionMs, engine } = topic
+  const move = await readMove(database, name)
+  if (engine.kind === 'postgres') {
+    if (isElsewhere(move)) throw isGone(name, move)
+    return
+  }
+  const connection = connectKafka(await urlOf(engine))
+  try {
+    await ensureKafkaTopic(connection, { name, partitions, retentionMs })
+  } catch (error) {
+    const failure = withVariable(name, engine, error)
+    // What was made before is there when the brokers are: a system starts, and is changed, while they are away.
+    if (!isElsewhere(move) || !hasCode(failure, 'TF_BROKER_UNREACHABLE')) throw failure
+    notice({ level: 'warning', about: `topic ${name}`, message: failure.message })
+  } finally {
+    await connection.end()
+  }
+  if (isElsewhere(move) || (await beginElsewhere(database, name))) return
+  notice({
+    level: 'warning',
+    about: `topic ${name}`,
+    message: `${name} is still in PostgreSQL (${engine.database}), with its events`,
+    hint: `run "npx tenfold topics move ${name}", or remove its 'engine' and 'url'`,
+  })
+}
+
+function isGone(topic: string, move: TopicMove): TenfoldError {
+  const isBack = move === 'moving'
+  return new TenfoldError(
+    'TF_TOPIC_MOVING',
+    `expected ${topic} to be in PostgreSQL, as the blueprint has it, but it ${isBack ? 'is moving' : 'has moved'} to another engine`,
+    {
+      hint: isBack
+        ? `write its 'engine' and 'url' again; then "npx tenfold topics move ${topic} --back --yes" lets it return`
+        : "write its 'engine' and 'url' again, or publish to a topic with another name",
+      details: { topic, move },
+    },
+  )
+}
+
+/** With the name of the variable, since an address can't be shown. */
+function withVariable(topic: string, { urlVariable }: ResolvedOutsideEngine, error: unknown): Error {
+  if (!(error instanceof TenfoldError) || !hasCode(error, 'TF_BROKER_UNREACHABLE')) return error as Error
+  const { message, details } = error
+  return new TenfoldError('TF_BROKER_UNREACHABLE', `topic ${topic}, at $${urlVariable}: ${message}`, {
+    hint: `look whether the brokers run, and whether $${urlVariable} names them as this machine can reach them`,
+    details: { ...details, topic, variable: urlVariable },
+    cause: error,
+  })
+}
