@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { KafkaConnection } from '../backends/kafka/kafka-connection.ts'
 import { connectKafka } from '../backends/kafka/kafka-connection.ts'
 import { systemClock } from '../core/clock.ts'
 import { connectDatabase } from '../sql/database.ts'
@@ -26,11 +27,13 @@ export function openOutsideLags(options: OutsideLagsOptions): OpenReader<LagRead
     { url: databaseUrl, connectionsMax: 1 },
     { applicationName: 'tenfold lag', acquireTimeout: '2s', connectTimeout: '2s', statementTimeout: '5s' },
   )
-  const connection = connectKafka(url)
+  let connection: KafkaConnection | undefined
   let there: readonly string[] = []
   let reader: LagReader | undefined
   return {
     async read() {
+      // Here, where it may fail: a system without the client, or with a wrong address, is told so by what sets topics up.
+      connection ??= connectKafka(url)
       const now = await topicsElsewhere(database, topics)
       if (reader === undefined || !isDeepStrictEqual(now, there)) {
         there = now
@@ -40,7 +43,7 @@ export function openOutsideLags(options: OutsideLagsOptions): OpenReader<LagRead
       return now.length === 0 ? { atMs: systemClock.nowMs(), topics: [], partitions: [] } : reader.read()
     },
     async close() {
-      await Promise.all([connection.end(), database.end()])
+      await Promise.all([connection?.end(), database.end()])
     },
   }
 }
