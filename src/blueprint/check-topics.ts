@@ -9,7 +9,22 @@ import { holderOf } from './holders.ts'
 export function checkTopics(system: ReadSystem, place: Place): void {
   for (const [name, topic] of system.topics ?? []) checkHolder(topic, system, place.at('topics').at(name))
   for (const [name, queue] of system.queues ?? []) checkHolder(queue, system, place.at('queues').at(name))
+  checkReaders(system, place.at('topics'))
   checkConsumers(system, place.at('services'))
+}
+
+/** RabbitMQ keeps events for those who read them, and refuses what nobody would get. */
+function checkReaders({ topics, services }: ReadSystem, place: Place): void {
+  const consumed = new Set([...(services ?? [])].flatMap(([, service]) => service?.consumes ?? []))
+  for (const [name, topic] of topics ?? []) {
+    if (topic?.engine !== 'rabbitmq' || consumed.has(name)) continue
+    place
+      .at(name)
+      .invalid(
+        'expected a service that consumes it, since RabbitMQ keeps events only for those who do, got none',
+        `write consumes: ['${name}'] at a service, or leave out 'engine' and 'url'`,
+      )
+  }
 }
 
 function checkHolder(held: ReadTopic | ReadQueue | undefined, system: ReadSystem, at: Place): void {

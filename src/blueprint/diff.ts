@@ -145,7 +145,7 @@ function topicChanges(path: string, before: ResolvedTopic, after: ResolvedTopic)
         return { ...change, effect: 'live', meaning: 'holds where an instance starts' }
       case 'engine':
         return isMove(before, after)
-          ? { ...change, effect: 'live', meaning: MEANING_OF_MOVE[after.engine.kind] }
+          ? { ...change, effect: 'live', meaning: after.engine.kind === 'kafka' ? TO_KAFKA : TO_POSTGRES }
           : { ...change, effect: 'refused', meaning: `its events would stay where they are: ${NEW_TOPIC}` }
       default:
         return { ...change, effect: 'refused', meaning: `keys would move, and lose their order: ${NEW_TOPIC}` }
@@ -153,15 +153,14 @@ function topicChanges(path: string, before: ResolvedTopic, after: ResolvedTopic)
   })
 }
 
-/** Between PostgreSQL and an engine elsewhere, beside the same database, which knows where the events are. */
+/** Between PostgreSQL and Kafka, beside the same database, which knows where the events are. */
 function isMove({ engine: before }: ResolvedTopic, { engine: after }: ResolvedTopic): boolean {
-  return before.kind !== after.kind && before.database === after.database
+  const kinds = [before.kind, after.kind].toSorted().join(' ')
+  return kinds === 'kafka postgres' && before.database === after.database
 }
 
-const MEANING_OF_MOVE = {
-  kafka: 'its events stay in PostgreSQL until "npx tenfold topics move" is run; services know both places',
-  postgres: 'refused while its events are elsewhere: "npx tenfold topics move --back" comes first',
-} as const
+const TO_KAFKA = 'its events stay in PostgreSQL until "npx tenfold topics move" is run; services know both places'
+const TO_POSTGRES = 'refused while its events are elsewhere: "npx tenfold topics move --back" comes first'
 
 /** Instances know where topics are from their start. */
 function rolloutsForTopics(before: ResolvedBlueprint, after: ResolvedBlueprint): readonly BlueprintChange[] {

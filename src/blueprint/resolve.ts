@@ -115,9 +115,9 @@ function resolveTopic(name: string, topic: ReadTopic, { databases }: ReadSystem)
   return {
     name,
     engine:
-      topic.engine === 'kafka'
-        ? { kind: 'kafka', database, urlVariable: topic.url?.env as string }
-        : { kind: 'postgres', database },
+      topic.engine === undefined || topic.engine === 'postgres'
+        ? { kind: 'postgres', database }
+        : { kind: topic.engine, database, urlVariable: topic.url?.env as string },
     key: topic.key as string,
     partitions: topic.partitions as number,
     retentionMs: topic.retention ?? DEFAULT_RETENTION_MS,

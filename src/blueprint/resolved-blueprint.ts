@@ -96,7 +96,7 @@ export type ResolvedTopicEngine =
 
 /** A server that already runs holds the events. */
 export interface ResolvedOutsideEngine {
-  readonly kind: 'kafka'
+  readonly kind: 'kafka' | 'rabbitmq'
   /** The database that holds what the engine can't: its outbox, groups, dead letters, and how far it has moved. */
   readonly database: string
   /** The URL of the server is read from this variable of the environment. */

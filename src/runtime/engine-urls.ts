@@ -25,7 +25,7 @@ export function createEngineUrls(secrets: Pick<Secrets, 'read' | 'keepHidden'>):
   }
 }
 
-const EXAMPLES = { kafka: 'kafka://host:9092' } as const
+const EXAMPLES = { kafka: 'kafka://host:9092', rabbitmq: 'amqp://user:password@host/vhost' } as const
 
 function missing(kind: ResolvedOutsideEngine['kind'], variable: string): TenfoldError {
   return new TenfoldError('TF_SECRET_MISSING', `expected ${variable} to hold the URL of ${kind}, got nothing`, {

@@ -23,7 +23,7 @@ export interface TopicMoveStatus {
  * Carries out one step of moving a topic to the engine that the blueprint has it on.
  *
  * @param places addresses: of the database as its owner, and of the engine
- * @throws TF_USAGE the blueprint has it in PostgreSQL
+ * @throws TF_USAGE the blueprint does not have it in Kafka
  * @throws TF_TOPIC_MOVING, TF_TOPIC_CHANGED, TF_BROKER_UNREACHABLE
  */
 export async function moveTopic(
@@ -31,7 +31,7 @@ export async function moveTopic(
   step: MoveStep,
   places: { readonly databaseUrl: string; readonly engineUrl: (engine: ResolvedOutsideEngine) => Promise<string> },
 ): Promise<TopicMoveStatus> {
-  if (engine.kind === 'postgres') throw staysHere(name)
+  if (engine.kind !== 'kafka') throw staysHere(name, engine.kind)
   const database = connectDatabase(
     { url: places.databaseUrl, connectionsMax: 2 },
     { applicationName: 'tenfold topics move' },
@@ -53,8 +53,8 @@ export async function moveTopic(
   }
 }
 
-function staysHere(topic: string): TenfoldError {
-  return new TenfoldError('TF_USAGE', `expected the blueprint to have ${topic} on another engine, got PostgreSQL`, {
+function staysHere(topic: string, kind: string): TenfoldError {
+  return new TenfoldError('TF_USAGE', `expected the blueprint to have ${topic} in Kafka, got ${kind}`, {
     hint: `write engine: 'kafka', url: { env: 'KAFKA_URL' } at topics.${topic}, run "npx tenfold apply", then move it`,
     details: { topic },
   })

@@ -4,6 +4,7 @@ import {
   connectionsPerInstance,
   listenersOf,
 } from '../blueprint/connection-budget.ts'
+import { consumersOf } from '../blueprint/consumers-of.ts'
 import type { ResolvedBlueprint, ResolvedOutsideEngine } from '../blueprint/resolved-blueprint.ts'
 import { isWorker } from '../blueprint/service-kind.ts'
 import type { Admission } from '../clusters/service-roles.ts'
@@ -54,17 +55,18 @@ export function bindingsOf(
 
 function topicBindings(
   names: readonly string[],
-  { topics }: ResolvedBlueprint,
+  { topics, services }: ResolvedBlueprint,
   { engineUrl }: { readonly engineUrl?: (engine: ResolvedOutsideEngine) => string | undefined },
 ): NonNullable<BindingsDocument['publishes']> {
   return Object.fromEntries(
     names.flatMap((name) => {
       const topic = topics[name]
       if (topic === undefined) return []
-      const { key, hasSchema, isStrict, engine } = topic
-      const outside =
-        engine.kind === 'postgres' ? {} : { engine: { kind: engine.kind, url: engineUrl?.(engine) ?? noUrl(engine) } }
-      return [[name, { key, hasSchema, database: engine.database, ...outside, ...(isStrict ? { isStrict } : {}) }]]
+      const { key, hasSchema, isStrict, engine, partitions } = topic
+      const common = { key, hasSchema, database: engine.database, ...(isStrict ? { isStrict } : {}) }
+      if (engine.kind === 'postgres') return [[name, common]]
+      const [url, groups] = [engineUrl?.(engine) ?? noUrl(engine), consumersOf(services, name)]
+      return [[name, { ...common, engine: { kind: engine.kind, url, partitions, groups } }]]
     }),
   )
 }

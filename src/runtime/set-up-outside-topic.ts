@@ -1,15 +1,16 @@
-import { connectKafka } from '../backends/kafka/kafka-connection.ts'
 import type { ResolvedOutsideEngine, ResolvedTopic } from '../blueprint/resolved-blueprint.ts'
 import type { Notice } from '../control/snapshot.ts'
 import { hasCode, TenfoldError } from '../core/errors.ts'
-import { ensureKafkaTopic } from '../topics/logs/kafka/kafka-topic.ts'
 import type { TopicMove } from '../topics/logs/postgres/move-topic.ts'
 import { beginElsewhere, isElsewhere, readMove } from '../topics/logs/postgres/move-topic.ts'
 import type { TopicDatabase } from '../topics/topic-database.ts'
+import { prepareOnEngine } from './prepare-on-engine.ts'
 
 /** What is needed to set up topics on engines elsewhere. */
 export interface OutsideSetUp {
   readonly urlOf: (engine: ResolvedOutsideEngine) => Promise<string>
+  /** Groups that read a topic. */
+  readonly groupsOf: (topic: string) => readonly string[]
   readonly notice: (notice: Omit<Notice, 'atEpochMs'>) => void
 }
 
@@ -23,32 +24,41 @@ export interface OutsideSetUp {
 export async function setUpTopicPlace(
   database: TopicDatabase,
   topic: ResolvedTopic,
-  { urlOf, notice }: OutsideSetUp,
+  { urlOf, groupsOf, notice }: OutsideSetUp,
 ): Promise<void> {
-  const { name, partitions, retentionMs, engine } = topic
+  const { name, engine } = topic
   const move = await readMove(database, name)
   if (engine.kind === 'postgres') {
     if (isElsewhere(move)) throw isGone(name, move)
     return
   }
-  const connection = connectKafka(await urlOf(engine))
   try {
-    await ensureKafkaTopic(connection, { name, partitions, retentionMs })
+    await prepareOnEngine(topic, { kind: engine.kind, url: await urlOf(engine), groups: groupsOf(name) })
   } catch (error) {
     const failure = withVariable(name, engine, error)
     // What was made before is there when the brokers are: a system starts, and is changed, while they are away.
     if (!isElsewhere(move) || !hasCode(failure, 'TF_BROKER_UNREACHABLE')) throw failure
     notice({ level: 'warning', about: `topic ${name}`, message: failure.message })
-  } finally {
-    await connection.end()
   }
   if (isElsewhere(move) || (await beginElsewhere(database, name))) return
+  if (engine.kind !== 'kafka') throw cannotMove(name, engine)
   notice({
     level: 'warning',
     about: `topic ${name}`,
     message: `${name} is still in PostgreSQL (${engine.database}), with its events`,
     hint: `run "npx tenfold topics move ${name}", or remove its 'engine' and 'url'`,
   })
+}
+
+function cannotMove(topic: string, { kind, database }: ResolvedOutsideEngine): TenfoldError {
+  return new TenfoldError(
+    'TF_TOPIC_CHANGED',
+    `expected ${topic} to be new, since the events of a topic do not move to ${kind}, got one that is used in ${database}`,
+    {
+      hint: 'give the new topic another name, let services read both and write the new one, then remove the old one',
+      details: { topic, engine: kind },
+    },
+  )
 }
 
 function isGone(topic: string, move: TopicMove): TenfoldError {

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import { consumersOf } from '../blueprint/consumers-of.ts'
 import type { ResolvedDatabase } from '../blueprint/resolved-blueprint.ts'
 import type { DatabaseBackups } from '../backups/database-backups.ts'
 import { passwordsFor, swapData } from '../backups/swap-data.ts'
@@ -199,7 +200,11 @@ function unitOf(
       clock,
     },
     messaging: () => messagingTablesOf(context.blueprint, database.name),
-    outside: { urlOf: (engine) => engineUrls.read(engine), notice: (notice) => context.notice(notice) },
+    outside: {
+      urlOf: (engine) => engineUrls.read(engine),
+      groupsOf: (topic) => consumersOf(context.blueprint.services, topic),
+      notice: (notice) => context.notice(notice),
+    },
     onStartFailed: () => context.startFailed(),
     ...changed,
     onStatus: (status) =>

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Component } from '../core/component.ts'
+import { consumersOf } from '../blueprint/consumers-of.ts'
 import { connectDatabase } from '../sql/database.ts'
 import type { LagsOfLog } from '../telemetry/topic-frame.ts'
 import type { OpenReader } from '../telemetry/read-every-second.ts'
@@ -10,6 +11,7 @@ import type { LagReading } from '../topics/lag.ts'
 import { createPostgresLagReader } from '../topics/logs/postgres/read-lag.ts'
 import { RELAY_GROUP } from '../topics/relay-group.ts'
 import type { EngineUrls } from './engine-urls.ts'
+import type { OutsideLagsOptions } from './outside-lags.ts'
 import { openOutsideLags } from './outside-lags.ts'
 import type { PartsContext } from './parts-context.ts'
 import type { KeptDatabase } from './messaging-housekeeping.ts'
@@ -62,22 +64,25 @@ export function createTopicLags(
 
   /** One for each server, and each database beside it. */
   function outsideLogs({ name: database, url: databaseUrl }: KeptDatabase): readonly WatchedLog[] {
-    const topics = Object.values(context.blueprint.topics).flatMap(({ name, engine }) =>
-      engine.kind !== 'postgres' && engine.database === database ? [{ name, engine }] : [],
+    const topics = Object.values(context.blueprint.topics).flatMap(({ name, engine, partitions }) =>
+      engine.kind !== 'postgres' && engine.database === database ? [{ name, engine, partitions }] : [],
     )
     return [...Map.groupBy(topics, ({ engine }) => engine.urlVariable)].flatMap(([variable, its]) => {
       const log = `${variable}/${database}`
       const url = engineUrls.known(its[0]!.engine)
       // Its topics are being set up.
       if (url === undefined) return []
-      const names = its.map((topic) => topic.name)
+      const { kind } = its[0]!.engine
+      const { services } = context.blueprint
+      const shapes = its.map(({ name, partitions }) => [name, { partitions, groups: consumersOf(services, name) }])
+      const readTopics: OutsideLagsOptions['topics'] = Object.fromEntries(shapes)
       const onElsewhere = (there: ReadonlySet<string>): void => void elsewhere.set(log, there)
       return [
         {
           name: log,
-          address: JSON.stringify([url, databaseUrl, names]),
+          address: JSON.stringify([url, databaseUrl, readTopics]),
           isOutbox: () => false,
-          open: () => openOutsideLags({ url, databaseUrl, topics: names, onElsewhere }),
+          open: () => openOutsideLags({ kind, url, databaseUrl, topics: readTopics, onElsewhere }),
         },
       ]
     })

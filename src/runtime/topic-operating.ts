@@ -1,3 +1,4 @@
+import { consumersOf } from '../blueprint/consumers-of.ts'
 import type { ResolvedTopic } from '../blueprint/resolved-blueprint.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
@@ -10,6 +11,7 @@ import { createMovingLog } from '../topics/logs/moving-log.ts'
 import { isElsewhere, readMove } from '../topics/logs/postgres/move-topic.ts'
 import { createPostgresOperations } from '../topics/logs/postgres/operations.ts'
 import { createPostgresLog } from '../topics/logs/postgres/postgres-log.ts'
+import { createRabbitLog } from '../topics/logs/rabbitmq/rabbit-log.ts'
 import type { StoredEvent, TopicLog } from '../topics/topic-log.ts'
 import type { PeekOptions, TopicOperations } from '../topics/topic-operations.ts'
 import type { EngineUrls } from './engine-urls.ts'
@@ -73,22 +75,28 @@ export function createTopicOperating(
 
   async function on<Result>(
     topic: string,
-    work: (log: TopicLog, operations: TopicOperations, isThere: () => Promise<boolean>) => Promise<Result>,
+    work: (log: TopicLog, operations: TopicOperations) => Promise<Result>,
   ): Promise<Result> {
-    const { engine } = topicNamed(topic)
+    const { engine, partitions } = topicNamed(topic)
     const engineAt = engine.kind === 'postgres' ? undefined : await engineUrls.read(engine)
     const url = ownerUrl(engine.database)
     const database = connectDatabase({ url, connectionsMax: 2 }, { applicationName: 'tenfold topics' })
+    const operations = createPostgresOperations(database)
     const from = createPostgresLog(database)
-    const to = engineAt === undefined ? undefined : createKafkaLog({ url: engineAt, database })
     try {
-      return await work(
-        to === undefined ? from : createMovingLog({ from, database, to }),
-        createPostgresOperations(database),
-        async () => to !== undefined && isElsewhere(await readMove(database, topic)),
-      )
+      if (engineAt === undefined) return await work(from, operations)
+      if (engine.kind === 'rabbitmq') {
+        const groups = consumersOf(context.blueprint.services, topic)
+        const log = createRabbitLog(engineAt, { topics: { [topic]: { partitions, groups } } })
+        const there = { ...notOn('RabbitMQ', 'rabbitmqctl list_queues'), groups: async () => groups }
+        return await work(log, there).finally(() => log.end())
+      }
+      const to = createKafkaLog({ url: engineAt, database })
+      const isThere = isElsewhere(await readMove(database, topic))
+      const there = isThere ? { ...operations, ...notOn('Kafka', 'kafka-console-consumer.sh') } : operations
+      return await work(createMovingLog({ from, database, to }), there).finally(() => to.end())
     } finally {
-      await Promise.all([from.end(), to?.end()])
+      await from.end()
       await database.end()
     }
   }
@@ -118,11 +126,7 @@ export function createTopicOperating(
         engineUrl: (engine) => engineUrls.read(engine),
       })
     },
-    peek: (topic, options) =>
-      on(topic, async (_log, operations, isThere) => {
-        if (await isThere()) throw unsupported(topic, `kafka-console-consumer.sh --topic ${topic}`)
-        return operations.peek(topic, options)
-      }),
+    peek: (topic, options) => on(topic, (_log, operations) => operations.peek(topic, options)),
     dead: (topic, { group, max }) =>
       on(topic, async (log, operations) => {
         const known = await operations.groups(topic)
@@ -141,10 +145,7 @@ export function createTopicOperating(
         return { group, count: await letters.redrive(selection) }
       }),
     dropGroup: (topic, group) =>
-      on(topic, async (_log, operations, isThere) => {
-        if (await isThere()) {
-          throw unsupported(topic, 'kafka-consumer-groups.sh --delete; a group there keeps nothing from being dropped')
-        }
+      on(topic, async (_log, operations) => {
         await operations.dropGroup(topic, group)
         return { group }
       }),
@@ -157,9 +158,14 @@ export function createTopicOperating(
   }
 }
 
-function unsupported(topic: string, tool: string): TenfoldError {
-  return new TenfoldError('TF_TOPIC_UNSUPPORTED', `expected ${topic} to be in PostgreSQL for this, but it is in Kafka`, {
-    hint: `use the tools of Kafka: ${tool}`,
-    details: { topic },
-  })
+/** What is not offered for a topic there. */
+function notOn(engine: string, tool: string): Pick<TopicOperations, 'peek' | 'dropGroup'> {
+  const refuse = async (topic: string): Promise<never> => {
+    throw new TenfoldError(
+      'TF_TOPIC_UNSUPPORTED',
+      `expected ${topic} to be in PostgreSQL for this, but it is in ${engine}`,
+      { hint: `use the tools of ${engine}, such as ${tool}`, details: { topic } },
+    )
+  }
+  return { peek: refuse, dropGroup: refuse }
 }

@@ -37,9 +37,12 @@ export interface TopicBinding {
 }
 
 export interface OutsideEngineBinding {
-  readonly kind: 'kafka'
+  readonly kind: 'kafka' | 'rabbitmq'
   /** With its password, as that of a database. */
   readonly url: string
+  readonly partitions: number
+  /** All that read the topic: whoever is first on RabbitMQ makes their queues. */
+  readonly groups: readonly string[]
 }
 
 export interface DatabaseBinding {

@@ -21,7 +21,7 @@ import type { Outbox, OutboxRelays } from './outbox-relays.ts'
 import { createOutboxRelays } from './outbox-relays.ts'
 import { createPublishPlace } from './publish-place.ts'
 import type { TopicLogs } from './topic-logs.ts'
-import { createTopicLogs } from './topic-logs.ts'
+import { createTopicLogs, isOutside } from './topic-logs.ts'
 import type { ConsumeOptions, Consumer, Publisher, PublishTransaction } from './topic-handles.ts'
 import { tracedBatch, tracedHandling, tracedSend, traceHeaders } from './traced-messages.ts'
 
@@ -67,7 +67,7 @@ class ServiceTopics implements BoundTopics {
   constructor(options: BindTopicsOptions) {
     const { publishes = {}, consumes = {} } = options.document
     this.#options = options
-    this.#logs = createTopicLogs(options.databases, options.clock)
+    this.#logs = createTopicLogs(options.document, options.databases, options.clock)
     this.#outboxes = Object.entries(publishes).flatMap(([topic, binding]) => this.#outboxesOf(topic, binding))
     this.#relays = createOutboxRelays(this.#outboxes, options.clock)
     this.publishes = mapped(publishes, (topic, binding) => this.#publisher(topic, binding))
@@ -81,13 +81,13 @@ class ServiceTopics implements BoundTopics {
 
   #publisher(topic: string, binding: TopicBinding): Publisher<unknown> {
     const { schemas, databases, clock } = this.#options
-    const { key, database, isStrict = false, engine } = binding
+    const { key, database, isStrict = false } = binding
     const home = databases.connection(database)
     const into = (log: TopicLog): Publisher<unknown> =>
       createPublisher({ log, topic, key, isStrict, schema: schemas.get(topic), headers: traceHeaders })
     const direct = into(this.#logs.inDatabase(home))
     const place = createPublishPlace({
-      hasMoved: async () => engine !== undefined && (await readMove(home, topic)) === 'moved',
+      hasMoved: async () => (await readMove(home, topic)) === 'moved',
       isWaiting: () => hasUnrelayed(home, topic),
       clock,
     })
@@ -95,8 +95,8 @@ class ServiceTopics implements BoundTopics {
       publish: (events, how = {}) =>
         tracedSend('publish', topic, clock, async () => {
           const { transaction } = how
-          if (engine !== undefined && transaction === undefined && (await place.isEngine())) {
-            return into(this.#logs.onEngine(engine, home)).publish(events, how)
+          if (isOutside(binding) && transaction === undefined && (await place.isEngine())) {
+            return into(this.#logs.onEngine(binding)).publish(events, how)
           }
           const outbox = this.#outboxFor(topic, home, transaction)
           await (outbox === undefined ? direct : into(outbox.log)).publish(events, how)
@@ -140,8 +140,7 @@ class ServiceTopics implements BoundTopics {
         relay: () => createRelay({ topic, outbox: log, log: this.#logs.inDatabase(home), database: home, clock }),
       }
     })
-    const { engine } = binding
-    if (engine === undefined) return outboxes
+    if (!isOutside(binding)) return outboxes
     const from = this.#logs.inDatabase(home)
     return [
       ...outboxes,
@@ -151,7 +150,7 @@ class ServiceTopics implements BoundTopics {
         log: from,
         isUsed: () => hasEvents(home, topic),
         isWaiting: async () => isElsewhere(await readMove(home, topic)) && hasUnrelayed(home, topic),
-        relay: () => createMovingRelay({ topic, from, database: home, to: this.#logs.onEngine(engine, home), clock }),
+        relay: () => createMovingRelay({ topic, from, database: home, to: this.#logs.onEngine(binding), clock }),
       },
     ]
   }

@@ -1,28 +1,47 @@
 import type { Clock } from '../core/clock.ts'
 import type { DatabaseConnection } from '../sql/database.ts'
-import type { KafkaLog } from '../topics/logs/kafka/kafka-log.ts'
 import { createKafkaLog } from '../topics/logs/kafka/kafka-log.ts'
 import { createMovingLog } from '../topics/logs/moving-log.ts'
 import type { PostgresLog } from '../topics/logs/postgres/postgres-log.ts'
 import { createPostgresLog } from '../topics/logs/postgres/postgres-log.ts'
+import { createRabbitLog } from '../topics/logs/rabbitmq/rabbit-log.ts'
 import type { TopicLog } from '../topics/topic-log.ts'
-import type { OutsideEngineBinding, TopicBinding } from './bindings-document.ts'
+import type { BindingsDocument, TopicBinding } from './bindings-document.ts'
 import type { BoundDatabases } from './bound-databases.ts'
+
+/** A topic that is on an engine elsewhere. */
+export type OutsideTopic = TopicBinding & { readonly engine: NonNullable<TopicBinding['engine']> }
 
 /** The logs of a process, each opened once, when it is first needed. */
 export interface TopicLogs {
   /** The log in a database: that of its topics, or the outbox of others. */
   inDatabase(database: DatabaseConnection): PostgresLog
-  /** The log of an engine elsewhere, which keeps in the database what it can't hold. */
-  onEngine(engine: OutsideEngineBinding, database: DatabaseConnection): TopicLog
+  /** The log of an engine elsewhere. */
+  onEngine(topic: OutsideTopic): TopicLog
   /** What members of a topic read, wherever it is, also while it moves. */
-  toRead(binding: TopicBinding): TopicLog
+  toRead(topic: TopicBinding): TopicLog
   end(): Promise<void>
 }
 
-export function createTopicLogs(databases: BoundDatabases, clock: Clock): TopicLogs {
+interface Ending {
+  end(): Promise<void>
+}
+
+export function createTopicLogs(
+  { publishes, consumes }: Pick<BindingsDocument, 'publishes' | 'consumes'>,
+  databases: BoundDatabases,
+  clock: Clock,
+): TopicLogs {
   const inDatabases = new Map<DatabaseConnection, PostgresLog>()
-  const onEngines = new Map<string, Map<DatabaseConnection, KafkaLog>>()
+  const onEngines = new Map<string, TopicLog & Ending>()
+
+  /** Those on one server share its connection. */
+  function openRabbit(url: string): TopicLog & Ending {
+    const there = Object.entries({ ...publishes, ...consumes }).flatMap(([name, { engine }]) =>
+      engine?.kind === 'rabbitmq' && engine.url === url ? [[name, engine] as const] : [],
+    )
+    return createRabbitLog(url, { topics: Object.fromEntries(there), clock })
+  }
 
   const logs: TopicLogs = {
     inDatabase(database) {
@@ -32,22 +51,32 @@ export function createTopicLogs(databases: BoundDatabases, clock: Clock): TopicL
       inDatabases.set(database, log)
       return log
     },
-    onEngine({ url }, database) {
-      const there = onEngines.get(url) ?? new Map<DatabaseConnection, KafkaLog>()
-      onEngines.set(url, there)
-      const log = there.get(database) ?? createKafkaLog({ url, database, clock })
-      there.set(database, log)
+    onEngine({ engine: { kind, url }, database }) {
+      // What Kafka can't hold is in the database beside it.
+      const place = kind === 'kafka' ? JSON.stringify([url, database]) : url
+      const known = onEngines.get(place)
+      if (known !== undefined) return known
+      const log =
+        kind === 'kafka' ? createKafkaLog({ url, database: databases.connection(database), clock }) : openRabbit(url)
+      onEngines.set(place, log)
       return log
     },
-    toRead({ engine, database: name }) {
-      const database = databases.connection(name)
-      const from = logs.inDatabase(database)
-      return engine === undefined ? from : createMovingLog({ from, database, to: logs.onEngine(engine, database), clock })
+    toRead(topic) {
+      const database = databases.connection(topic.database)
+      if (!isOutside(topic)) return logs.inDatabase(database)
+      const to = logs.onEngine(topic)
+      // Nothing moves to RabbitMQ, and it can do less than a log that may be in PostgreSQL.
+      if (topic.engine.kind === 'rabbitmq') return to
+      return createMovingLog({ from: logs.inDatabase(database), database, to, clock })
     },
     async end() {
-      const outside = [...onEngines.values()].flatMap((there) => [...there.values()])
-      await Promise.all([...outside, ...inDatabases.values()].map((log) => log.end()))
+      await Promise.all([...onEngines.values(), ...inDatabases.values()].map((log) => log.end()))
     },
   }
   return logs
+}
+
+/** Whether its events are elsewhere than in its database. */
+export function isOutside(topic: TopicBinding): topic is OutsideTopic {
+  return topic.engine !== undefined
 }

@@ -170,6 +170,11 @@ async function abandon(opening: Promise<ChannelModel>): Promise<void> {
 
 type Client = Pick<typeof import('amqplib'), 'connect'>
 
+/** @throws TF_PEER_MISSING the client is not installed */
+export function requireRabbitClient(): void {
+  loadClient()
+}
+
 let loaded: Client | undefined
 
 /** Late: a system without RabbitMQ does not pay for its client. */

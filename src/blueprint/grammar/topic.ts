@@ -34,7 +34,7 @@ const options = {
 export const topic: Reader<ReadTopic> = (given, place) => {
   const read = object({ what: 'a topic', options, required: ['key', 'partitions'] })(given, place)
   if (read === undefined) return undefined
-  checkEngine(read, place, { what: 'a topic', runs: ['kafka'] })
+  checkEngine(read, place, { what: 'a topic', runs: ['kafka', 'rabbitmq'] })
   return read
 }
 

@@ -3,6 +3,7 @@ import { systemClock } from '../../core/clock.ts'
 import { TenfoldError } from '../../core/errors.ts'
 import { readSecretsFile } from '../../core/secrets-file.ts'
 import { requireKafkaClient } from '../../backends/kafka/kafka-connection.ts'
+import { requireRabbitClient } from '../../backends/rabbitmq/rabbit-connection.ts'
 import { formatDuration } from '../../core/duration.ts'
 import type { ResolvedBlueprint, ResolvedService, ResolvedTopicEngine } from '../../blueprint/resolved-blueprint.ts'
 import { isFiles, isJob } from '../../blueprint/service-kind.ts'
@@ -43,13 +44,18 @@ async function missingForEngines({ topics, secretsFile }: ResolvedBlueprint): Pr
   const engines = Object.values(topics).flatMap(({ engine }) => (engine.kind === 'postgres' ? [] : [engine]))
   if (engines.length === 0) return []
   const values = { ...(secretsFile === undefined ? {} : await readSecretsFile(secretsFile)), ...process.env }
-  const unset = [...new Set(engines.map(({ urlVariable }) => urlVariable))].filter((name) => !values[name])
-  return [...unset.map((name) => `$${name} is not set: "tenfold up" needs it, as kafka://host:9092`), ...missingClient()]
+  const unset = new Map(
+    engines.filter(({ urlVariable }) => !values[urlVariable]).map(({ urlVariable, kind }) => [urlVariable, kind]),
+  )
+  return [
+    ...[...unset].map(([name, kind]) => `$${name} is not set: "tenfold up" needs it, as ${ENGINES[kind].url}`),
+    ...[...new Set(engines.map(({ kind }) => kind))].flatMap(missingClient),
+  ]
 }
 
-function missingClient(): readonly string[] {
+function missingClient(kind: keyof typeof ENGINES): readonly string[] {
   try {
-    requireKafkaClient()
+    ENGINES[kind].requireClient()
     return []
   } catch (error) {
     if (!(error instanceof TenfoldError)) throw error
@@ -110,8 +116,14 @@ export function describeBlueprint({
   )
 }
 
+const ENGINES = {
+  kafka: { name: 'Kafka', url: 'kafka://host:9092', requireClient: requireKafkaClient },
+  rabbitmq: { name: 'RabbitMQ', url: 'amqp://user:password@host/vhost', requireClient: requireRabbitClient },
+} as const
+
 function placeText(engine: ResolvedTopicEngine): string {
-  return engine.kind === 'postgres' ? engine.database : `Kafka at $${engine.urlVariable}, beside ${engine.database}`
+  if (engine.kind === 'postgres') return engine.database
+  return `${ENGINES[engine.kind].name} at $${engine.urlVariable}, beside ${engine.database}`
 }
 
 function kindText(service: ResolvedService): string {

@@ -102,32 +102,37 @@ function ownChecks({ services, databases, topics, directory, secretsFile }: Reso
   ]
 }
 
+const ENGINES = {
+  kafka: { name: 'Kafka', client: '@platformatic/kafka', url: 'kafka://host:9092' },
+  rabbitmq: { name: 'RabbitMQ', client: 'amqplib', url: 'amqp://user:password@host/vhost' },
+} as const
+
 function engineChecks(
   topics: ResolvedBlueprint['topics'],
   { directory, secretsFile }: Pick<ResolvedBlueprint, 'directory' | 'secretsFile'>,
 ): readonly Check[] {
   const engines = Object.values(topics).flatMap(({ engine }) => (engine.kind === 'postgres' ? [] : [engine]))
-  const variables = [...new Set(engines.map(({ urlVariable }) => urlVariable))]
-  return variables.map((variable) =>
+  const kinds = new Map(engines.map(({ urlVariable, kind }) => [urlVariable, kind]))
+  return [...kinds].map(([variable, kind]) =>
     check({
-      name: `Kafka at $${variable}`,
+      name: `${ENGINES[kind].name} at $${variable}`,
       why: 'The blueprint has topics there.',
       async observe(probes) {
         const values = {
           ...(secretsFile === undefined ? {} : await readSecretsFile(secretsFile)),
           ...probes.environment,
         }
-        const isInstalled = await probes.hasPackage('@platformatic/kafka', directory)
+        const isInstalled = await probes.hasPackage(ENGINES[kind].client, directory)
         return { isSet: (values[variable] ?? '') !== '', isInstalled }
       },
       judge({ isSet, isInstalled }) {
         if (!isSet) {
-          const todo = `set it: export ${variable}=kafka://host:9092`
+          const todo = `set it: export ${variable}=${ENGINES[kind].url}`
           return { verdict: 'problem', found: `$${variable} is not set`, todo }
         }
         return isInstalled
           ? { verdict: 'ok', found: 'the variable is set, and the client is installed' }
-          : { verdict: 'problem', found: 'its client is not installed', todo: 'npm install @platformatic/kafka' }
+          : { verdict: 'problem', found: 'its client is not installed', todo: `npm install ${ENGINES[kind].client}` }
       },
     }),
   )

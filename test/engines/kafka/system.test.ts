@@ -1,14 +1,11 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { connectControl } from '../../../src/control/control-client.ts'
-import type { SystemSnapshot } from '../../../src/control/snapshot.ts'
-import { sleep, systemClock } from '../../../src/core/clock.ts'
-import type { TopicMoveStatus } from '../../../src/runtime/move-topic.ts'
-import { connectDatabase } from '../../../src/sql/database.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { GroupLag } from '../../../src/topics/lag.ts'
 import type { Stage } from '../../e2e/stage.ts'
-import { CHECKOUT, eventually, snapshotOf, stage } from '../../e2e/stage.ts'
+import { eventually, snapshotOf, stage } from '../../e2e/stage.ts'
+import type { OrderSystem } from '../order-system.ts'
+import { expectBilled, filesOf, insideTheCheckout, openOrderSystem } from '../order-system.ts'
 import type { KafkaBroker } from './kafka-broker.ts'
 import { startKafkaBroker } from './kafka-broker.ts'
 
@@ -34,141 +31,12 @@ afterAll(async () => {
 
 const ENGINE = "engine: 'kafka', url: { env: 'KAFKA_URL' },"
 
-/** Even orders are published in a transaction, odd ones without. */
-function files(topic: string, engine: string): Readonly<Record<string, string>> {
-  return {
-    'tenfold.config.ts': `import { defineSystem } from 'tenfold'
-const system = defineSystem({
-  name: 'shop',
-  databases: { orders: { migrations: './migrations' }, events: {} },
-  topics: { ${topic}: { key: 'account', partitions: 3, database: 'events', ${engine} } },
-  services: {
-    api: { entry: './api.ts', routes: ['/'], databases: ['orders', 'events'], publishes: ['${topic}'], instances: { min: 2, max: 3 } },
-    biller: { entry: './biller.ts', databases: ['orders'], consumes: ['${topic}'], instances: { min: 2, max: 3 } },
-  },
-})
-export default system
-export type System = typeof system
-`,
-    'migrations/001.sql': `
-      create table placed (id int primary key, account int not null);
-      create table bill (number bigint generated always as identity, id int not null, account int not null);`,
-    'api.ts': `import { createServer } from 'node:http'
-import { bind } from 'tenfold/service'
-import type { System } from './tenfold.config.ts'
-const { databases, publishes } = await bind<System, 'api'>()
-createServer(async (request, response) => {
-  try {
-    const id = Number(request.url!.slice(1))
-    const event = { id, account: id % 6 }
-    const insert = 'insert into placed values ($1, $2)'
-    if (id % 2 === 0) {
-      await databases.orders.transaction(async (transaction) => {
-        await transaction.query(insert, [id, event.account])
-        await publishes.${topic}.publish(event, { transaction })
-      })
-    } else {
-      await publishes.${topic}.publish(event)
-      await databases.orders.transaction((transaction) => transaction.query(insert, [id, event.account]))
-    }
-    response.end('ok')
-  } catch (error) {
-    response.writeHead(500).end(String(error))
-  }
-}).listen(Number(process.env.PORT), process.env.HOST)`,
-    'biller.ts': `import { bind } from 'tenfold/service'
-import type { System } from './tenfold.config.ts'
-const { databases, consumes } = await bind<System, 'biller'>()
-await consumes.${topic}.each(
-  async ({ value }, { transaction }) => {
-    const { id, account } = value as { id: number; account: number }
-    await transaction.query('insert into bill (id, account) values ($1, $2)', [id, account])
-  },
-  { effects: databases.orders },
-)`,
-  }
-}
-
-/** Where `tenfold` is found. */
-function insideTheCheckout(name: string): string {
-  const directory = join(CHECKOUT, `.bench/kafka ${name} ${process.pid}`)
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  mkdirSync(directory, { recursive: true })
-  return directory
-}
-
-interface Shop {
-  /** Places one order after the other until it is told to stop; `stop` gives those that were answered with 200. */
-  load(): { stop(): Promise<readonly number[]>; count(): number }
-  bills(): Promise<readonly number[]>
-  killOne(service: string): Promise<void>
-  command<Result>(...args: readonly string[]): Promise<Result>
-  move(...options: readonly string[]): Promise<TopicMoveStatus>
-}
-
-async function open(topic: string, on: Stage): Promise<Shop> {
-  const up = await on.end(['up', '--port', '0', '--detach', '--json'], { env: { KAFKA_URL: broker!.url } })
-  expect(up, up.err).toMatchObject({ code: 0 })
-  const { gateway } = JSON.parse(up.out) as SystemSnapshot
-  const { url } = await connectControl(on.state()).command<{ url: string }>('database', { name: 'orders' })
-  const orders = connectDatabase({ url, connectionsMax: 1 })
-  onTestFinished(() => orders.end())
-  let next = 0
-  const command: Shop['command'] = async (...args) => {
-    const ended = await on.end([...args, '--json'])
-    expect(ended, ended.err).toMatchObject({ code: 0 })
-    return JSON.parse(ended.out)
-  }
-  return {
-    command,
-    move: (...options) => command('topics', 'move', topic, ...options),
-    load() {
-      const placed: number[] = []
-      let isOver = false
-      const work = (async () => {
-        while (!isOver) {
-          const id = next++
-          const answer = await fetch(`${gateway.url}/${id}`, { method: 'POST' }).catch(() => undefined)
-          if (answer?.ok === true) placed.push(id)
-          await sleep(systemClock, 10)
-        }
-      })()
-      return {
-        count: () => placed.length,
-        async stop() {
-          isOver = true
-          await work
-          return placed
-        },
-      }
-    },
-    async bills() {
-      return (await orders.query<{ id: number }>('select id from bill order by id')).rows.map(({ id }) => id)
-    },
-    async killOne(service) {
-      const { services } = (await snapshotOf(on))!
-      process.kill(services[service]!.instances.find(({ state }) => state === 'ready')!.pid!, 'SIGKILL')
-    },
-  }
-}
-
-/** Everything that was answered is billed, and nothing twice. */
-async function expectBilled(shop: Shop, acknowledged: readonly number[]): Promise<void> {
-  const isThere = async (): Promise<boolean> => {
-    const bills = new Set(await shop.bills())
-    return acknowledged.every((id) => bills.has(id))
-  }
-  await eventually('every order to be billed', isThere, 120_000)
-  const bills = await shop.bills()
-  expect(bills).toEqual([...new Set(bills)])
-}
-
 test(
   'a system has its topic in Kafka: every order is billed once, whoever is killed',
   { timeout: TIMEOUT_MS },
   async ({ skip }) => {
     if (broker === undefined) return skip(missing)
-    const on = stage(files('placed', ENGINE), { directory: insideTheCheckout('topic') })
+    const on = stage(filesOf('placed', ENGINE), { directory: insideTheCheckout('kafka topic') })
     const shop = await open('placed', on)
     const load = shop.load()
     await eventually('orders to be placed', () => load.count() > 60)
@@ -196,8 +64,12 @@ test(
   },
 )
 
+function open(topic: string, on: Stage): Promise<OrderSystem> {
+  return openOrderSystem(topic, on, { KAFKA_URL: broker!.url })
+}
+
 /** A system with the topic in PostgreSQL, under load, that has been told of Kafka since. */
-async function moving(topic: string, on: Stage): Promise<{ shop: Shop; load: ReturnType<Shop['load']> }> {
+async function moving(topic: string, on: Stage): Promise<{ shop: OrderSystem; load: ReturnType<OrderSystem['load']> }> {
   const shop = await open(topic, on)
   expect(await on.end(['topics', 'move', topic])).toMatchObject({
     code: 2,
@@ -205,7 +77,7 @@ async function moving(topic: string, on: Stage): Promise<{ shop: Shop; load: Ret
   })
   const load = shop.load()
   await eventually('orders to be placed', () => load.count() > 60)
-  on.write({ 'tenfold.config.ts': files(topic, ENGINE)['tenfold.config.ts']! })
+  on.write({ 'tenfold.config.ts': filesOf(topic, ENGINE)['tenfold.config.ts']! })
   const applied = await on.end(['apply'])
   expect(applied, applied.err).toMatchObject({ code: 0, out: expect.stringContaining('tenfold topics move') })
   expect(await shop.move('--dry-run')).toMatchObject({ move: 'none' })
@@ -219,7 +91,7 @@ test(
   async ({ skip }) => {
     if (broker === undefined) return skip(missing)
     const topic = 'moved'
-    const on = stage(files(topic, ''), { directory: insideTheCheckout(topic) })
+    const on = stage(filesOf(topic, ''), { directory: insideTheCheckout(`kafka ${topic}`) })
     const { shop, load } = await moving(topic, on)
     const seen = load.count()
     await shop.killOne('biller')
@@ -233,7 +105,7 @@ test(
     await eventually('orders after it', () => load.count() > then + 60)
     await expectBilled(shop, await load.stop())
     // The blueprint can't say that it is in PostgreSQL again.
-    on.write(files(topic, ''))
+    on.write(filesOf(topic, ''))
     expect(await on.end(['apply'])).toMatchObject({ code: 1, err: expect.stringContaining('has moved') })
     expect(await on.end(['down'])).toMatchObject({ code: 0 })
     ran++
@@ -246,12 +118,12 @@ test(
   async ({ skip }) => {
     if (broker === undefined) return skip(missing)
     const topic = 'returned'
-    const on = stage(files(topic, ''), { directory: insideTheCheckout(topic) })
+    const on = stage(filesOf(topic, ''), { directory: insideTheCheckout(`kafka ${topic}`) })
     const { shop, load } = await moving(topic, on)
     const seen = load.count()
     await eventually('orders while it moves', () => load.count() > seen + 60)
     expect(await shop.move('--back', '--yes')).toMatchObject({ move: 'returned' })
-    on.write(files(topic, ''))
+    on.write(filesOf(topic, ''))
     const applied = await on.end(['apply'])
     expect(applied, applied.err).toMatchObject({ code: 0 })
     await shop.killOne('biller')

@@ -34,7 +34,7 @@ const system = defineSystem({
 })
 type System = typeof system
 
-const NOTHING_OUTSIDE = { urlOf: async () => '', notice: () => undefined }
+const NOTHING_OUTSIDE = { urlOf: async () => '', groupsOf: () => [], notice: () => undefined }
 
 let bed: TestBed
 let directory: string
