@@ -2,7 +2,7 @@ import type { ResolvedOutsideEngine, ResolvedTopic } from '../blueprint/resolved
 import type { Notice } from '../control/snapshot.ts'
 import { hasCode, TenfoldError } from '../core/errors.ts'
 import type { TopicMove } from '../topics/logs/postgres/move-topic.ts'
-import { beginElsewhere, isElsewhere, readMove } from '../topics/logs/postgres/move-topic.ts'
+import { beginElsewhere, isElsewhere, noteEngine, readMove } from '../topics/logs/postgres/move-topic.ts'
 import type { TopicDatabase } from '../topics/topic-database.ts'
 import { prepareOnEngine } from './prepare-on-engine.ts'
 
@@ -32,6 +32,8 @@ export async function setUpTopicPlace(
     if (isElsewhere(move)) throw isGone(name, move)
     return
   }
+  const held = await noteEngine(database, name, engine.kind)
+  if (held !== engine.kind) throw isOnAnother(name, engine, held)
   try {
     await prepareOnEngine(topic, { kind: engine.kind, url: await urlOf(engine), groups: groupsOf(name) })
   } catch (error) {
@@ -47,6 +49,13 @@ export async function setUpTopicPlace(
     about: `topic ${name}`,
     message: `${name} is still in PostgreSQL (${engine.database}), with its events`,
     hint: `run "npx tenfold topics move ${name}", or remove its 'engine' and 'url'`,
+  })
+}
+
+function isOnAnother(topic: string, { kind }: ResolvedOutsideEngine, held: string): TenfoldError {
+  return new TenfoldError('TF_TOPIC_CHANGED', `expected topic ${topic} to be on ${held}, which has its events, got ${kind}`, {
+    hint: `write engine: '${held}' again, or give the topic on ${kind} another name`,
+    details: { topic, engine: kind, present: held },
   })
 }
 

@@ -9,6 +9,7 @@ import {
   beginElsewhere,
   beginMove,
   finishMove,
+  noteEngine,
   readMove,
   returnMove,
   topicsElsewhere,
@@ -276,6 +277,13 @@ describe('a topic that moves to another log', () => {
     await here.database.query(`delete from tenfold_topics.consumer_group`)
     await maintainLog(here.database, atOnce)
     expect((await maintainLog(here.database, atOnce)).held).toEqual([])
+  })
+
+  test('is on one engine, once it is elsewhere', async () => {
+    expect(await noteEngine(here.database, topic, 'rabbitmq')).toBe('rabbitmq')
+    expect(await noteEngine(here.database, topic, 'kafka')).toBe('kafka')
+    await beginElsewhere(here.database, topic)
+    expect(await noteEngine(here.database, topic, 'rabbitmq')).toBe('kafka')
   })
 
   test('stays where it is if it has events or groups', async () => {

@@ -176,6 +176,9 @@ const VERSIONS: readonly string[] = [
     add column end_mark bigint,
     add column end_slice int;
   `,
+  `
+  alter table ${SCHEMA}.topic add column engine text; -- the other log
+  `,
 ]
 
 function inboxTables(): string {

@@ -94,6 +94,20 @@ export async function beginElsewhere(database: TopicDatabase, topic: string): Pr
   })
 }
 
+/**
+ * Notes which engine has the other log of a topic, while none has it for sure.
+ *
+ * @returns the engine that has it: another one would not have its events
+ */
+export async function noteEngine(runner: StatementRunner, topic: string, engine: string): Promise<string> {
+  const { rows } = await runner.query<{ engine: string }>(
+    `update ${SCHEMA}.topic set engine = case when move in ('moving', 'moved') then coalesce(engine, $2) else $2 end
+     where name = $1 returning engine`,
+    [topic, engine],
+  )
+  return rows[0]?.engine ?? engine
+}
+
 /** Groups and partitions that have not been read to the end, tidily: `'billing/0'`. */
 export async function undrained(runner: StatementRunner, topic: string): Promise<readonly string[]> {
   const { rows } = await runner.query<{ place: string }>(
