@@ -5,10 +5,12 @@ import type { ReadTopic } from './grammar/topic.ts'
 import type { Place } from './place.ts'
 import { holderOf } from './holders.ts'
 
-/** Topics and queues have a database of the blueprint, whatever their engine, and no service has more instances than partitions to read. */
+/** Topics have a database of the blueprint, whatever their engine, and queues that are in PostgreSQL; no service has more instances than partitions to read. */
 export function checkTopics(system: ReadSystem, place: Place): void {
   for (const [name, topic] of system.topics ?? []) checkHolder(topic, system, place.at('topics').at(name))
-  for (const [name, queue] of system.queues ?? []) checkHolder(queue, system, place.at('queues').at(name))
+  for (const [name, queue] of system.queues ?? []) {
+    if (queue?.engine !== 'rabbitmq') checkHolder(queue, system, place.at('queues').at(name))
+  }
   checkReaders(system, place.at('topics'))
   checkConsumers(system, place.at('services'))
 }

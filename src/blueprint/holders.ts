@@ -21,7 +21,7 @@ interface Connecting {
 interface Places {
   readonly databases?: ReadonlyMap<string, Holding | undefined> | undefined
   readonly topics?: ReadonlyMap<string, Held | undefined> | undefined
-  readonly queues?: ReadonlyMap<string, Held | undefined> | undefined
+  readonly queues?: ReadonlyMap<string, (Held & { readonly engine?: string | undefined }) | undefined> | undefined
 }
 
 /**
@@ -42,7 +42,8 @@ export function databasesBehind(service: Connecting, { databases, topics, queues
   const { publishes = [], consumes = [], enqueues = [], works = [] } = service
   const held = [
     ...[...publishes, ...consumes].map((name) => topics?.get(name)),
-    ...[...enqueues, ...works].map((name) => queues?.get(name)),
+    // One on RabbitMQ is nowhere else.
+    ...[...enqueues, ...works].map((name) => queues?.get(name)).filter((queue) => queue?.engine !== 'rabbitmq'),
   ]
   const holders = held.map((one) => (one === undefined ? undefined : holderOf(one, databases)))
   return [...new Set([...(service.databases ?? []), ...holders.filter((name) => name !== undefined)])]

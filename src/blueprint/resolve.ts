@@ -129,7 +129,10 @@ function resolveTopic(name: string, topic: ReadTopic, { databases }: ReadSystem)
 function resolveQueue(name: string, queue: ReadQueue, { databases }: ReadSystem): ResolvedQueue {
   return {
     name,
-    engine: { kind: 'postgres', database: holderOf(queue, databases) as string },
+    engine:
+      queue.engine === 'rabbitmq'
+        ? { kind: 'rabbitmq', urlVariable: queue.url?.env as string }
+        : { kind: 'postgres', database: holderOf(queue, databases) as string },
     limits: { concurrency: queue.concurrency, concurrencyPerKey: queue.concurrencyPerKey },
     hasSchema: queue.item?.hasSchema === true,
   }

@@ -105,12 +105,16 @@ export interface ResolvedOutsideEngine {
 
 export interface ResolvedQueue {
   readonly name: string
-  readonly engine: /** The database that holds its items. */ { readonly kind: 'postgres'; readonly database: string }
+  readonly engine: ResolvedQueueEngine
   /** How many items may be under way at once, over all workers; undefined: no limit. */
   readonly limits: { readonly concurrency: number | undefined; readonly concurrencyPerKey: number | undefined }
   /** Whether its items are checked; the schema itself is in the blueprint's file. */
   readonly hasSchema: boolean
 }
+
+export type ResolvedQueueEngine =
+  | /** The database that holds its items. */ { readonly kind: 'postgres'; readonly database: string }
+  | /** The URL of the server is read from this variable. */ { readonly kind: 'rabbitmq'; readonly urlVariable: string }
 
 export interface ResolvedService {
   readonly name: string

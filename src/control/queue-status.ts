@@ -3,7 +3,7 @@ import type { OutboxStatus } from './topic-status.ts'
 /** A queue as an operator sees it, a few seconds old at most while something changes. */
 export interface QueueStatus {
   readonly name: string
-  /** The database that holds its items. */
+  /** The database that holds its items, or the variable with the address of the server that does. */
   readonly database: string
   /** Items that may begin, and wait. */
   readonly waiting: number

@@ -46,6 +46,8 @@ export interface ApplierParts {
   readonly jobs: SystemJobs
   readonly code: SystemCode
   readonly book: ReleaseBook
+  /** Makes queues on engines elsewhere, by the blueprint as it is then. */
+  readonly setUpQueues: () => Promise<void>
 }
 
 /** What instances may take to leave when their last requests are over. */
@@ -120,6 +122,7 @@ export class Takeover {
       if (isNew) this.#undo.push(() => this.#dropDatabase(database.name))
       await databases.bring(database, code, this.#options.signal)
     }
+    await this.#parts.setUpQueues()
     await this.#parts.doors.update()
     await databases.admit()
   }

@@ -34,9 +34,10 @@ export function messagingTablesOf(
   const logs = Object.values(topics).filter(
     (topic) => topic.engine.database === database || isFrom('publishes', topic.name),
   )
-  const held = Object.values(queues).filter(({ engine }) => engine.database === database)
+  const isHere = ({ engine }: ResolvedQueue): boolean => engine.kind === 'postgres' && engine.database === database
+  const held = Object.values(queues).filter(isHere)
   const outboxes = Object.values(queues)
-    .filter(({ name, engine }) => engine.database !== database && isFrom('enqueues', name))
+    .filter((queue) => !isHere(queue) && isFrom('enqueues', queue.name))
     .map(({ name }) => ({ name: outboxQueue(name), limits: { concurrency: undefined, concurrencyPerKey: undefined } }))
   if (logs.length + held.length === 0 && !inUse) return undefined
   const retentionMs = Math.max(0, ...logs.map((topic) => topic.retentionMs))
@@ -56,7 +57,10 @@ export function messagingAccessOf(
   const { publishes, consumes, enqueues, works, databases } = service
   const isListed = databases.includes(database)
   const isTopicHere = (name: string): boolean => topics[name]?.engine.database === database
-  const isQueueHere = (name: string): boolean => queues[name]?.engine.database === database
+  const isQueueHere = (name: string): boolean => {
+    const engine = queues[name]?.engine
+    return engine?.kind === 'postgres' && engine.database === database
+  }
   const isOutside = (name: string): boolean => topics[name]?.engine.kind !== 'postgres'
   const relaysTopics = publishes.some((name) => (isTopicHere(name) ? isOutside(name) : isListed))
   const relaysItems = isListed && enqueues.some((name) => !isQueueHere(name))

@@ -9,7 +9,8 @@ export function queueStatuses(
   latest: ReadonlyMap<string, LagsOfQueues>,
 ): Readonly<Record<string, QueueStatus>> {
   return Object.fromEntries(
-    Object.values(queues).flatMap(({ name, engine: { database } }) => {
+    Object.values(queues).flatMap(({ name, engine }) => {
+      const database = engine.kind === 'postgres' ? engine.database : engine.urlVariable
       const lag = latest.get(database)?.queues.find(({ queue }) => queue === name)
       if (lag === undefined) return []
       const { waiting, isMore, oldestAgeMs, running, delayed, workers, deadLetters, rates } = lag

@@ -5,12 +5,18 @@ import {
   listenersOf,
 } from '../blueprint/connection-budget.ts'
 import { consumersOf } from '../blueprint/consumers-of.ts'
-import type { ResolvedBlueprint, ResolvedOutsideEngine } from '../blueprint/resolved-blueprint.ts'
+import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
 import { isWorker } from '../blueprint/service-kind.ts'
 import type { Admission } from '../clusters/service-roles.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { BindingsDocument, DatabaseBinding, ShardBinding } from '../service/bindings-document.ts'
 import { messagingAccessOf } from './messaging-tables.ts'
+
+/** What is on an engine elsewhere. */
+interface Elsewhere {
+  readonly kind: 'kafka' | 'rabbitmq'
+  readonly urlVariable: string
+}
 
 /** What a service may reach, and nothing else. */
 export function bindingsOf(
@@ -21,8 +27,8 @@ export function bindingsOf(
     readonly internalUrl: string | undefined
     /** Port of the door of a database that has one. */
     readonly doorPort?: (database: string) => number | undefined
-    /** Address of an engine elsewhere. Needed where a topic is on one. */
-    readonly engineUrl?: (engine: ResolvedOutsideEngine) => string | undefined
+    /** Address of an engine elsewhere. Needed where a topic or a queue is on one. */
+    readonly engineUrl?: (engine: Elsewhere) => string | undefined
   },
 ): BindingsDocument {
   const service = blueprint.services[serviceName]
@@ -45,8 +51,8 @@ export function bindingsOf(
     services: Object.fromEntries(calls.map((name) => [name, { url: `${places.internalUrl}/${name}` }])),
     ...(publishes.length > 0 ? { publishes: topicBindings(publishes, blueprint, places) } : {}),
     ...(consumes.length > 0 ? { consumes: topicBindings(consumes, blueprint, places) } : {}),
-    ...(enqueues.length > 0 ? { enqueues: queueBindings(enqueues, blueprint) } : {}),
-    ...(works.length > 0 ? { works: queueBindings(works, blueprint) } : {}),
+    ...(enqueues.length > 0 ? { enqueues: queueBindings(enqueues, blueprint, places) } : {}),
+    ...(works.length > 0 ? { works: queueBindings(works, blueprint, places) } : {}),
     ...(unlisted.length > 0 ? { unlisted: Object.fromEntries(unlisted.map(bindingOf)) } : {}),
     ...(isWorker(service, blueprint) ? { isWorker: true } : {}),
     stopTimeoutMs,
@@ -56,7 +62,7 @@ export function bindingsOf(
 function topicBindings(
   names: readonly string[],
   { topics, services }: ResolvedBlueprint,
-  { engineUrl }: { readonly engineUrl?: (engine: ResolvedOutsideEngine) => string | undefined },
+  { engineUrl }: { readonly engineUrl?: (engine: Elsewhere) => string | undefined },
 ): NonNullable<BindingsDocument['publishes']> {
   return Object.fromEntries(
     names.flatMap((name) => {
@@ -71,18 +77,22 @@ function topicBindings(
   )
 }
 
-function noUrl({ kind }: ResolvedOutsideEngine): never {
+function noUrl({ kind }: Elsewhere): never {
   throw new TenfoldError('TF_NOT_RUNNING', `expected the address of ${kind} to be known, got none`)
 }
 
 function queueBindings(
   names: readonly string[],
   { queues }: ResolvedBlueprint,
+  { engineUrl }: { readonly engineUrl?: (engine: Elsewhere) => string | undefined },
 ): NonNullable<BindingsDocument['works']> {
   return Object.fromEntries(
     names.flatMap((name) => {
       const queue = queues[name]
-      return queue === undefined ? [] : [[name, { database: queue.engine.database, hasSchema: queue.hasSchema }]]
+      if (queue === undefined) return []
+      const { engine, hasSchema } = queue
+      if (engine.kind === 'postgres') return [[name, { database: engine.database, hasSchema }]]
+      return [[name, { engine: { kind: engine.kind, url: engineUrl?.(engine) ?? noUrl(engine) }, hasSchema }]]
     }),
   )
 }

@@ -38,6 +38,6 @@ export function createSystemMessaging(
       clock: context.clock,
     }),
     topics: createTopicOperating(context, { lags: topicLags, ownerUrl, engineUrls }),
-    queues: createQueueOperating(context, ownerUrl),
+    queues: createQueueOperating(context, { ownerUrl, engineUrls }),
   }
 }

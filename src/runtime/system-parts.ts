@@ -28,6 +28,7 @@ import { createProcessMetrics, processOwner } from './process-metrics.ts'
 import { openBook, recordStart } from './release-record.ts'
 import type { Releaser } from './releaser.ts'
 import { createReleaser } from './releaser.ts'
+import { setUpOutsideQueues } from './set-up-outside-queues.ts'
 import { startTogether } from './start-together.ts'
 import type { SystemScaler } from './system-autoscaler.ts'
 import { createSystemScaler } from './system-autoscaler.ts'
@@ -189,6 +190,7 @@ class WiredParts implements SystemParts {
       () => this.#context.startFailed(),
     )
     await this.#doors.update()
+    await unlessAborted(this.#setUpQueues(), signal, 'the queues on RabbitMQ to be made')
     this.#services = createSystemServices(this.#context, {
       code: await this.#code.promise,
       gateway: this.#gateway!,
@@ -212,12 +214,21 @@ class WiredParts implements SystemParts {
       jobs,
       code,
       book,
+      setUpQueues: () => this.#setUpQueues(),
     }
     this.#applier = createApplier(this.#context, parts)
     this.#releaser = createReleaser(this.#context, parts, this.#applier)
     this.#scaler = createSystemScaler(this.#context, services, this.#control.audit)
     await this.#scaler.start()
     await this.#messaging.housekeeping.start(signal)
+  }
+
+  #setUpQueues(): Promise<void> {
+    const { blueprint } = this.#context
+    return setUpOutsideQueues(blueprint, {
+      engineUrls: this.#engineUrls,
+      notice: (notice) => this.#context.notice(notice),
+    })
   }
 
   applier(): Applier {

@@ -74,8 +74,9 @@ export function createTopicLags(
       if (url === undefined) return []
       const { kind } = its[0]!.engine
       const { services } = context.blueprint
-      const shapes = its.map(({ name, partitions }) => [name, { partitions, groups: consumersOf(services, name) }])
-      const readTopics: OutsideLagsOptions['topics'] = Object.fromEntries(shapes)
+      const readTopics: OutsideLagsOptions['topics'] = Object.fromEntries(
+        its.map(({ name, partitions }) => [name, { partitions, groups: consumersOf(services, name) }] as const),
+      )
       const onElsewhere = (there: ReadonlySet<string>): void => void elsewhere.set(log, there)
       return [
         {

@@ -79,8 +79,10 @@ export interface ServiceBinding {
 }
 
 export interface QueueBinding {
-  /** The database that holds it: one of `databases` or of `unlisted`. */
-  readonly database: string
+  /** The database that holds it: one of `databases` or of `unlisted`; undefined where `engine` does. */
+  readonly database?: string
+  /** With its password, as that of a database. @default none: it is in the database */
+  readonly engine?: { readonly kind: 'rabbitmq'; readonly url: string }
   /** Whether the blueprint has a schema for its items. */
   readonly hasSchema: boolean
 }

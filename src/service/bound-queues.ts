@@ -4,8 +4,6 @@ import type { Enqueuer } from '../queues/enqueuer.ts'
 import { createEnqueuer } from '../queues/enqueuer.ts'
 import type { ItemContext, ItemHandler, ReceivedItem } from '../queues/item-handler.ts'
 import { createQueueRelay, outboxQueue, withOutbox } from '../queues/queue-outbox.ts'
-import type { PostgresQueues } from '../queues/queues/postgres/postgres-queues.ts'
-import { createPostgresQueues } from '../queues/queues/postgres/postgres-queues.ts'
 import { hasItems } from '../queues/queues/postgres/queue-catalog.ts'
 import { createWorker } from '../queues/worker.ts'
 import type { DatabaseConnection } from '../sql/database.ts'
@@ -16,6 +14,8 @@ import { foreignTransaction } from './bound-databases.ts'
 import type { Handlers } from './handlers.ts'
 import type { Outbox, OutboxRelays } from './outbox-relays.ts'
 import { createOutboxRelays } from './outbox-relays.ts'
+import type { QueueEngines } from './queue-engines.ts'
+import { createQueueEngines } from './queue-engines.ts'
 import type { EnqueuerHandle, WorkerHandle, WorkOptions } from './queue-handles.ts'
 import type { PublishTransaction } from './topic-handles.ts'
 import { tracedBatch, tracedHandling, tracedSend, traceHeaders } from './traced-messages.ts'
@@ -55,13 +55,14 @@ class ServiceQueues implements BoundQueues {
   readonly enqueues: Readonly<Record<string, EnqueuerHandle<unknown>>>
   readonly works: Readonly<Record<string, WorkerHandle<unknown>>>
   readonly #options: BindQueuesOptions
-  readonly #engines = new Map<DatabaseConnection, PostgresQueues>()
+  readonly #engines: QueueEngines
   readonly #outboxes: readonly QueueOutbox[]
   readonly #relays: OutboxRelays
 
   constructor(options: BindQueuesOptions) {
     const { enqueues = {}, works = {} } = options.document
     this.#options = options
+    this.#engines = createQueueEngines(options.document, options.databases, options.clock)
     this.#outboxes = Object.entries(enqueues).flatMap(([queue, binding]) => this.#outboxesOf(queue, binding))
     this.#relays = createOutboxRelays(this.#outboxes, options.clock)
     this.enqueues = mapped(enqueues, (queue, binding) => this.#enqueuer(queue, binding))
@@ -70,14 +71,14 @@ class ServiceQueues implements BoundQueues {
 
   async close(deadlineMs: number, isLast: boolean): Promise<void> {
     await this.#relays.stop(deadlineMs, isLast)
-    await Promise.all([...this.#engines.values()].map((engine) => engine.end()))
+    await this.#engines.end()
   }
 
-  #enqueuer(queue: string, { database }: QueueBinding): EnqueuerHandle<unknown> {
-    const { schemas, databases, clock } = this.#options
-    const home = databases.connection(database)
+  #enqueuer(queue: string, binding: QueueBinding): EnqueuerHandle<unknown> {
+    const { schemas, clock } = this.#options
+    const home = this.#homeOf(binding)
     const direct = createEnqueuer({
-      engine: this.#engineIn(home),
+      engine: this.#engines.of(binding),
       queue,
       schema: schemas.get(queue),
       headers: traceHeaders,
@@ -112,11 +113,12 @@ class ServiceQueues implements BoundQueues {
 
   #outboxesOf(queue: string, binding: QueueBinding): readonly QueueOutbox[] {
     const { schemas, databases, clock } = this.#options
-    const home = databases.connection(binding.database)
+    const home = this.#homeOf(binding)
+    const engine = this.#engines.of(binding)
     const others = databases.listed.filter((name) => name !== binding.database)
     return others.map((name) => {
       const database = databases.connection(name)
-      const [engine, outbox] = [this.#engineIn(home), this.#engineIn(database)]
+      const outbox = this.#engines.inDatabase(database)
       return {
         name: queue,
         database,
@@ -146,7 +148,7 @@ class ServiceQueues implements BoundQueues {
 
   #work(
     queue: string,
-    { database }: QueueBinding,
+    binding: QueueBinding,
     handler: ItemHandler<unknown, Transaction>,
     { effects, ...more }: Options = {},
   ): Promise<void> {
@@ -154,7 +156,7 @@ class ServiceQueues implements BoundQueues {
     return handlers.start(`queue ${queue}`, () =>
       createWorker<unknown, Transaction>({
         ...more,
-        engine: this.#engineIn(databases.connection(database)),
+        engine: this.#engines.of(binding),
         queue,
         schema: schemas.get(queue),
         handler,
@@ -164,12 +166,9 @@ class ServiceQueues implements BoundQueues {
     )
   }
 
-  #engineIn(database: DatabaseConnection): PostgresQueues {
-    const known = this.#engines.get(database)
-    if (known !== undefined) return known
-    const engine = createPostgresQueues(database, { clock: this.#options.clock })
-    this.#engines.set(database, engine)
-    return engine
+  /** Undefined: it is on an engine elsewhere, and every transaction needs an outbox. */
+  #homeOf({ database }: QueueBinding): DatabaseConnection | undefined {
+    return database === undefined ? undefined : this.#options.databases.connection(database)
   }
 }
 

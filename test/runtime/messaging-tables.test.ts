@@ -54,3 +54,25 @@ test('gives an instance that listens for events one connection more', () => {
   const { mailer } = admissionsTo(shop(), 'mails')
   expect(mailer?.connectionsMax).toBe(2 * (10 + 1))
 })
+
+test('gives a queue on RabbitMQ an outbox where it is put in, and nothing else anywhere', () => {
+  const program = { command: 'node server.js' }
+  const blueprint = checkBlueprint(
+    {
+      name: 'shop',
+      databases: { orders: {}, mails: {}, other: {} },
+      queues: { emails: { engine: 'rabbitmq', url: { env: 'RABBITMQ_URL' } } },
+      services: {
+        api: { ...program, databases: ['orders'], enqueues: ['emails'] },
+        sender: { ...program, databases: ['mails'], works: ['emails'] },
+        helper: { ...program, works: ['emails'] },
+      },
+    },
+    { file: '/shop/tenfold.config.ts' },
+  )
+  expect(namesOf(messagingTablesOf(blueprint, 'orders')!.queues)).toEqual(['outbox/emails'])
+  expect(messagingTablesOf(blueprint, 'mails')).toMatchObject({ topics: [], queues: [] })
+  expect(messagingTablesOf(blueprint, 'other')).toBeUndefined()
+  expect(blueprint.services['helper']?.connectsTo).toEqual([])
+  expect(admissionsTo(blueprint, 'orders')).toMatchObject({ api: { may: ['rows', 'enqueue', 'work'] } })
+})

@@ -39,9 +39,11 @@ export const check: Command = {
   },
 }
 
-/** What `up` would miss of topics on engines elsewhere: variables, and the client. */
-async function missingForEngines({ topics, secretsFile }: ResolvedBlueprint): Promise<readonly string[]> {
-  const engines = Object.values(topics).flatMap(({ engine }) => (engine.kind === 'postgres' ? [] : [engine]))
+/** What `up` would miss of topics and queues on engines elsewhere: variables, and the client. */
+async function missingForEngines({ topics, queues, secretsFile }: ResolvedBlueprint): Promise<readonly string[]> {
+  const engines = [...Object.values(topics), ...Object.values(queues)].flatMap(({ engine }) =>
+    engine.kind === 'postgres' ? [] : [engine],
+  )
   if (engines.length === 0) return []
   const values = { ...(secretsFile === undefined ? {} : await readSecretsFile(secretsFile)), ...process.env }
   const unset = new Map(
@@ -102,7 +104,11 @@ export function describeBlueprint({
       'topic',
       `${partitions} ${partitions === 1 ? 'partition' : 'partitions'} in ${placeText(engine)}`,
     ]),
-    ...Object.values(queues).map(({ name, engine }) => [name, 'queue', `in ${engine.database}`]),
+    ...Object.values(queues).map(({ name, engine }) => [
+      name,
+      'queue',
+      engine.kind === 'postgres' ? `in ${engine.database}` : `in RabbitMQ at $${engine.urlVariable}`,
+    ]),
   ]
   const peak =
     load === undefined

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import type { ResolvedBlueprint, ResolvedGateway } from '../../blueprint/resolved-blueprint.ts'
+import type { ResolvedBlueprint, ResolvedGateway, ResolvedQueue, ResolvedTopic } from '../../blueprint/resolved-blueprint.ts'
 import type { CertificateFiles } from '../../core/certificate.ts'
 import { endsSoon, readCertificate } from '../../core/certificate.ts'
 import { readSecretsFile } from '../../core/secrets-file.ts'
@@ -86,7 +86,7 @@ function serverCheck(name: string, variable: string): Check {
   })
 }
 
-function ownChecks({ services, databases, topics, directory, secretsFile }: ResolvedBlueprint): readonly Check[] {
+function ownChecks({ services, databases, topics, queues, directory, secretsFile }: ResolvedBlueprint): readonly Check[] {
   const programs = Object.values(services).flatMap(({ program }) =>
     program.kind === 'command' ? programOf(program.command) : [],
   )
@@ -98,7 +98,7 @@ function ownChecks({ services, databases, topics, directory, secretsFile }: Reso
     ...(programs.length > 0 ? [programsCheck([...new Set(programs)])] : []),
     ...(secrets.length > 0 ? [secretsCheck([...new Set(secrets)], secretsFile)] : []),
     ...(hasDatabases ? [kyselyCheck(directory)] : []),
-    ...engineChecks(topics, { directory, secretsFile }),
+    ...engineChecks([...Object.values(topics), ...Object.values(queues)], { directory, secretsFile }),
   ]
 }
 
@@ -108,15 +108,15 @@ const ENGINES = {
 } as const
 
 function engineChecks(
-  topics: ResolvedBlueprint['topics'],
+  held: readonly (ResolvedTopic | ResolvedQueue)[],
   { directory, secretsFile }: Pick<ResolvedBlueprint, 'directory' | 'secretsFile'>,
 ): readonly Check[] {
-  const engines = Object.values(topics).flatMap(({ engine }) => (engine.kind === 'postgres' ? [] : [engine]))
+  const engines = held.flatMap(({ engine }) => (engine.kind === 'postgres' ? [] : [engine]))
   const kinds = new Map(engines.map(({ urlVariable, kind }) => [urlVariable, kind]))
   return [...kinds].map(([variable, kind]) =>
     check({
       name: `${ENGINES[kind].name} at $${variable}`,
-      why: 'The blueprint has topics there.',
+      why: 'The blueprint has topics or queues there.',
       async observe(probes) {
         const values = {
           ...(secretsFile === undefined ? {} : await readSecretsFile(secretsFile)),
