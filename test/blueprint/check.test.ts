@@ -123,6 +123,7 @@ describe('checkBlueprint', () => {
         name: 'sent',
         engine: { kind: 'kafka', database: 'events', urlVariable: 'KAFKA_URL' },
         key: 'id',
+        isStrict: false,
         partitions: 2,
         retentionMs: 7 * 86_400_000,
         hasSchema: false,
