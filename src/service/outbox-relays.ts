@@ -35,7 +35,11 @@ export interface Outbox {
 const LOOK_MS = 5_000
 const DRAIN_LOOK_MS = 50
 
-/** Moves what is put into outboxes to where it belongs, from the first time on. */
+/**
+ * Moves what is put into outboxes to where it belongs, from the first time on.
+ *
+ * @param outboxes of which what leaves one may pass through a later one
+ */
 export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): OutboxRelays {
   const relays = new Map<Outbox, Component>()
   const stopped = new AbortController()
@@ -70,7 +74,10 @@ export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): O
 
   async function drain(deadlineMs: number): Promise<void> {
     const giveUpMs = clock.nowMs() + deadlineMs
-    for (const { name, isWaiting } of relays.keys()) {
+    // In their order: what leaves one may pass through a later one.
+    for (const outbox of outboxes) {
+      if (!relays.has(outbox)) continue
+      const { name, isWaiting } = outbox
       try {
         while (clock.nowMs() < giveUpMs && (await isWaiting())) await sleep(clock, DRAIN_LOOK_MS)
       } catch (error) {
