@@ -46,8 +46,8 @@ export function messagingTablesOf(
 
 /**
  * What a service does with topics and queues in a database. It publishes and enqueues where they are, and writes to the
- * outbox of each database that it lists, which it also relays from, as it does from the database beside an engine elsewhere; it consumes and works where they are, and has effects in
- * each database that it lists.
+ * outbox of each database that it lists, which it also relays from, as it does from the database beside an engine
+ * elsewhere; it consumes and works where they are, and has effects in each database that it lists.
  */
 export function messagingAccessOf(
   service: Pick<ResolvedService, 'publishes' | 'consumes' | 'enqueues' | 'works' | 'databases'>,
