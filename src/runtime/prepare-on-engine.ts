@@ -11,7 +11,11 @@ import { createRabbitLog } from '../topics/logs/rabbitmq/rabbit-log.ts'
  */
 export async function prepareOnEngine(
   { name, partitions, retentionMs }: ResolvedTopic,
-  { kind, url, groups }: { readonly kind: 'kafka' | 'rabbitmq'; readonly url: string; readonly groups: readonly string[] },
+  {
+    kind,
+    url,
+    groups,
+  }: { readonly kind: 'kafka' | 'rabbitmq'; readonly url: string; readonly groups: readonly string[] },
 ): Promise<void> {
   if (kind === 'rabbitmq') {
     const log = createRabbitLog(url)

@@ -9,7 +9,7 @@ import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
 import { isWorker } from '../blueprint/service-kind.ts'
 import type { Admission } from '../clusters/service-roles.ts'
 import { TenfoldError } from '../core/errors.ts'
-import type { BindingsDocument, DatabaseBinding, ShardBinding } from '../service/bindings-document.ts'
+import type { BindingsDocument, DatabaseBinding, QueueBinding, ShardBinding } from '../service/bindings-document.ts'
 import { messagingAccessOf } from './messaging-tables.ts'
 
 /** What is on an engine elsewhere. */
@@ -85,9 +85,9 @@ function queueBindings(
   names: readonly string[],
   { queues }: ResolvedBlueprint,
   { engineUrl }: { readonly engineUrl?: (engine: Elsewhere) => string | undefined },
-): NonNullable<BindingsDocument['works']> {
+): Readonly<Record<string, QueueBinding>> {
   return Object.fromEntries(
-    names.flatMap((name) => {
+    names.flatMap((name): readonly (readonly [string, QueueBinding])[] => {
       const queue = queues[name]
       if (queue === undefined) return []
       const { engine, hasSchema } = queue

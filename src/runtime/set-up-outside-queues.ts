@@ -12,7 +12,10 @@ import type { EngineUrls } from './engine-urls.ts'
  */
 export async function setUpOutsideQueues(
   { queues }: Pick<ResolvedBlueprint, 'queues'>,
-  { engineUrls, notice }: { readonly engineUrls: EngineUrls; readonly notice: (notice: Omit<Notice, 'atEpochMs'>) => void },
+  {
+    engineUrls,
+    notice,
+  }: { readonly engineUrls: EngineUrls; readonly notice: (notice: Omit<Notice, 'atEpochMs'>) => void },
 ): Promise<void> {
   for (const { name, engine } of Object.values(queues)) {
     if (engine.kind === 'postgres') continue

@@ -53,10 +53,14 @@ export async function setUpTopicPlace(
 }
 
 function isOnAnother(topic: string, { kind }: ResolvedOutsideEngine, held: string): TenfoldError {
-  return new TenfoldError('TF_TOPIC_CHANGED', `expected topic ${topic} to be on ${held}, which has its events, got ${kind}`, {
-    hint: `write engine: '${held}' again, or give the topic on ${kind} another name`,
-    details: { topic, engine: kind, present: held },
-  })
+  return new TenfoldError(
+    'TF_TOPIC_CHANGED',
+    `expected topic ${topic} to be on ${held}, which has its events, got ${kind}`,
+    {
+      hint: `write engine: '${held}' again, or give the topic on ${kind} another name`,
+      details: { topic, engine: kind, present: held },
+    },
+  )
 }
 
 function cannotMove(topic: string, { kind, database }: ResolvedOutsideEngine): TenfoldError {

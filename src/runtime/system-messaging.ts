@@ -6,6 +6,7 @@ import type { PartsContext } from './parts-context.ts'
 import { createQueueLags } from './queue-lags.ts'
 import type { QueueOperating } from './queue-operating.ts'
 import { createQueueOperating } from './queue-operating.ts'
+import { setUpOutsideQueues } from './set-up-outside-queues.ts'
 import { createTopicLags } from './topic-lags.ts'
 import type { TopicOperating } from './topic-operating.ts'
 import { createTopicOperating } from './topic-operating.ts'
@@ -17,6 +18,8 @@ export interface SystemMessaging {
   readonly lags: readonly Component[]
   readonly topics: TopicOperating
   readonly queues: QueueOperating
+  /** Makes the queues on engines elsewhere. Throws as `setUpOutsideQueues`. */
+  setUpQueues(): Promise<void>
 }
 
 /** @param options.ownerUrl leads to a database as its owner */
@@ -39,5 +42,7 @@ export function createSystemMessaging(
     }),
     topics: createTopicOperating(context, { lags: topicLags, ownerUrl, engineUrls }),
     queues: createQueueOperating(context, { ownerUrl, engineUrls }),
+    setUpQueues: () =>
+      setUpOutsideQueues(context.blueprint, { engineUrls, notice: (notice) => context.notice(notice) }),
   }
 }

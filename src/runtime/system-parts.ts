@@ -6,7 +6,6 @@ import { createHostMetrics } from '../control/host-metrics.ts'
 import type { Component } from '../core/component.ts'
 import { TenfoldError, messageOf } from '../core/errors.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
-import { drainTimeoutMsOf } from '../fleet/drain-timeout.ts'
 import { createInstanceLogs } from '../fleet/instance-log.ts'
 import type { InstanceLogs } from '../fleet/instance-log.ts'
 import type { ReleaseBook } from '../fleet/release-book.ts'
@@ -18,6 +17,7 @@ import type { Applier } from './apply.ts'
 import { createApplier } from './apply.ts'
 import { jobPlace } from './jobs.ts'
 import { systemCommands } from './commands.ts'
+import { endSuccession } from './end-succession.ts'
 import type { EngineUrls } from './engine-urls.ts'
 import { createEngineUrls } from './engine-urls.ts'
 import { strikeProcesses } from './faults.ts'
@@ -28,12 +28,11 @@ import { createProcessMetrics, processOwner } from './process-metrics.ts'
 import { openBook, recordStart } from './release-record.ts'
 import type { Releaser } from './releaser.ts'
 import { createReleaser } from './releaser.ts'
-import { setUpOutsideQueues } from './set-up-outside-queues.ts'
 import { startTogether } from './start-together.ts'
 import type { SystemScaler } from './system-autoscaler.ts'
 import { createSystemScaler } from './system-autoscaler.ts'
 import type { SystemCode } from './system-code.ts'
-import { prepareCode, pruneReleases } from './system-code.ts'
+import { prepareCode } from './system-code.ts'
 import type { SystemDatabases } from './system-databases.ts'
 import { createSystemDatabases } from './system-databases.ts'
 import type { SystemDoors } from './system-doors.ts'
@@ -190,7 +189,7 @@ class WiredParts implements SystemParts {
       () => this.#context.startFailed(),
     )
     await this.#doors.update()
-    await unlessAborted(this.#setUpQueues(), signal, 'the queues on RabbitMQ to be made')
+    await unlessAborted(this.#messaging.setUpQueues(), signal, 'the queues on RabbitMQ to be made')
     this.#services = createSystemServices(this.#context, {
       code: await this.#code.promise,
       gateway: this.#gateway!,
@@ -202,7 +201,7 @@ class WiredParts implements SystemParts {
     const [services, code] = [this.#services, await this.#code.promise]
     await services.start(signal)
     await recordStart(this.#context, book, code)
-    await this.#endSuccession(code, book, signal)
+    await endSuccession(this.#context, { gateway: this.#gateway!, code, book }, signal)
     const jobs = createSystemJobs(this.#context, services)
     this.#jobs = jobs
     await jobs.follow()
@@ -214,21 +213,13 @@ class WiredParts implements SystemParts {
       jobs,
       code,
       book,
-      setUpQueues: () => this.#setUpQueues(),
+      setUpQueues: () => this.#messaging.setUpQueues(),
     }
     this.#applier = createApplier(this.#context, parts)
     this.#releaser = createReleaser(this.#context, parts, this.#applier)
     this.#scaler = createSystemScaler(this.#context, services, this.#control.audit)
     await this.#scaler.start()
     await this.#messaging.housekeeping.start(signal)
-  }
-
-  #setUpQueues(): Promise<void> {
-    const { blueprint } = this.#context
-    return setUpOutsideQueues(blueprint, {
-      engineUrls: this.#engineUrls,
-      notice: (notice) => this.#context.notice(notice),
-    })
   }
 
   applier(): Applier {
@@ -260,35 +251,6 @@ class WiredParts implements SystemParts {
   async closeControl(): Promise<void> {
     await this.#logs.close()
     await this.#control.stop()
-  }
-
-  /** What an earlier run left has been adopted, or has a successor that gets the requests. */
-  async #endSuccession({ release, files }: SystemCode, { history }: ReleaseBook, signal: AbortSignal): Promise<void> {
-    const { subprocesses, notice } = this.#context
-    const say = (what: string, names: readonly string[]): void => {
-      if (names.length > 0) notice({ level: 'info', message: `${what}: ${names.toSorted().join(', ')}` })
-    }
-    const adopted = subprocesses.list().filter(({ isAdopted }) => isAdopted)
-    say(
-      'adopted from an earlier run',
-      adopted.map(({ name }) => name),
-    )
-    await unlessAborted(this.#leftoversDrained(), signal, 'the last requests of an earlier run to end')
-    say('replaced or not wanted any more, from an earlier run', await subprocesses.endLeftovers())
-    // Only now does nothing of an old release run.
-    await pruneReleases(this.#context, new Set([release.id]), files, history)
-  }
-
-  /** The gateway has a list without them; what is under way ends first. */
-  async #leftoversDrained(): Promise<void> {
-    const { subprocesses, blueprint } = this.#context
-    await Promise.all(
-      subprocesses.leftovers().map(async (name) => {
-        const service = blueprint.services[name.replace(/-\d+$/, '')]
-        if (service === undefined) return
-        await this.#gateway?.drained(service.name, name, drainTimeoutMsOf(service)).catch(() => undefined)
-      }),
-    )
   }
 
   async #prepareCode({ history }: ReleaseBook, signal: AbortSignal): Promise<void> {

@@ -62,7 +62,9 @@ function groupStatus({
 
 function outboxStatuses(name: string, { log, isOutbox, groups }: LagsOfLog): readonly OutboxStatus[] {
   return groups.flatMap(({ topic, group, messages, oldestAgeMs }) =>
-    topic === name && messages > 0 && isOutbox(topic, group) ? [{ database: log, messages, oldestAgeMs: Math.round(oldestAgeMs) }] : [],
+    topic === name && messages > 0 && isOutbox(topic, group)
+      ? [{ database: log, messages, oldestAgeMs: Math.round(oldestAgeMs) }]
+      : [],
   )
 }
 

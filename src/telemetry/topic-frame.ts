@@ -18,7 +18,11 @@ export interface LagsOfLog {
 
 /** What two readings of a log say; without one before there are only levels. Pure. */
 export function topicFrame({ log, isOutbox, before, now, groups }: LagsOfLog, atEpochMs: number): MetricFrame {
-  const labelsOf: LabelsOf = ({ topic, group }) => ({ topic, group, ...(isOutbox(topic, group) ? { outbox: log } : {}) })
+  const labelsOf: LabelsOf = ({ topic, group }) => ({
+    topic,
+    group,
+    ...(isOutbox(topic, group) ? { outbox: log } : {}),
+  })
   const seconds = before === undefined ? 0 : (now.atMs - before.atMs) / 1_000
   const earlier = new Map(before?.topics.map(({ topic, published }) => [topic, published]))
   const partitions = groups.reduce((sum, group) => sum + group.partitions.length, 0)

@@ -84,14 +84,24 @@ describe('a machine on which all is well', () => {
 
   test('says what is missing of an engine of topics', async () => {
     const engine = { kind: 'kafka', database: 'orders', urlVariable: 'KAFKA_URL' } as const
-    const topic = { name: 'placed', engine, key: 'id', isStrict: false, partitions: 1, retentionMs: 1, hasSchema: false }
+    const topic = {
+      name: 'placed',
+      engine,
+      key: 'id',
+      isStrict: false,
+      partitions: 1,
+      retentionMs: 1,
+      hasSchema: false,
+    }
     const shop = { ...blueprint, topics: { placed: topic } }
     const kafka = async (changes: Partial<Probes>): Promise<unknown> =>
       (await examine(changes, shop)).find(({ name }) => name === 'Kafka at $KAFKA_URL')
     expect(await kafka({})).toMatchObject({ verdict: 'problem', found: '$KAFKA_URL is not set' })
     const isSet = { environment: { ...environment, KAFKA_URL: 'kafka://one' } }
     expect(await kafka(isSet)).toMatchObject({ verdict: 'ok' })
-    expect(await kafka({ ...isSet, hasPackage: () => false })).toMatchObject({ todo: 'npm install @platformatic/kafka' })
+    expect(await kafka({ ...isSet, hasPackage: () => false })).toMatchObject({
+      todo: 'npm install @platformatic/kafka',
+    })
   })
 
   test('may be one whose gateway runs already', async () => {

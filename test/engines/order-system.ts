@@ -105,9 +105,9 @@ export async function openOrderSystem(
     move: (...options) => command('topics', 'move', topic, ...options),
     load() {
       const placed: number[] = []
-      let isOver = false
+      const over = new AbortController()
       const work = (async () => {
-        while (!isOver) {
+        while (!over.signal.aborted) {
           const id = next++
           const answer = await fetch(`${gateway.url}/${id}`, { method: 'POST' }).catch(() => undefined)
           if (answer?.ok === true) placed.push(id)
@@ -117,7 +117,7 @@ export async function openOrderSystem(
       return {
         count: () => placed.length,
         async stop() {
-          isOver = true
+          over.abort()
           await work
           return placed
         },

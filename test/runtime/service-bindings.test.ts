@@ -47,7 +47,9 @@ test('gives a service the address of the engine that has its topic, beside the d
   const shop = checkBlueprint(system, { file: '/shop/tenfold.config.ts' })
   const engineUrl = ({ urlVariable }: { urlVariable: string }): string => `kafka://${urlVariable}`
   expect(bindingsOf('api', shop, { ...places, engineUrl })).toMatchObject({
-    publishes: { placed: { database: 'events', engine: { kind: 'kafka', url: 'kafka://KAFKA_URL', partitions: 4, groups: [] } } },
+    publishes: {
+      placed: { database: 'events', engine: { kind: 'kafka', url: 'kafka://KAFKA_URL', partitions: 4, groups: [] } },
+    },
     unlisted: { events: {} },
   })
   expect(() => bindingsOf('api', shop, places)).toThrow('the address of kafka')

@@ -1,14 +1,14 @@
 import type { ControlClient } from '../../control/control-client.ts'
 import { TenfoldError } from '../../core/errors.ts'
 import type { MoveStep, TopicMoveStatus } from '../../runtime/move-topic.ts'
-import type { TopicAction } from './topic-action.ts'
-import { onlyTopic } from './topic-action.ts'
+import type { Action } from '../action.ts'
+import { onlyTopic } from './topic-arguments.ts'
 
 /** Places that are named before it is only said how many there are. */
 const PLACES_SHOWN = 8
 
 /** `tenfold topics move`: begins, or says how far it is; `--finish` and `--back` end it, one way or the other. */
-export const moveTopicAction: TopicAction = async ({ names, terminal, options, signal }, control) => {
+export const moveTopicAction: Action = async ({ names, terminal, options, signal }, control) => {
   const topic = onlyTopic('move', names)
   const step = stepOf(options)
   if (options['yes'] !== true && step in UNDONE) {
@@ -38,7 +38,7 @@ function stepOf(options: Readonly<Record<string, unknown>>): MoveStep {
 
 function ask(
   control: ControlClient,
-  { signal, ...input }: { readonly topic: string; readonly step: MoveStep; readonly signal: AbortSignal | undefined },
+  { signal, ...input }: { readonly topic: string; readonly step: MoveStep; readonly signal: AbortSignal },
 ): Promise<TopicMoveStatus> {
   return control.command<TopicMoveStatus>('topic-move', input, { signal })
 }

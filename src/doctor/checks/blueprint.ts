@@ -1,5 +1,10 @@
 import { basename } from 'node:path'
-import type { ResolvedBlueprint, ResolvedGateway, ResolvedQueue, ResolvedTopic } from '../../blueprint/resolved-blueprint.ts'
+import type {
+  ResolvedBlueprint,
+  ResolvedGateway,
+  ResolvedQueue,
+  ResolvedTopic,
+} from '../../blueprint/resolved-blueprint.ts'
 import type { CertificateFiles } from '../../core/certificate.ts'
 import { endsSoon, readCertificate } from '../../core/certificate.ts'
 import { readSecretsFile } from '../../core/secrets-file.ts'
@@ -86,7 +91,14 @@ function serverCheck(name: string, variable: string): Check {
   })
 }
 
-function ownChecks({ services, databases, topics, queues, directory, secretsFile }: ResolvedBlueprint): readonly Check[] {
+function ownChecks({
+  services,
+  databases,
+  topics,
+  queues,
+  directory,
+  secretsFile,
+}: ResolvedBlueprint): readonly Check[] {
   const programs = Object.values(services).flatMap(({ program }) =>
     program.kind === 'command' ? programOf(program.command) : [],
   )
