@@ -153,8 +153,9 @@ class PartitionWork {
       if (await aside.keepWaiting(event, progress)) this.#finish(sequence, progress !== undefined)
       return
     }
+    // A further try goes before what has not begun: progress can't pass what is not finished.
     const outcome = await tryRepeatedly({ ...attempts, signal: this.#ended }, (attempt) =>
-      places.run(() => performer.perform([event], { attempt, claim, sequence: progress?.sequence })),
+      places.run(() => performer.perform([event], { attempt, claim, sequence: progress?.sequence }), attempt > 1),
     )
     if (outcome.kind === 'abandoned') return
     if (outcome.kind === 'done') this.#finish(sequence, outcome.result.isCommitted)

@@ -12,9 +12,17 @@ export interface Performer {
    * Calls the handler for events of one partition, all in one transaction if there is one. Rejects with what the handler,
    * the schema or the database threw; then nothing of the transaction has happened.
    *
-   * @returns whether progress up to the last event is committed with it
+   * Events whose effects are there already are left out.
    */
-  perform(events: readonly StoredEvent[], how: PerformOptions): Promise<{ readonly isCommitted: boolean }>
+  perform(events: readonly StoredEvent[], how: PerformOptions): Promise<Performed>
+}
+
+/** What has become of a call. */
+export interface Performed {
+  /** Whether progress up to the last event is committed with it. */
+  readonly isCommitted: boolean
+  /** Events that the handler was called for. */
+  readonly handled: number
 }
 
 export interface PerformOptions {
@@ -70,24 +78,25 @@ export function createPerformer(options: PerformerOptions): Performer {
       const { lost: signal } = claim
       if (effects === undefined) {
         await call(received, { transaction: undefined, signal })
-        return { isCommitted: false }
+        return { isCommitted: false, handled: received.length }
       }
       const canCommit = options.isSameDatabase && claim.commitsInTransaction !== false
       const isCommitted = 'batch' in handler && canCommit && sequence !== undefined
       try {
-        await effects.transaction(async (transaction) => {
+        const handled = await effects.transaction(async (transaction) => {
           const [fresh] = await Promise.all([
             isCommitted && !mayBeDone(claim, sequence) ? received : onlyNew(transaction, inboxName, received),
             transaction.query(IDLE_LIMIT),
           ])
           await call(fresh, { transaction, signal })
           if (isCommitted) await claim.commit(sequence, { transaction })
+          return fresh.length
         })
+        return { isCommitted, handled }
       } catch (error) {
         claim.rolledBack()
         throw error
       }
-      return { isCommitted }
     },
   }
 }

@@ -21,7 +21,10 @@ export interface WorkReport {
   readonly durationMs: number
   /** Time in which the consumer had more to do than it could, since the last report. */
   readonly busyMs: number
-  /** Events, or shares of them, that were done in such a time: over `busyMs` of many reports, what it can do. */
+  /**
+   * Events, or shares of them, that were handled in such a time: over `busyMs` of many reports, what it can do. Those whose
+   * effects were there already cost next to nothing, and say nothing.
+   */
   readonly busyEvents: number
 }
 
@@ -56,10 +59,12 @@ export function reportWork(
       if (!channel.hasSubscribers) return performer.perform(events, options)
       const [beganMs, busyBeganMs] = [clock.nowMs(), meter.busyMs()]
       let outcome: WorkReport['outcome'] = 'failed'
+      let handled = 0
       try {
-        const result = await performer.perform(events, options)
+        const performed = await performer.perform(events, options)
         outcome = 'done'
-        return result
+        handled = performed.handled
+        return performed
       } finally {
         const [durationMs, busyMs] = [clock.nowMs() - beganMs, meter.busyMs()]
         // A call that began before the time of plenty did only a part of its work in it.
@@ -72,7 +77,7 @@ export function reportWork(
           isRetry: options.attempt > 1,
           durationMs,
           busyMs: busyMs - toldMs,
-          busyEvents: outcome === 'done' ? events.length * share : 0,
+          busyEvents: handled * share,
         } satisfies WorkReport)
         toldMs = busyMs
       }

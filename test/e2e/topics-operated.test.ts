@@ -100,11 +100,12 @@ test('a lag scales a service out and in again, and what it could not handle is s
 
   await operate(on)
 
+  const { startedEpochMs } = (await snapshotOf(on))!
   const series = await connectControl(on.state()).series({
     name: 'messaging.process.duration',
     labels: { topic: 'placed' },
-    fromEpochMs: 0,
-    toEpochMs: (await snapshotOf(on))!.startedEpochMs + 600_000,
+    fromEpochMs: startedEpochMs,
+    toEpochMs: startedEpochMs + 600_000,
     by: ['outcome'],
   })
   expect(series.map(({ labels }) => labels['outcome']).toSorted()).toEqual(['done', 'failed'])

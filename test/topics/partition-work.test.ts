@@ -54,7 +54,7 @@ test('a batch that meets an outage is tried again as a whole, not event by event
       async perform(batch) {
         tried.push(batch.length)
         if (tried.length < 3) throw new TenfoldError('TF_BROKER_UNREACHABLE', 'expected a broker')
-        return { isCommitted: false }
+        return { isCommitted: false, handled: batch.length }
       },
     },
     aside,

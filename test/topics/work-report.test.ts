@@ -23,18 +23,19 @@ function stage() {
   const clock = virtualClock()
   const meter = createWorkMeter(clock)
   const places = createWorkPlaces(2, meter)
+  let isKnown = false
   const performer: Performer = {
     async perform(events) {
       await sleep(clock, 100)
       if (events.length === 0) throw new Error('nothing to do')
-      return { isCommitted: false }
+      return { isCommitted: false, handled: isKnown ? 0 : events.length }
     },
   }
   const reporting = reportWork(performer, { topic: 'orders', group: 'billing', meter, clock })
   const options = (attempt: number): PerformOptions => ({ attempt, claim: {} as PerformOptions['claim'], sequence: 1 })
   const call = (events: number, attempt = 1): Promise<unknown> =>
     places.run(() => reporting.perform(Array<StoredEvent>(events), options(attempt))).catch(() => undefined)
-  return { clock, meter, call }
+  return { clock, meter, call, knowAll: () => void (isKnown = true) }
 }
 
 const sum = (of: (report: WorkReport) => number): number => reports.reduce((total, report) => total + of(report), 0)
@@ -86,4 +87,14 @@ test('a call that fails has done nothing, and a further try is one', async () =>
     { outcome: 'failed', isRetry: false, busyEvents: 0 },
     { outcome: 'done', isRetry: true, busyEvents: 1 },
   ])
+})
+
+test('what was done before, and is left out now, says nothing of what a consumer can do', async () => {
+  const { clock, meter, call, knowAll } = stage()
+  meter.reason().set(true)
+  knowAll()
+  const called = call(5)
+  await clock.advance(100)
+  await called
+  expect(reports).toMatchObject([{ outcome: 'done', events: 5, busyMs: 100, busyEvents: 0 }])
 })
