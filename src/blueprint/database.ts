@@ -42,21 +42,18 @@ export interface Database<Tables = unknown, Reference extends string = string> e
   /**
    * The column that decides on which shard a row lives; each table has it, except those in `reference`.
    * @default none: one cluster
-   * @later this version refuses it
    * @example key: 'user_id'
    */
   key?: KeyColumn<NoInfer<Tables>, Reference>
   /**
    * Spreads the rows over several clusters by `key`.
    * @default one cluster
-   * @later this version refuses it
    * @example shards: { by: 'hash', count: 4 }
    */
   shards?: Sharding
   /**
    * Tables without the key, which every shard holds whole: readable without a key.
    * @default none
-   * @later this version refuses it
    * @example reference: ['country']
    */
   reference?: readonly TableName<NoInfer<Tables>>[]

@@ -6,6 +6,7 @@ import type {
   ResolvedService,
   ResolvedTopic,
 } from './resolved-blueprint.ts'
+import { shardingChanges } from './diff-sharding.ts'
 import { kindOfService } from './service-kind.ts'
 
 /**
@@ -109,7 +110,8 @@ function named<Value>(
 }
 
 function databaseChanges(path: string, before: ResolvedDatabase, after: ResolvedDatabase): readonly BlueprintChange[] {
-  return changedKeys(before, after).map((key): BlueprintChange => {
+  const keys = changedKeys(before, after).filter((key) => key !== 'sharding')
+  const changes = keys.map((key): BlueprintChange => {
     const change = { path: `${path}.${key}`, kind: 'changed' } as const
     switch (key) {
       case 'migrations':
@@ -131,6 +133,7 @@ function databaseChanges(path: string, before: ResolvedDatabase, after: Resolved
         return { ...change, effect: 'restart', meaning: 'holds when its server starts', command: START_AGAIN }
     }
   })
+  return [...changes, ...shardingChanges(path, before, after)]
 }
 
 /** What a topic is can't change under its readers; how long it lasts can. */

@@ -59,6 +59,7 @@ function checkNames(system: ReadSystem, place: Place): void {
         .invalid(`expected a name that no part of Tenfold has, got '${name}'`, `write 'my-${name}', or another name`)
     }
   }
+  checkShardNames(system, services, place.at('databases'))
   for (const name of system.databases?.keys() ?? []) {
     const service = services.find((each) => name.startsWith(`${each}-`) && /^\d+$/.test(name.slice(each.length + 1)))
     if (service === undefined) continue
@@ -68,6 +69,25 @@ function checkNames(system: ReadSystem, place: Place): void {
       .invalid(
         `expected a name that no instance has, got '${name}', which may be one of service '${service}'`,
         `write '${name}-data', or another name that does not end in a number`,
+      )
+  }
+}
+
+/** Shards are called `orders-0`, `orders-1` … */
+function checkShardNames(system: ReadSystem, services: readonly string[], place: Place): void {
+  const names = [...(system.databases?.keys() ?? [])]
+  for (const [name, database] of system.databases ?? []) {
+    if (database?.shards === undefined) continue
+    const shards = names.find((other) => other.startsWith(`${name}-`) && /^\d+$/.test(other.slice(name.length + 1)))
+    const other = shards ?? services.find((service) => service === name)
+    if (other === undefined) continue
+    place
+      .at(name)
+      .invalid(
+        `expected a name whose shards are called like nothing else, but ${
+          shards === undefined ? `an instance of service '${other}'` : `database '${other}'`
+        } may have the name of one`,
+        'rename one of them',
       )
   }
 }

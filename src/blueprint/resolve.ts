@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { shardCount } from './clusters-of.ts'
 import type { ReadDatabase } from './grammar/database.ts'
 import type { ReadResources } from './grammar/engine.ts'
 import type { ReadGateway } from './grammar/gateway.ts'
@@ -101,7 +102,13 @@ function resolveDatabase(name: string, database: ReadDatabase, directory: string
     ...((database.zones ?? []).length > 0 ? { zones: database.zones! } : {}),
     ...(database.backup === undefined ? {} : { backup: resolveBackup(database.backup, directory) }),
     ...(database.recovery === undefined ? {} : { recovery: resolveRecovery(database.recovery) }),
+    ...resolveSharding(database),
   }
+}
+
+function resolveSharding({ key, shards, reference = [] }: ReadDatabase): Pick<ResolvedDatabase, 'sharding'> {
+  if (key === undefined || shards === undefined) return {}
+  return { sharding: { key, strategy: shards, count: shardCount(shards), reference } }
 }
 
 function resolveFollowers(database: ReadDatabase): Pick<ResolvedDatabase, 'followers'> {

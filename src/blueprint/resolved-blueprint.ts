@@ -1,3 +1,4 @@
+import type { Sharding } from './database.ts'
 import type { ResolvedBackup, ResolvedRecovery } from './resolved-backup.ts'
 import type { ResolvedScale } from './resolved-scale.ts'
 import type { ResolvedTraffic } from './resolved-traffic.ts'
@@ -65,6 +66,19 @@ export interface ResolvedDatabase {
   /** Undefined: no backups are taken. */
   readonly backup?: ResolvedBackup | undefined
   readonly recovery?: ResolvedRecovery | undefined
+  /** Absent: it is one cluster. */
+  readonly sharding?: ResolvedSharding
+}
+
+/** How a database is spread over clusters. */
+export interface ResolvedSharding {
+  /** The column that decides. */
+  readonly key: string
+  readonly strategy: Sharding
+  /** How many clusters. */
+  readonly count: number
+  /** Tables that every shard holds whole, as the blueprint names them. */
+  readonly reference: readonly string[]
 }
 
 /** The nodes that follow the primary of a database. */

@@ -42,6 +42,10 @@ export function serverArguments(settings: ServerSettings): readonly string[] {
     // Equal on all nodes: a follower refuses to start with less than its primary.
     max_wal_senders: '40',
     max_replication_slots: '40',
+    // Buckets of a shard may move in eight pieces at once, each with workers that apply and copy, and the way back.
+    max_worker_processes: '48',
+    max_logical_replication_workers: '40',
+    max_active_replication_origins: '40',
     // For a node that follows: logical slots are kept ready for a promotion, and a lost primary is looked for often.
     hot_standby_feedback: 'on',
     sync_replication_slots: 'on',

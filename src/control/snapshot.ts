@@ -204,8 +204,12 @@ export interface DatabaseNodeStatus {
   readonly lagBytes?: number
 }
 
+/** A database, or one shard of it. */
 export interface DatabaseStatus {
+  /** `orders`, or `orders-2` for a shard. */
   readonly name: string
+  /** Absent: it is a whole database. */
+  readonly shard?: ShardStatus
   readonly state: 'starting' | 'recovering' | 'migrating' | 'seeding' | 'ready' | 'failed' | 'stopped'
   readonly version?: string
   readonly nodes: readonly DatabaseNodeStatus[]
@@ -218,6 +222,15 @@ export interface DatabaseStatus {
   readonly reason?: string
   /** Absent: none are taken. */
   readonly backup?: BackupStatus
+}
+
+export interface ShardStatus {
+  /** Of which it is one. */
+  readonly database: string
+  /** Counted from 0. */
+  readonly number: number
+  /** How many buckets it owns; absent before that was looked at. */
+  readonly buckets?: number
 }
 
 export interface RehearsalStatus {

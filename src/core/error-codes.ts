@@ -381,6 +381,10 @@ export const ERROR_CODES = {
     meaning: 'The instances of a service did not become ready.',
     remedy: 'Read the last lines of its log, which the message quotes; fix the program or raise its start timeout.',
   },
+  TF_SHARDING_CHANGED: {
+    meaning: 'The blueprint spreads a database over shards in another way than its data is.',
+    remedy: 'Write it as it was, or add a database with another name and copy the rows.',
+  },
   TF_SHARD_KEY_INVALID: {
     meaning: "The shard key has a value that its column can't hold.",
     remedy: 'Give the value of the key column; whole numbers above 2^53 as bigint.',
@@ -401,8 +405,13 @@ export const ERROR_CODES = {
     meaning: 'The shard key was between two shards for longer than a statement waits; nothing has happened.',
     remedy: 'Try again, and see how far the move is with `tenfold shards status`.',
   },
+  TF_SHARD_STALE: {
+    meaning: 'The data of a shard is from before buckets were moved: it would own what is elsewhere now.',
+    remedy: 'Restore all shards to one time, or this one to a time after the last move.',
+  },
   TF_SHARD_TABLE_INVALID: {
-    meaning: 'A table has the shard key, but its primary key does not begin with it.',
+    meaning:
+      "A table of a sharded database has no shard key, or one that can't be, or its primary key does not begin with it.",
     remedy: 'Make the shard key the first column of the primary key, or name the table in `reference`.',
   },
   TF_SIGNAL_UNREADABLE: {

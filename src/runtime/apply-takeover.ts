@@ -1,5 +1,6 @@
+import { clustersOf } from '../blueprint/clusters-of.ts'
 import { withoutRestarts } from '../blueprint/diff.ts'
-import type { ResolvedBlueprint, ResolvedService } from '../blueprint/resolved-blueprint.ts'
+import type { ResolvedBlueprint, ResolvedDatabase, ResolvedService } from '../blueprint/resolved-blueprint.ts'
 import { isFiles, kindOfService } from '../blueprint/service-kind.ts'
 import { messageOf } from '../core/errors.ts'
 import type { ReleaseEntry } from '../control/snapshot.ts'
@@ -118,8 +119,8 @@ export class Takeover {
     if (this.#options.by === 'rollback') return
     const code = { ...this.#parts.code, release: this.#plan.release }
     for (const database of Object.values(this.#after.databases)) {
-      const isNew = this.#before.databases[database.name] === undefined
-      if (isNew) this.#undo.push(() => this.#dropDatabase(database.name))
+      const former = this.#before.databases[database.name]
+      this.#undo.push(() => (former === undefined ? this.#dropDatabase(database) : databases.fit(former)))
       await databases.bring(database, code, this.#options.signal)
     }
     await this.#parts.setUpQueues()
@@ -169,8 +170,8 @@ export class Takeover {
   async #leave(): Promise<void> {
     const { services } = this.#parts
     const goneServices = Object.keys(this.#before.services).filter((name) => this.#after.services[name] === undefined)
-    const goneDatabases = Object.keys(this.#before.databases).filter(
-      (name) => this.#after.databases[name] === undefined,
+    const goneDatabases = Object.values(this.#before.databases).filter(
+      ({ name }) => this.#after.databases[name] === undefined,
     )
     await Promise.all(goneServices.map((name) => this.#removeService(name)))
     if (this.#options.isQuick !== true || goneDatabases.length > 0) await services.settled(this.#drainMs() + LEAVING_MS)
@@ -178,7 +179,7 @@ export class Takeover {
     await services.rebind()
     await this.#parts.jobs.follow()
     await this.#parts.databases.admit()
-    for (const name of goneDatabases) await this.#dropDatabase(name)
+    for (const database of goneDatabases) await this.#dropDatabase(database)
     await pruneReleases(
       this.#context,
       new Set([this.#plan.release.id, ...services.releasesInUse()]),
@@ -202,13 +203,14 @@ export class Takeover {
 
   async #removeService(name: string): Promise<void> {
     await this.#parts.services.remove(name)
-    this.#context.change((snapshot) => ({ ...snapshot, services: without(name, snapshot.services) }))
+    this.#context.change((snapshot) => ({ ...snapshot, services: without([name], snapshot.services) }))
   }
 
-  async #dropDatabase(name: string): Promise<void> {
-    await this.#parts.databases.drop(name)
+  async #dropDatabase(database: ResolvedDatabase): Promise<void> {
+    await this.#parts.databases.drop(database.name)
     await this.#parts.doors.update()
-    this.#context.change((snapshot) => ({ ...snapshot, databases: without(name, snapshot.databases) }))
+    const names = clustersOf(database).map(({ name }) => name)
+    this.#context.change((snapshot) => ({ ...snapshot, databases: without(names, snapshot.databases) }))
   }
 
   #revision(service: ResolvedService): Revision {
@@ -222,6 +224,9 @@ function withFilesOf(routes: ResolvedBlueprint, reach: ResolvedBlueprint): Resol
   return { ...reach, services: { ...reach.services, ...Object.fromEntries(files.map((each) => [each.name, each])) } }
 }
 
-function without<Value>(name: string, named: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> {
-  return Object.fromEntries(Object.entries(named).filter(([key]) => key !== name))
+function without<Value>(
+  names: readonly string[],
+  named: Readonly<Record<string, Value>>,
+): Readonly<Record<string, Value>> {
+  return Object.fromEntries(Object.entries(named).filter(([key]) => !names.includes(key)))
 }

@@ -1,3 +1,4 @@
+import type { ResolvedCluster } from '../blueprint/clusters-of.ts'
 import type { Cluster, ClusterState, NodeStatus } from '../clusters/cluster-state.ts'
 import { takesReads } from '../clusters/node-status.ts'
 import type { DatabaseNodeStatus, DatabaseStatus } from '../control/snapshot.ts'
@@ -6,14 +7,21 @@ import type { ShardBinding } from '../service/bindings-document.ts'
 /** What of a cluster is shown. */
 type Shown = Pick<Cluster, 'state' | 'version' | 'nodes' | 'term' | 'alarm' | 'failovers'>
 
+/** Which shard of which database it is, if it is one. */
+export function shardOf({ database, shard }: ResolvedCluster): Pick<DatabaseStatus, 'shard'> {
+  return shard === undefined ? {} : { shard: { database, number: shard } }
+}
+
 /** What a person is told of a database. Pure. */
 export function databaseStatus(
-  name: string,
+  of: ResolvedCluster,
   { state, version, nodes, term, alarm, failovers }: Shown,
   preparation: Pick<DatabaseStatus, 'state' | 'reason'> | undefined,
 ): DatabaseStatus {
+  const { name } = of
   return {
     name,
+    ...shardOf(of),
     ...(version === undefined ? {} : { version }),
     nodes: state.kind === 'stopped' ? [] : nodes.map((node) => nodeOf(name, node)),
     ...(term === undefined || nodes.length < 2 ? {} : { term, failovers }),

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import type { ResolvedDatabase } from '../blueprint/resolved-blueprint.ts'
+import type { ResolvedCluster } from '../blueprint/clusters-of.ts'
 import type { DatabaseBackups } from '../backups/database-backups.ts'
 import type { Cluster, ClusterState } from '../clusters/cluster-state.ts'
 import { migrate, pendingMigrations } from '../clusters/migrations.ts'
@@ -19,13 +19,20 @@ import { setUpMessaging } from './set-up-messaging.ts'
 import type { OutsideSetUp } from './set-up-outside-topic.ts'
 import type { SystemCode } from './system-code.ts'
 import type { MessagingTables } from './messaging-tables.ts'
+import type { StartPhases, UpdatePhases } from './unit-phases.ts'
 
-/** A database on its way to being usable: a cluster that runs, then its schema, then its data. */
+/** A database, or a shard of one, on its way to being usable: a cluster that runs, then its schema, then its data. */
 export interface DatabaseUnit extends Component {
+  readonly name: string
+  readonly isShard: boolean
+  /** The parts of `start`, for who starts several together. When one fails, the server is stopped. */
+  readonly phases: StartPhases
   /** The database as its owner. @throws TF_NOT_RUNNING before the start */
   url(): string
   /** The same for the control plane, which sees more. @throws TF_NOT_RUNNING before the start */
   adminUrl(): string
+  /** See `Cluster.term`. */
+  readonly term: number | undefined
   /** Its nodes, for the role of a service. Throws as `Cluster.serviceUrl`. */
   binding(service: string): ShardBinding
   /** Whether other nodes may become primary. */
@@ -40,9 +47,13 @@ export interface DatabaseUnit extends Component {
    * Applies migrations, makes topics and queues, and runs seeds that an edited blueprint has and this database has not. Throws what the
    * start does; the server runs on, and what was applied before the failure stays.
    */
-  update(database: ResolvedDatabase, code: SystemCode, signal: AbortSignal): Promise<void>
+  update(database: ResolvedCluster, code: SystemCode, signal: AbortSignal): Promise<void>
+  /** The parts of `update`, for who updates several together. */
+  readonly updates: UpdatePhases
   /** Files of these directories that `update` would apply. Throws as `pendingMigrations`. */
   pendingMigrations(directories: readonly string[]): Promise<readonly string[]>
+  /** Tells of a shard how many buckets it owns. */
+  showBuckets(buckets: number): void
   /** Its backups; undefined where none are taken. */
   readonly backups: DatabaseBackups | undefined
   /**
@@ -54,7 +65,7 @@ export interface DatabaseUnit extends Component {
 
 /** @see createDatabaseUnit */
 export interface DatabaseUnitOptions {
-  readonly database: ResolvedDatabase
+  readonly database: ResolvedCluster
   /** Made here, so that its state changes reach us. */
   readonly cluster: (onState: (state: ClusterState) => void) => Cluster
   /** The blueprint's directory: what a seed is remembered by is relative to it. */
@@ -67,6 +78,8 @@ export interface DatabaseUnitOptions {
   readonly messaging?: () => MessagingTables | undefined
   /** For topics on engines elsewhere that this database is beside. */
   readonly outside: OutsideSetUp
+  /** What has to be done between migrations and the rest. @default nothing */
+  readonly layOut?: (signal: AbortSignal | undefined) => Promise<void>
   readonly onStatus: (status: DatabaseStatus) => void
   /** Services have to be told other addresses. */
   readonly onAddress: () => void
@@ -91,13 +104,14 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
   let preparation: Pick<DatabaseStatus, 'state' | 'reason'> | undefined
   const cluster = options.cluster(() => report())
   let backup: BackupStatus | undefined
+  let buckets: number | undefined
   const backups = options.backups?.(cluster, (status) => {
     backup = status
     report()
   })
 
   function report(): void {
-    const status = databaseStatus(name, cluster, preparation)
+    const status = databaseStatus(options.database, cluster, preparation)
     const places = JSON.stringify([cluster.term, cluster.port, readersOf(cluster)])
     // Who has just been started tells its address itself.
     if (cluster.state.kind === 'ready' && places !== lastPlaces) {
@@ -107,7 +121,12 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     const leader = JSON.stringify(primary())
     if (leader !== lastPrimary) options.onPrimary?.()
     lastPrimary = leader
-    onStatus(backup === undefined ? status : { ...status, backup })
+    const { shard } = status
+    onStatus({
+      ...status,
+      ...(backup === undefined ? {} : { backup }),
+      ...(shard === undefined || buckets === undefined ? {} : { shard: { ...shard, buckets } }),
+    })
   }
 
   function primary(): { readonly port: number; readonly term: number } | undefined {
@@ -120,7 +139,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     report()
   }
 
-  async function applyMigrations(database: ResolvedDatabase, signal: AbortSignal | undefined): Promise<void> {
+  async function applyMigrations(database: ResolvedCluster, signal: AbortSignal | undefined): Promise<void> {
     if (database.migrations.length === 0) return
     const connection = connectDatabase(
       { url: cluster.url(), connectionsMax: 1 },
@@ -147,7 +166,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
   }
 
   async function applySeeds(
-    database: ResolvedDatabase,
+    database: ResolvedCluster,
     code: SystemCode | Promise<SystemCode>,
     signal: AbortSignal | undefined,
   ): Promise<void> {
@@ -168,46 +187,87 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     })
   }
 
+  /** Whatever a start comes to, it leaves nothing that runs behind. */
+  async function orStop(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      options.onStartFailed?.()
+      await backups?.stop(0)
+      await cluster.stop()
+      // Who was told to end has not failed.
+      preparation = undefined
+      if (hasCode(error, 'TF_ABORTED')) report()
+      else prepare('failed', messageOf(error))
+      throw error
+    }
+  }
+
+  async function becomeReady(signal: AbortSignal | undefined): Promise<void> {
+    await applyMessaging(signal)
+    await applySeeds(options.database, options.code, signal)
+    cluster.holdToLimits()
+    await backups?.start(signal)
+    preparation = undefined
+    report()
+  }
+
+  const phases: StartPhases = {
+    open(signal) {
+      prepare('starting')
+      return orStop(cluster.start(signal))
+    },
+    migrate: (signal) => orStop(applyMigrations(options.database, signal)),
+    complete: (signal) => orStop(becomeReady(signal)),
+  }
+
+  /** An update changes what is shown only while it goes on. */
+  async function thenReport(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } finally {
+      preparation = undefined
+      report()
+    }
+  }
+
+  const updates: UpdatePhases = {
+    migrate: (database, signal) => thenReport(applyMigrations(database, signal)),
+    complete: (database, code, signal) =>
+      thenReport(applyMessaging(signal).then(() => applySeeds(database, code, signal))),
+  }
+
   const unit: DatabaseUnit = {
+    name,
+    isShard: options.database.shard !== undefined,
+    phases,
+    updates,
     backups,
     url: () => cluster.url(),
     adminUrl: () => cluster.adminUrl(),
+    get term() {
+      return cluster.term
+    },
     binding: (service) => shardBinding(cluster, service),
     hasFollowers: (options.database.followers?.count ?? 0) > 0,
     primary,
     switchover: () => cluster.switchover(),
     admit: (services) => cluster.admit(services),
     async start(signal) {
-      prepare('starting')
-      try {
-        await cluster.start(signal)
-        await applyMigrations(options.database, signal)
-        await applyMessaging(signal)
-        await applySeeds(options.database, options.code, signal)
-        cluster.holdToLimits()
-        await backups?.start(signal)
-        preparation = undefined
-        report()
-      } catch (error) {
-        options.onStartFailed?.()
-        await backups?.stop(0)
-        await cluster.stop()
-        // Who was told to end has not failed.
-        preparation = undefined
-        if (hasCode(error, 'TF_ABORTED')) report()
-        else prepare('failed', messageOf(error))
-        throw error
-      }
+      await phases.open(signal)
+      await phases.migrate(signal)
+      await orStop(options.layOut?.(signal) ?? Promise.resolve())
+      await phases.complete(signal)
     },
     async update(database, code, signal) {
-      try {
-        await applyMigrations(database, signal)
-        await applyMessaging(signal)
-        await applySeeds(database, code, signal)
-      } finally {
-        preparation = undefined
-        report()
-      }
+      await updates.migrate(database, signal)
+      await options.layOut?.(signal)
+      await updates.complete(database, code, signal)
+    },
+    showBuckets(now) {
+      if (now === buckets) return
+      buckets = now
+      report()
     },
     async pendingMigrations(directories) {
       if (directories.length === 0) return []

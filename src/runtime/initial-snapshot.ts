@@ -1,6 +1,8 @@
+import { clusters } from '../blueprint/clusters-of.ts'
 import type { ResolvedBlueprint, ResolvedService } from '../blueprint/resolved-blueprint.ts'
 import { kindOfService } from '../blueprint/service-kind.ts'
 import type { ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
+import { shardOf } from './database-status.ts'
 
 /** The snapshot of a system of which nothing runs yet. */
 export function initialSnapshot(
@@ -21,7 +23,10 @@ export function initialSnapshot(
       Object.values(blueprint.services).map((service) => [service.name, initialStatus(service)]),
     ),
     databases: Object.fromEntries(
-      Object.values(blueprint.databases).map(({ name }) => [name, { name, state: 'starting', nodes: [] }]),
+      Object.values(clusters(blueprint)).map((cluster) => [
+        cluster.name,
+        { name: cluster.name, ...shardOf(cluster), state: 'starting', nodes: [] },
+      ]),
     ),
     rehearsal: undefined,
     notices: [],

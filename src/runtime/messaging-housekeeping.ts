@@ -83,8 +83,8 @@ export function keptDatabases(
   { blueprint, snapshots }: Pick<PartsContext, 'blueprint' | 'snapshots'>,
   url: (database: string) => string,
 ): readonly KeptDatabase[] {
-  return Object.values(snapshots.current().databases).flatMap(({ name, state }) => {
-    const tables = state === 'ready' ? messagingTablesOf(blueprint, name) : undefined
+  return Object.values(snapshots.current().databases).flatMap(({ name, shard, state }) => {
+    const tables = state === 'ready' ? messagingTablesOf(blueprint, shard?.database ?? name) : undefined
     return tables === undefined ? [] : [{ name, url: url(name), tables }]
   })
 }

@@ -1,3 +1,4 @@
+import { clusters } from '../blueprint/clusters-of.ts'
 import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
 import type { MetricFrame } from '../control/metric-frame.ts'
 import type { Cancel, Clock } from '../core/clock.ts'
@@ -62,10 +63,11 @@ export function createProcessMetrics(options: {
 }
 
 /** Whose process a child is: names are given by the parts, instances by their ids. */
-export function processOwner(name: string, { services, databases }: ResolvedBlueprint): ProcessOwner | undefined {
+export function processOwner(name: string, blueprint: ResolvedBlueprint): ProcessOwner | undefined {
+  const { services } = blueprint
   if (name === 'gateway') return { source: 'gateway', labels: {} }
   const database = name.replace(/\.\d+$/, '')
-  if (Object.hasOwn(databases, database)) return { source: `postgres/${name}`, labels: { database } }
+  if (Object.hasOwn(clusters(blueprint), database)) return { source: `postgres/${name}`, labels: { database } }
   const service = name.replace(/-\d+$/, '')
   if (!Object.hasOwn(services, service)) return undefined
   return { source: `instance/${name}`, labels: { service, instance: name } }

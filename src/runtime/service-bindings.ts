@@ -23,7 +23,7 @@ export function bindingsOf(
   serviceName: string,
   blueprint: ResolvedBlueprint,
   places: {
-    readonly database: (database: string, service: string) => ShardBinding
+    readonly database: (database: string, service: string) => readonly ShardBinding[]
     readonly internalUrl: string | undefined
     /** Port of the door of a database that has one. */
     readonly doorPort?: (database: string) => number | undefined
@@ -40,7 +40,11 @@ export function bindingsOf(
   }
   const bindingOf = (name: string): readonly [string, DatabaseBinding] => [
     name,
-    databaseBinding(places.database(name, serviceName), places.doorPort?.(name), connectionsOf(blueprint, name)),
+    databaseBinding(places.database(name, serviceName), {
+      key: blueprint.databases[name]?.sharding?.key,
+      doorPort: places.doorPort?.(name),
+      connectionsMax: connectionsOf(blueprint, name),
+    }),
   ]
   const { databases, connectsTo, calls, publishes, consumes, enqueues, works, stopTimeoutMs } = service
   const unlisted = connectsTo.filter((name) => !databases.includes(name))
@@ -98,12 +102,14 @@ function queueBindings(
 }
 
 function databaseBinding(
-  shard: ShardBinding,
-  doorPort: number | undefined,
-  connectionsMax: number,
+  shards: readonly ShardBinding[],
+  more: { readonly key: string | undefined; readonly doorPort: number | undefined; readonly connectionsMax: number },
 ): BindingsDocument['databases'][string] {
-  const door = doorPort === undefined ? shard.url : withPort(shard.url, doorPort)
-  return { shards: [shard], url: door, connectionsMax }
+  const { key, doorPort, connectionsMax } = more
+  // Whoever does not know the map could only guess which of them he wants.
+  if (key !== undefined) return { key, shards, connectionsMax }
+  const { url } = shards[0]!
+  return { shards, url: doorPort === undefined ? url : withPort(url, doorPort), connectionsMax }
 }
 
 function withPort(text: string, port: number): string {

@@ -1,28 +1,23 @@
 import { join, resolve } from 'node:path'
-import { consumersOf } from '../blueprint/consumers-of.ts'
+import { clusters, clustersOf } from '../blueprint/clusters-of.ts'
 import type { ResolvedDatabase } from '../blueprint/resolved-blueprint.ts'
 import type { DatabaseBackups } from '../backups/database-backups.ts'
 import { passwordsFor, swapData } from '../backups/swap-data.ts'
 import { clusterPathsOf } from '../clusters/cluster-record.ts'
-import { createCluster } from '../clusters/cluster.ts'
-import type { Cluster, ClusterState } from '../clusters/cluster-state.ts'
-import { createExternalServer } from '../clusters/external-server.ts'
-import type { PostgresBinaries } from '../clusters/postgres-binaries.ts'
 import { findPostgresBinaries } from '../clusters/postgres-binaries.ts'
 import type { Component } from '../core/component.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
-import { ensureOwnedDirectory } from '../core/owned-directory.ts'
-import { outputFileOf } from '../fleet/instance-hosts/local.ts'
-import type { DatabaseUnit, DatabaseUnitOptions } from './database-unit.ts'
-import { createDatabaseUnit } from './database-unit.ts'
+import type { DatabaseUnit } from './database-unit.ts'
+import type { UnitSurroundings } from './make-unit.ts'
+import { makeUnit } from './make-unit.ts'
 import type { PartsContext } from './parts-context.ts'
-import type { EngineUrls } from './engine-urls.ts'
 import { admissionsTo } from './service-bindings.ts'
 import type { ShardBinding } from '../service/bindings-document.ts'
+import type { ShardPlaces } from './shard-places.ts'
+import type { DatabaseGroup } from './shard-group.ts'
+import { createShardGroup, singleUnit } from './shard-group.ts'
 import { startTogether } from './start-together.ts'
-import { messagingTablesOf } from './messaging-tables.ts'
-import { backupsOf } from './unit-backups.ts'
 import type { SystemCode } from './system-code.ts'
 
 /** All databases of a system. */
@@ -34,8 +29,12 @@ export interface SystemDatabases extends Component {
   pendingMigrations(name: string, directories: readonly string[]): Promise<readonly string[]>
   /** Stops a database; its data stays. Nothing happens if it does not run. */
   drop(name: string): Promise<void>
+  /** Stops shards that a database has here and not in this blueprint. */
+  fit(database: ResolvedDatabase): Promise<void>
   /** Lets exactly those services into each database that connect to it by the blueprint as it is now. */
   admit(): Promise<void>
+  /** The shards of a database. @throws TF_USAGE for one that is not sharded, or not there */
+  shards(name: string): ShardPlaces
   /** A database as its owner. @throws TF_NOT_RUNNING before its start */
   url(name: string): string
   /** @throws TF_USAGE for a database that the blueprint takes no backups of, or does not have */
@@ -48,8 +47,8 @@ export interface SystemDatabases extends Component {
    * @returns where the former data is
    */
   putRestored(name: string, restored: string, signal: AbortSignal): Promise<readonly string[]>
-  /** Where a service finds the nodes of a database. @throws TF_NOT_RUNNING before it was admitted */
-  binding(name: string, service: string): ShardBinding
+  /** Where a service finds the nodes of a database, by shard. @throws TF_NOT_RUNNING before it was admitted */
+  binding(name: string, service: string): readonly ShardBinding[]
   /** Primaries of the databases with followers, by name; undefined for one that has none now. */
   primaries(): ReadonlyMap<string, ReturnType<DatabaseUnit['primary']>>
   /** Lets the cluster of a database hand its writes over. Throws as `Cluster.switchover`. */
@@ -57,9 +56,6 @@ export interface SystemDatabases extends Component {
   /** The same for the control plane, which sees more. @throws TF_NOT_RUNNING before its start */
   adminUrl(name: string): string
 }
-
-/** What a database tells, and what it has to know. */
-type UnitSurroundings = Pick<DatabaseUnitOptions, 'onAddress' | 'onPrimary'> & { readonly engineUrls: EngineUrls }
 
 /**
  * The databases of a blueprint, started side by side.
@@ -70,73 +66,100 @@ type UnitSurroundings = Pick<DatabaseUnitOptions, 'onAddress' | 'onPrimary'> & {
 export function createSystemDatabases(
   context: PartsContext,
   code: Promise<SystemCode>,
-  changed: UnitSurroundings,
+  changed: Pick<UnitSurroundings, 'onAddress' | 'onPrimary' | 'engineUrls'>,
 ): SystemDatabases {
-  const { blueprint } = context
-  const databases = Object.values(blueprint.databases)
-  const units = new Map<string, DatabaseUnit>()
+  const groups = new Map<string, DatabaseGroup>()
+
+  function units(): readonly DatabaseUnit[] {
+    return [...groups.values()].flatMap((group) => group.units)
+  }
+
+  function groupNamed(name: string): DatabaseGroup {
+    const group = groups.get(name)
+    if (group !== undefined) return group
+    throw notThere(name, context.blueprint)
+  }
 
   function unitNamed(name: string): DatabaseUnit {
-    const unit = units.get(name)
+    const unit = units().find((each) => each.name === name)
     if (unit !== undefined) return unit
-    const known = Object.keys(context.blueprint.databases)
-    if (known.includes(name)) {
-      throw new TenfoldError('TF_NOT_RUNNING', `expected database ${name} to have been started`)
+    throw notThere(name, context.blueprint)
+  }
+
+  async function makeGroup(database: ResolvedDatabase, ready: Promise<SystemCode>): Promise<DatabaseGroup> {
+    const isEmbedded = database.engine.kind === 'embedded'
+    const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
+    const surroundings = { ...changed, binaries, code: ready }
+    if (database.sharding === undefined) {
+      return singleUnit(await makeUnit(context, clustersOf(database)[0]!, surroundings))
     }
-    const meant = didYouMean(name, known)
-    throw new TenfoldError('TF_USAGE', `expected a database (${known.join(', ')}), got ${JSON.stringify(name)}`, {
-      hint: meant === undefined ? 'name one of them' : `did you mean ${meant}?`,
-    })
+    return createShardGroup(
+      database,
+      (cluster, layOut) => makeUnit(context, cluster, { ...surroundings, layOut }),
+      context.clock,
+    )
   }
 
   async function admit(): Promise<void> {
-    for (const [name, unit] of units) await unit.admit(admissionsTo(context.blueprint, name))
+    for (const [name, group] of groups) {
+      for (const unit of group.units) await unit.admit(admissionsTo(context.blueprint, name))
+    }
   }
 
   return {
     admit,
     async start(signal) {
-      const isEmbedded = databases.some(({ engine }) => engine.kind === 'embedded')
-      const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
-      for (const { name } of databases) await ensureOwnedDirectory(join(context.state.logsDirectory, logsOf(name)))
-      for (const database of databases) units.set(database.name, unitOf(context, database, binaries, code, changed))
+      for (const database of Object.values(context.blueprint.databases)) {
+        groups.set(database.name, await makeGroup(database, code))
+      }
       await startTogether(
         signal,
-        [...units.values()].map((unit) => (together: AbortSignal) => unit.start(together)),
+        [...groups.values()].map((group) => (together: AbortSignal) => group.start(together)),
       )
       await admit()
     },
     async stop(deadlineMs) {
-      await Promise.all([...units.values()].map((unit) => unit.stop(deadlineMs)))
+      await Promise.all([...groups.values()].map((group) => group.stop(deadlineMs)))
     },
-    async bring(database, code, signal) {
-      const running = units.get(database.name)
-      if (running !== undefined) return running.update(database, code, signal)
-      await ensureOwnedDirectory(join(context.state.logsDirectory, logsOf(database.name)))
-      const isEmbedded = database.engine.kind === 'embedded'
-      const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
-      const unit = unitOf(context, database, binaries, Promise.resolve(code), changed)
-      await unit.start(signal)
-      units.set(database.name, unit)
+    async bring(database, ready, signal) {
+      const running = groups.get(database.name)
+      if (running !== undefined) return running.update(database, ready, signal)
+      const group = await makeGroup(database, Promise.resolve(ready))
+      await group.start(signal)
+      groups.set(database.name, group)
     },
     async pendingMigrations(name, directories) {
-      return (await units.get(name)?.pendingMigrations(directories)) ?? []
+      const files = new Set<string>()
+      for (const unit of groups.get(name)?.units ?? []) {
+        for (const file of await unit.pendingMigrations(directories)) files.add(file)
+      }
+      return [...files]
     },
     async drop(name) {
-      const unit = units.get(name)
-      units.delete(name)
-      await unit?.stop()
+      const group = groups.get(name)
+      groups.delete(name)
+      await group?.stop()
+    },
+    fit: async (database) => groups.get(database.name)?.fit(database),
+    shards(name) {
+      const { places } = groupNamed(name)
+      if (places !== undefined) return places
+      throw new TenfoldError('TF_USAGE', `expected a database on several shards, but ${name} is one cluster`, {
+        hint: "give it a key and shards: { key: 'user_id', shards: { by: 'hash', count: 4 } }",
+      })
     },
     url: (name) => unitNamed(name).url(),
     primaries: () =>
-      new Map([...units].flatMap(([name, unit]) => (unit.hasFollowers ? [[name, unit.primary()] as const] : []))),
-    binding: (name, service) => unitNamed(name).binding(service),
+      new Map(
+        units().flatMap((unit) => (unit.hasFollowers && !unit.isShard ? [[unit.name, unit.primary()] as const] : [])),
+      ),
+    binding: (name, service) => groupNamed(name).units.map((unit) => unit.binding(service)),
     switchover: (name) => unitNamed(name).switchover(),
     backups: (name) => requireBackups(name, unitNamed(name)),
     restorePlace(name) {
       const { blueprint, state } = context
       unitNamed(name)
-      requireEmbedded(blueprint.databases[name]!)
+      requireEmbedded(clusters(blueprint)[name]!)
       return { directory: join(state.dataDirectory, name), socketDirectory: state.childRuntimeDirectory }
     },
     async putRestored(name, restored, signal) {
@@ -150,6 +173,17 @@ export function createSystemDatabases(
     },
     adminUrl: (name) => unitNamed(name).adminUrl(),
   }
+}
+
+function notThere(name: string, blueprint: PartsContext['blueprint']): TenfoldError {
+  const known = Object.keys(clusters(blueprint))
+  if (known.includes(name)) return new TenfoldError('TF_NOT_RUNNING', `expected database ${name} to have been started`)
+  const sharding = blueprint.databases[name]?.sharding
+  const meant = sharding === undefined ? didYouMean(name, known) : undefined
+  const what = sharding === undefined ? 'a database' : `a shard of ${name}`
+  return new TenfoldError('TF_USAGE', `expected ${what} (${known.join(', ')}), got ${JSON.stringify(name)}`, {
+    hint: meant === undefined ? 'name one of them' : `did you mean ${meant}?`,
+  })
 }
 
 function requireBackups(name: string, { backups }: DatabaseUnit): DatabaseBackups {
@@ -172,82 +206,4 @@ function requireInside(path: string, directory: string): void {
   throw new TenfoldError('TF_USAGE', `expected restored data in ${directory}, got ${path}`, {
     hint: 'use "tenfold restore"',
   })
-}
-
-/** The directory of a database's logs: no service has a name with a dot. */
-function logsOf(database: string): string {
-  return `${database}.database`
-}
-
-function unitOf(
-  context: PartsContext,
-  database: ResolvedDatabase,
-  binaries: PostgresBinaries | undefined,
-  code: Promise<SystemCode>,
-  { engineUrls, ...changed }: UnitSurroundings,
-): DatabaseUnit {
-  const { blueprint, state, user, subprocesses, clock } = context
-  return createDatabaseUnit({
-    database,
-    cluster: (onState) => clusterOf(context, database, binaries, onState),
-    backups: backupsOf(context, database),
-    blueprintDirectory: blueprint.directory,
-    code,
-    seeding: {
-      subprocesses,
-      user,
-      logFile: outputFileOf(state.logsDirectory, logsOf(database.name), `${database.name}-seed`),
-      clock,
-    },
-    messaging: () => messagingTablesOf(context.blueprint, database.name),
-    outside: {
-      urlOf: (engine) => engineUrls.read(engine),
-      groupsOf: (topic) => consumersOf(context.blueprint.services, topic),
-      notice: (notice) => context.notice(notice),
-    },
-    onStartFailed: () => context.startFailed(),
-    ...changed,
-    onStatus: (status) =>
-      context.change((snapshot) => ({ ...snapshot, databases: { ...snapshot.databases, [status.name]: status } })),
-  })
-}
-
-function clusterOf(
-  context: PartsContext,
-  { name, engine, resources, backup, followers, zones }: ResolvedDatabase,
-  binaries: PostgresBinaries | undefined,
-  onState: (state: ClusterState) => void,
-): Cluster {
-  const { state, user, subprocesses, clock } = context
-  if (engine.kind === 'server') {
-    return createExternalServer({ name, url: serverUrl(context, name, engine.urlVariable), onState })
-  }
-  return createCluster({
-    name,
-    dataDirectory: join(state.dataDirectory, name),
-    binaries: binaries!,
-    subprocesses,
-    logFile: outputFileOf(state.logsDirectory, logsOf(name), `${name}-postgres`),
-    user,
-    limits: resources,
-    followers,
-    zones,
-    archiveEvery: backup === undefined ? undefined : `${backup.walEveryMs}ms`,
-    socketDirectory: state.childRuntimeDirectory,
-    clock,
-    onState,
-  })
-}
-
-function serverUrl({ environment }: PartsContext, database: string, variable: string): string {
-  const url = environment[variable]
-  if (url !== undefined && url !== '') return url
-  throw new TenfoldError(
-    'TF_SECRET_MISSING',
-    `expected ${variable} to hold the URL of database ${database}, got nothing`,
-    {
-      hint: `export ${variable}=postgres://user:password@host:5432/${database} and run the command again`,
-      details: { variable, database },
-    },
-  )
 }

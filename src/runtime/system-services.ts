@@ -61,7 +61,7 @@ export interface SystemServices extends Component {
 export interface ServicesOptions {
   readonly code: SystemCode
   readonly gateway: Gateway
-  readonly database: (database: string, service: string) => ShardBinding
+  readonly database: (database: string, service: string) => readonly ShardBinding[]
   readonly doorPort: (database: string) => number | undefined
   readonly engineUrls: Pick<EngineUrls, 'known'>
   readonly telemetry: InstanceTelemetry

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { ResolvedDatabase } from '../blueprint/resolved-blueprint.ts'
+import type { ResolvedCluster } from '../blueprint/clusters-of.ts'
 import type { DatabaseBackups } from '../backups/database-backups.ts'
 import { createDatabaseBackups } from '../backups/database-backups.ts'
 import { openRepository } from '../backups/open-repository.ts'
@@ -14,7 +14,7 @@ import { keepFrame } from './parts-context.ts'
 /** What makes the backups of a database, once its cluster is there; undefined where none are taken. */
 export function backupsOf(
   context: PartsContext,
-  { name, engine, backup }: ResolvedDatabase,
+  { name, engine, backup }: ResolvedCluster,
 ): ((cluster: Cluster, onStatus: (status: BackupStatus) => void) => DatabaseBackups) | undefined {
   if (engine.kind !== 'embedded' || backup === undefined) return undefined
   const { state, clock } = context

@@ -7,7 +7,7 @@ import type { BoundDatabase } from './bound-database.ts'
 import { bindDatabase } from './bound-database.ts'
 import { createBoundDatabases } from './bound-databases.ts'
 import { createHandlers } from './handlers.ts'
-import type { Bindings, DatabaseHandle, ServiceHandle, ServiceName } from './handles.ts'
+import type { Bindings, ServiceHandle, ServiceName } from './handles.ts'
 import { serviceClient } from './service-client.ts'
 import { loadMessageSchemas } from './message-schemas.ts'
 import type { EnqueuerHandle, WorkerHandle } from './queue-handles.ts'
@@ -45,7 +45,7 @@ export async function bind<System, Name extends ServiceName<System>>(): Promise<
 
 /** What `bind` gives, as it is at run time. */
 export interface UntypedBindings {
-  readonly databases: Readonly<Record<string, DatabaseHandle<unknown>>>
+  readonly databases: Readonly<Record<string, object>>
   readonly services: Readonly<Record<string, ServiceHandle>>
   readonly caches: Readonly<Record<string, never>>
   readonly publishes: Readonly<Record<string, Publisher<unknown>>>

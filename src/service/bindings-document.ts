@@ -52,7 +52,7 @@ export interface DatabaseBinding {
   readonly shards: readonly ShardBinding[]
   /**
    * The primary, whichever node that is: the same for the life of the system, also in `TENFOLD_DATABASE_<NAME>`. Absent
-   * where there is more than one shard.
+   * where the database is sharded.
    */
   readonly url?: string
   /** Connections one instance may hold to each node of a shard. */

@@ -1,53 +1,63 @@
 import type { Kysely } from 'kysely'
-import { TenfoldError } from '../core/errors.ts'
 import type { DatabaseAddress, DatabaseConnection } from '../sql/database.ts'
 import { connectDatabase } from '../sql/database.ts'
-import type { DatabaseBinding } from './bindings-document.ts'
+import type { DatabaseBinding, ShardBinding } from './bindings-document.ts'
+import { bindShardedDatabase } from './bound-sharded-database.ts'
 import type { DatabaseHandle } from './handles.ts'
 
 /** A handle that stays good when its database moves. */
 export interface BoundDatabase {
-  readonly handle: DatabaseHandle<unknown>
-  /** What is behind the handle: its transactions say that they are of this. */
-  readonly connection: DatabaseConnection
-  /** Uses the new address from now on; see `DatabaseConnection.moveTo`. */
+  readonly handle: object
+  /** What is behind the handle; undefined where that are several. */
+  readonly connection: DatabaseConnection | undefined
+  /** Where outboxes are: the database, or each of its shards now. */
+  places(): readonly DatabasePlace[]
+  /** Uses the new addresses from now on; see `DatabaseConnection.moveTo`. */
   rebind(binding: DatabaseBinding): void
   /** Waits for the work in progress, then closes the connections. */
   close(): Promise<void>
 }
 
-/**
- * The handle of a database that is not sharded.
- *
- * @param refresh looks whether there is another binding and calls `rebind` with it before it resolves
- * @throws TF_NOT_IMPLEMENTED for a sharded one
- */
-export function bindDatabase(
-  name: string,
-  binding: DatabaseBinding,
-  options: { readonly applicationName: string; readonly refresh: () => Promise<void> },
-): BoundDatabase {
-  const connection = connectDatabase(addressOf(name, binding), options)
+/** One cluster behind a handle. */
+export interface DatabasePlace {
+  /** `orders`, or `orders-2` for a shard. */
+  readonly name: string
+  /** For what is done there without a key. */
+  readonly connection: DatabaseConnection
+  /** Whether a transaction of this database is one of here. */
+  isOf(database: object): boolean
+}
+
+/** @see bindDatabase */
+export interface BindOptions {
+  readonly applicationName: string
+  /** Looks whether there is another binding and calls `rebind` with it before it resolves. */
+  readonly refresh: () => Promise<void>
+}
+
+/** The handle of a database, sharded or not. */
+export function bindDatabase(name: string, binding: DatabaseBinding, options: BindOptions): BoundDatabase {
+  if (binding.key !== undefined) return bindShardedDatabase(name, binding, options)
+  const connection = connectDatabase(addressOf(binding), options)
+  const handle: DatabaseHandle<unknown> = {
+    get db(): Kysely<unknown> {
+      return connection.db
+    },
+    transaction: (work, how) => connection.transaction(work, how),
+    read: (how) => connection.read(how),
+    token: () => connection.token(),
+    committed: (of) => connection.committed(of),
+  }
+  const place: DatabasePlace = { name, connection, isOf: (database) => database === connection }
   return {
     connection,
-    handle: {
-      get db(): Kysely<unknown> {
-        return connection.db
-      },
-      transaction: (work, how) => connection.transaction(work, how),
-      read: (how) => connection.read(how),
-      token: () => connection.token(),
-      committed: (of) => connection.committed(of),
-    },
-    rebind: (changed) => connection.moveTo(addressOf(name, changed)),
+    handle,
+    places: () => [place],
+    rebind: (changed) => connection.moveTo(addressOf(changed)),
     close: () => connection.end(),
   }
 }
 
-function addressOf(name: string, { shards, connectionsMax }: DatabaseBinding): DatabaseAddress {
-  const [shard] = shards
-  if (shard !== undefined && shards.length === 1) return { ...shard, connectionsMax }
-  throw new TenfoldError('TF_NOT_IMPLEMENTED', `expected ${name} to have one shard, got ${shards.length}`, {
-    hint: 'remove shards from the database in the blueprint',
-  })
+function addressOf({ shards, connectionsMax }: DatabaseBinding): DatabaseAddress {
+  return { ...(shards[0] as ShardBinding), connectionsMax }
 }

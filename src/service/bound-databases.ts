@@ -1,21 +1,22 @@
 import { TenfoldError } from '../core/errors.ts'
 import type { DatabaseConnection } from '../sql/database.ts'
 import type { EffectsDatabase } from '../topics/handler.ts'
+import type { BoundDatabase, DatabasePlace } from './bound-database.ts'
 
 /** The databases of a service, as its topics and queues need them. */
 export interface BoundDatabases {
   /** Names of those that it lists. */
   readonly listed: readonly string[]
-  /** Also one that it does not list. @throws TF_BINDINGS_INVALID */
+  /** What holds topics and queues: one cluster, also one that is not listed. @throws TF_BINDINGS_INVALID */
   connection(name: string): DatabaseConnection
+  /** Where transactions of a database that it lists may put what is for elsewhere. */
+  places(name: string): readonly DatabasePlace[]
   /** The connection behind a handle, which engines know. @throws TF_OPTION_INVALID */
   effects<Transaction>(handle: EffectsDatabase<Transaction>): EffectsDatabase<Transaction>
 }
 
 /** A database that is bound; the handle is the service's only if it lists it. */
-export interface KnownDatabase {
-  readonly connection: DatabaseConnection
-  readonly handle: object
+export interface KnownDatabase extends Pick<BoundDatabase, 'connection' | 'handle' | 'places'> {
   readonly isListed: boolean
 }
 
@@ -24,20 +25,34 @@ export function createBoundDatabases(databases: ReadonlyMap<string, KnownDatabas
   return {
     listed: listed.map(([name]) => name),
     connection(name) {
-      const known = databases.get(name)
-      if (known !== undefined) return known.connection
+      const connection = databases.get(name)?.connection
+      if (connection !== undefined) return connection
       throw new TenfoldError('TF_BINDINGS_INVALID', `expected an address for ${name} in the bindings, got none`, {
         hint: 'start the service with the version of tenfold that it imports',
       })
     },
+    places: (name) => databases.get(name)?.places() ?? [],
     effects<Transaction>(handle: EffectsDatabase<Transaction>) {
       const found = listed.find(([, known]) => known.handle === handle)
-      if (found !== undefined) return found[1].connection as unknown as EffectsDatabase<Transaction>
+      const [name, known] = found ?? []
+      if (known?.connection !== undefined) return known.connection as unknown as EffectsDatabase<Transaction>
+      if (known !== undefined) throw shardedEffects(name as string)
       throw new TenfoldError('TF_OPTION_INVALID', 'expected effects to be in a database that the service lists', {
         hint: 'write { effects: databases.NAME }',
       })
     },
   }
+}
+
+function shardedEffects(name: string): TenfoldError {
+  return new TenfoldError(
+    'TF_OPTION_INVALID',
+    `expected effects to be in one database, but ${name} is several shards`,
+    {
+      hint: `write with databases.${name}.shard(key).transaction(…) in the handler, so that doing it again changes nothing`,
+      details: { name },
+    },
+  )
 }
 
 /** A transaction of a database that the service does not list has no outbox. */

@@ -11,6 +11,7 @@ import type { TopicTransaction } from '../topics/topic-database.ts'
 import type { BindingsDocument, QueueBinding } from './bindings-document.ts'
 import type { BoundDatabases } from './bound-databases.ts'
 import { foreignTransaction } from './bound-databases.ts'
+import type { DatabasePlace } from './bound-database.ts'
 import type { Handlers } from './handlers.ts'
 import type { Outbox, OutboxRelays } from './outbox-relays.ts'
 import { createOutboxRelays } from './outbox-relays.ts'
@@ -47,7 +48,7 @@ export function bindQueues(options: BindQueuesOptions): BoundQueues {
 }
 
 interface QueueOutbox extends Outbox {
-  readonly database: DatabaseConnection
+  readonly place: DatabasePlace
   readonly enqueuer: Enqueuer<unknown>
 }
 
@@ -56,15 +57,17 @@ class ServiceQueues implements BoundQueues {
   readonly works: Readonly<Record<string, WorkerHandle<unknown>>>
   readonly #options: BindQueuesOptions
   readonly #engines: QueueEngines
-  readonly #outboxes: readonly QueueOutbox[]
+  readonly #outboxes = new Map<string, QueueOutbox>()
   readonly #relays: OutboxRelays
 
   constructor(options: BindQueuesOptions) {
     const { enqueues = {}, works = {} } = options.document
     this.#options = options
     this.#engines = createQueueEngines(options.document, options.databases, options.clock)
-    this.#outboxes = Object.entries(enqueues).flatMap(([queue, binding]) => this.#outboxesOf(queue, binding))
-    this.#relays = createOutboxRelays(this.#outboxes, options.clock)
+    this.#relays = createOutboxRelays(
+      () => Object.entries(enqueues).flatMap(([queue, binding]) => this.#outboxesOf(queue, binding)),
+      options.clock,
+    )
     this.enqueues = mapped(enqueues, (queue, binding) => this.#enqueuer(queue, binding))
     this.works = mapped(works, (queue, binding) => this.#worker(queue, binding))
   }
@@ -91,7 +94,7 @@ class ServiceQueues implements BoundQueues {
     ): Promise<Result> =>
       tracedSend('enqueue', queue, clock, async () => {
         if (transaction === undefined || transaction.database === home) return put(direct)
-        const outbox = this.#outboxes.find((each) => each.name === queue && each.database === transaction.database)
+        const outbox = this.#outboxesOf(queue, binding).find(({ place }) => place.isOf(transaction.database))
         if (outbox === undefined) throw foreignTransaction(queue)
         const result = await put(outbox.enqueuer)
         transaction.afterCommit(() => this.#relays.wake(outbox))
@@ -102,8 +105,8 @@ class ServiceQueues implements BoundQueues {
       enqueueMany: (items, how = {}) => send(how.transaction, (enqueuer) => enqueuer.enqueueMany(items, how)),
       cancel: async (itemId) => {
         // It may still be on its way.
-        for (const { name, enqueuer } of this.#outboxes) {
-          const outcome = name === queue ? await enqueuer.cancel(itemId) : 'gone'
+        for (const { enqueuer } of this.#outboxesOf(queue, binding)) {
+          const outcome = await enqueuer.cancel(itemId)
           if (outcome !== 'gone') return outcome
         }
         return direct.cancel(itemId)
@@ -112,28 +115,35 @@ class ServiceQueues implements BoundQueues {
   }
 
   #outboxesOf(queue: string, binding: QueueBinding): readonly QueueOutbox[] {
-    const { schemas, databases, clock } = this.#options
-    const home = this.#homeOf(binding)
-    const engine = this.#engines.of(binding)
+    const { databases } = this.#options
     const others = databases.listed.filter((name) => name !== binding.database)
-    return others.map((name) => {
-      const database = databases.connection(name)
-      const outbox = this.#engines.inDatabase(database)
-      return {
-        name: queue,
-        database,
-        enqueuer: createEnqueuer({
-          engine: withOutbox({ engine, outbox }),
-          queue,
-          schema: schemas.get(queue),
-          headers: traceHeaders,
-          clock,
-        }),
-        isUsed: () => hasItems(database, outboxQueue(queue)),
-        isWaiting: () => hasItems(database, outboxQueue(queue)),
-        relay: () => createQueueRelay({ engine, outbox, queue, database: home, clock }),
-      }
-    })
+    return others.flatMap((name) => databases.places(name)).map((place) => this.#outboxAt(place, queue, binding))
+  }
+
+  #outboxAt(place: DatabasePlace, queue: string, binding: QueueBinding): QueueOutbox {
+    const id = `${place.name} ${queue}`
+    const known = this.#outboxes.get(id)
+    if (known !== undefined) return known
+    const { schemas, clock } = this.#options
+    const { connection } = place
+    const [home, engine] = [this.#homeOf(binding), this.#engines.of(binding)]
+    const outbox = this.#engines.inDatabase(connection)
+    const made: QueueOutbox = {
+      name: queue,
+      place,
+      enqueuer: createEnqueuer({
+        engine: withOutbox({ engine, outbox }),
+        queue,
+        schema: schemas.get(queue),
+        headers: traceHeaders,
+        clock,
+      }),
+      isUsed: () => hasItems(connection, outboxQueue(queue)),
+      isWaiting: () => hasItems(connection, outboxQueue(queue)),
+      relay: () => createQueueRelay({ engine, outbox, queue, database: home, clock }),
+    }
+    this.#outboxes.set(id, made)
+    return made
   }
 
   #worker(queue: string, binding: QueueBinding): WorkerHandle<unknown> {

@@ -16,6 +16,7 @@ import type { TopicLog } from '../topics/topic-log.ts'
 import type { BindingsDocument, TopicBinding } from './bindings-document.ts'
 import type { BoundDatabases } from './bound-databases.ts'
 import { foreignTransaction } from './bound-databases.ts'
+import type { DatabasePlace } from './bound-database.ts'
 import type { Handlers } from './handlers.ts'
 import type { Outbox, OutboxRelays } from './outbox-relays.ts'
 import { createOutboxRelays } from './outbox-relays.ts'
@@ -52,7 +53,7 @@ export function bindTopics(options: BindTopicsOptions): BoundTopics {
 }
 
 interface TopicOutbox extends Outbox {
-  readonly database: DatabaseConnection
+  readonly place: DatabasePlace
   readonly log: PostgresLog
 }
 
@@ -61,15 +62,17 @@ class ServiceTopics implements BoundTopics {
   readonly consumes: Readonly<Record<string, Consumer<unknown>>>
   readonly #options: BindTopicsOptions
   readonly #logs: TopicLogs
-  readonly #outboxes: readonly TopicOutbox[]
+  readonly #outboxes = new Map<string, TopicOutbox>()
   readonly #relays: OutboxRelays
 
   constructor(options: BindTopicsOptions) {
     const { publishes = {}, consumes = {} } = options.document
     this.#options = options
     this.#logs = createTopicLogs(options.document, options.databases, options.clock)
-    this.#outboxes = Object.entries(publishes).flatMap(([topic, binding]) => this.#outboxesOf(topic, binding))
-    this.#relays = createOutboxRelays(this.#outboxes, options.clock)
+    this.#relays = createOutboxRelays(
+      () => Object.entries(publishes).flatMap(([topic, binding]) => this.#outboxesOf(topic, binding)),
+      options.clock,
+    )
     this.publishes = mapped(publishes, (topic, binding) => this.#publisher(topic, binding))
     this.consumes = mapped(consumes, (topic, binding) => this.#consumer(topic, binding))
   }
@@ -98,11 +101,11 @@ class ServiceTopics implements BoundTopics {
           if (isOutside(binding) && transaction === undefined && (await place.isEngine())) {
             return into(this.#logs.onEngine(binding)).publish(events, how)
           }
-          const outbox = this.#outboxFor(topic, home, transaction)
+          const outbox = this.#outboxFor(topic, binding, transaction)
           await (outbox === undefined ? direct : into(outbox.log)).publish(events, how)
           if (outbox === undefined) return
           // What is in another database passes through that of the topic.
-          const last = this.#outboxFor(topic, home, undefined)
+          const last = this.#outboxFor(topic, binding, undefined)
           const wake = (): void => {
             for (const each of new Set([outbox, last])) if (each !== undefined) this.#relays.wake(each)
           }
@@ -115,44 +118,51 @@ class ServiceTopics implements BoundTopics {
   /** Undefined: the log of the topic is there. */
   #outboxFor(
     topic: string,
-    home: DatabaseConnection,
+    binding: TopicBinding,
     transaction: PublishTransaction | undefined,
   ): TopicOutbox | undefined {
+    const home = this.#options.databases.connection(binding.database)
     const from = transaction === undefined ? home : transaction.database
-    const outbox = this.#outboxes.find(({ name, database }) => name === topic && database === from)
+    const outbox = this.#outboxesOf(topic, binding).find(({ place }) => place.isOf(from))
     if (outbox === undefined && from !== home) throw foreignTransaction(topic)
     return outbox
   }
 
   #outboxesOf(topic: string, binding: TopicBinding): readonly TopicOutbox[] {
-    const { databases, clock } = this.#options
-    const home = databases.connection(binding.database)
+    const { databases } = this.#options
     const others = databases.listed.filter((name) => name !== binding.database)
-    const outboxes = others.map((name): TopicOutbox => {
-      const database = databases.connection(name)
-      const log = this.#logs.inDatabase(database)
-      return {
-        name: topic,
-        database,
-        log,
-        isUsed: () => hasEvents(database, topic),
-        isWaiting: () => hasUnrelayed(database, topic),
-        relay: () => createRelay({ topic, outbox: log, log: this.#logs.inDatabase(home), database: home, clock }),
-      }
-    })
-    if (!isOutside(binding)) return outboxes
-    const from = this.#logs.inDatabase(home)
-    return [
-      ...outboxes,
-      {
-        name: topic,
-        database: home,
-        log: from,
-        isUsed: () => hasEvents(home, topic),
-        isWaiting: async () => isElsewhere(await readMove(home, topic)) && hasUnrelayed(home, topic),
-        relay: () => createMovingRelay({ topic, from, database: home, to: this.#logs.onEngine(binding), clock }),
-      },
-    ]
+    // What is in another database passes through that of the topic.
+    return [...others, ...(isOutside(binding) ? [binding.database] : [])]
+      .flatMap((name) => databases.places(name))
+      .map((place) => this.#outboxAt(place, topic, binding))
+  }
+
+  #outboxAt(place: DatabasePlace, topic: string, binding: TopicBinding): TopicOutbox {
+    const id = `${place.name} ${topic}`
+    const known = this.#outboxes.get(id)
+    if (known !== undefined) return known
+    const { databases, clock } = this.#options
+    const { connection: database } = place
+    const home = databases.connection(binding.database)
+    const log = this.#logs.inDatabase(database)
+    const outbox: TopicOutbox = {
+      name: topic,
+      place,
+      log,
+      isUsed: () => hasEvents(database, topic),
+      ...(isOutside(binding) && database === home
+        ? {
+            isWaiting: async () => isElsewhere(await readMove(home, topic)) && hasUnrelayed(home, topic),
+            relay: () =>
+              createMovingRelay({ topic, from: log, database: home, to: this.#logs.onEngine(binding), clock }),
+          }
+        : {
+            isWaiting: () => hasUnrelayed(database, topic),
+            relay: () => createRelay({ topic, outbox: log, log: this.#logs.inDatabase(home), database: home, clock }),
+          }),
+    }
+    this.#outboxes.set(id, outbox)
+    return outbox
   }
 
   #consumer(topic: string, binding: TopicBinding): Consumer<unknown> {

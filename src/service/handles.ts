@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Blueprint } from '../blueprint/define-system.ts'
 import type { Carried, Shape } from '../blueprint/shape.ts'
+import type { ShardedDatabase } from '../shards/sharded-database.ts'
 import type { CommitStatus, CommitToken } from '../sql/commit-status.ts'
 import type { ReadToken } from '../sql/position.ts'
 import type { ReadOptions, ReadView } from '../sql/read-view.ts'
@@ -56,7 +57,7 @@ export type Bindings<System, Name extends ServiceName<System>> =
       : never
     : never
 
-/** A PostgreSQL database on one cluster, or one shard of several. */
+/** A PostgreSQL database on one cluster. */
 export interface DatabaseHandle<Tables> {
   /** Kysely on the primary; each query is its own transaction. Short reads share connections, the rest takes its own. */
   readonly db: Kysely<Tables>
@@ -76,22 +77,12 @@ export interface DatabaseHandle<Tables> {
   committed(of: CommitToken | Error): Promise<CommitStatus>
 }
 
-/** A database with a shard key: a row is reached through its key, so that no query can miss its shard. */
-export interface ShardedDatabaseHandle<Tables, Key, Reference extends string = never> {
-  /** The shard where the rows of this key live. */
-  shard(key: Key): DatabaseHandle<Tables>
-  /** Reads every shard and merges the answers: for rare questions, each costs a query per shard. */
-  all(options?: AllShardsOptions): Pick<Kysely<Tables>, 'selectFrom'>
-  /** The tables that every shard holds whole, read from the nearest. */
-  readonly reference: Pick<Kysely<Pick<Tables, Reference & keyof Tables>>, 'selectFrom'>
-}
-
-export interface AllShardsOptions {
-  /** When to give up on a shard that has not answered. @default 5000 */
-  deadlineMs?: number
-  /** Whether an answer without some of the shards is an answer. @default 'error' */
-  partial?: 'error' | 'allow'
-}
+/**
+ * A database with a shard key: a row is reached through its key, so that no query can miss its shard.
+ *
+ * @example await databases.orders.shard(userId).db.selectFrom('order').selectAll().where('user_id', '=', userId).execute()
+ */
+export type ShardedDatabaseHandle<Tables, Key> = Omit<ShardedDatabase<Tables, Key>, 'end'>
 
 /** Values kept close. */
 export interface CacheHandle<Value> {
@@ -131,11 +122,7 @@ type ReferenceOf<Database> = Database extends { readonly reference: readonly (in
   : never
 
 type HandleOf<Database> = Database extends { readonly key: infer Key extends string }
-  ? ShardedDatabaseHandle<
-      TablesOf<Database>,
-      KeyValue<Omit<TablesOf<Database>, ReferenceOf<Database>>, Key>,
-      ReferenceOf<Database>
-    >
+  ? ShardedDatabaseHandle<TablesOf<Database>, KeyValue<Omit<TablesOf<Database>, ReferenceOf<Database>>, Key>>
   : DatabaseHandle<TablesOf<Database>>
 
 /** What the key column holds; a generated column, as Kysely types it, counts as what is selected from it. */

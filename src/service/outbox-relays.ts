@@ -38,9 +38,10 @@ const DRAIN_LOOK_MS = 50
 /**
  * Moves what is put into outboxes to where it belongs, from the first time on.
  *
- * @param outboxes of which what leaves one may pass through a later one
+ * @param outboxes of which what leaves one may pass through a later one; asked again and again, the same objects for the
+ * same outboxes
  */
-export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): OutboxRelays {
+export function createOutboxRelays(outboxes: () => readonly Outbox[], clock: Clock): OutboxRelays {
   const relays = new Map<Outbox, Component>()
   const stopped = new AbortController()
   // A relay is no part of the request that happens to be first.
@@ -62,7 +63,7 @@ export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): O
   }
 
   async function look(): Promise<void> {
-    for (const outbox of outboxes) {
+    for (const outbox of outboxes()) {
       if (relays.has(outbox)) continue
       try {
         if (await outbox.isUsed()) wake(outbox)
@@ -75,7 +76,7 @@ export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): O
   async function drain(deadlineMs: number): Promise<void> {
     const giveUpMs = clock.nowMs() + deadlineMs
     // In their order: what leaves one may pass through a later one.
-    for (const outbox of outboxes) {
+    for (const outbox of outboxes()) {
       if (!relays.has(outbox)) continue
       const { name, isWaiting } = outbox
       try {
@@ -86,7 +87,7 @@ export function createOutboxRelays(outboxes: readonly Outbox[], clock: Clock): O
     }
   }
 
-  if (outboxes.length > 0) {
+  if (outboxes().length > 0) {
     cancel = clock.every(LOOK_MS, () => void (looking ??= look().finally(() => (looking = undefined))), { unref: true })
   }
   return {

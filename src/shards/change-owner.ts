@@ -31,7 +31,9 @@ export function mapAfter({ buckets, source, target, map }: Handover): ShardMap {
   const epoch = map.epoch + 1
   const owners = new Map(map.owners)
   for (const bucket of buckets) owners.set(bucket, { shard: target, epoch })
-  const shardEpochs = [...map.shardEpochs]
+  // A shard that came after the first map is not among them before it owns something.
+  const later = Math.max(0, Math.max(source, target) + 1 - map.shardEpochs.length)
+  const shardEpochs = [...map.shardEpochs, ...Array.from({ length: later }, () => 0)]
   shardEpochs[source] = epoch
   shardEpochs[target] = epoch
   return { ...map, epoch, owners, shardEpochs }

@@ -1,3 +1,4 @@
+import { shardCount } from '../blueprint/clusters-of.ts'
 import type { Sharding } from '../blueprint/database.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { KeyType } from './key-type.ts'
@@ -12,12 +13,6 @@ export interface ShardKey {
 
 /** As in the blueprint. */
 const BUCKETS_DEFAULT = 1_024
-
-/** How many shards a sharding asks for. */
-export function shardCount(sharding: Sharding): number {
-  if (sharding.by === 'range') return sharding.bounds.length + 1
-  return sharding.by === 'list' ? Object.keys(sharding.lists).length : sharding.count
-}
 
 /**
  * The first map of a database: buckets in runs of equal length on hash shards, by remainder on modulo shards, an interval

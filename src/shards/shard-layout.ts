@@ -23,7 +23,11 @@ export async function installShard(database: ShardDatabase, shard: number, map: 
     const { rows } = await tx.query<{ shard: number }>(`select shard from ${SCHEMA}.state`)
     const [present] = rows
     if (present === undefined) {
-      await tx.query(`insert into ${SCHEMA}.state (shard, epoch) values ($1, $2)`, [shard, map.shardEpochs[shard]])
+      await tx.query(`insert into ${SCHEMA}.state (shard, epoch) values ($1, $2)`, [
+        shard,
+        // One that came later owns nothing yet.
+        map.shardEpochs[shard] ?? map.epoch,
+      ])
       await tx.query(`insert into ${SCHEMA}.map (epoch, document) values ($1, $2)`, [map.epoch, mapDocument(map)])
       const owned = [...map.owners].filter(([, owner]) => owner.shard === shard)
       await tx.query(
@@ -56,11 +60,17 @@ export async function readMap(database: Pick<ShardDatabase, 'query'>): Promise<S
  * Guards every table that has the key's column, so that nobody can write a row to a shard that does not have its bucket.
  * Run it after migrations, as the owner.
  *
- * @returns the tables without the column
+ * @param reference tables that every shard holds whole, as `country` or `public.country`: left alone
+ * @returns the other tables without the column
  * @throws TF_SHARD_TABLE_INVALID a primary key does not begin with the key's column
  */
-export async function guardTables(database: ShardDatabase, { column }: ShardMap): Promise<readonly string[]> {
-  const { rows } = await database.query<TableRow>(TABLES, [column])
+export async function guardTables(
+  database: ShardDatabase,
+  { column }: ShardMap,
+  reference: readonly string[] = [],
+): Promise<readonly string[]> {
+  const tables = await database.query<TableRow>(TABLES, [column])
+  const rows = tables.rows.filter(({ name }) => !reference.includes(name) && !reference.includes(`public.${name}`))
   const wrong = rows.find(({ has_column, is_first }) => has_column && !is_first)
   if (wrong !== undefined) {
     throw new TenfoldError(
@@ -79,6 +89,8 @@ export async function guardTables(database: ShardDatabase, { column }: ShardMap)
 }
 
 interface TableRow {
+  /** Without the schema where that is `public`. */
+  readonly name: string
   readonly quoted: string
   readonly has_column: boolean
   readonly is_first: boolean
@@ -86,7 +98,8 @@ interface TableRow {
 
 /** Tables of the application; of partitioned ones the whole, which hands its triggers on. */
 const TABLES = `
-  select format('%I.%I', namespace.nspname, class.relname) as quoted, key.attnum is not null as has_column,
+  select case namespace.nspname when 'public' then '' else namespace.nspname || '.' end || class.relname as name,
+    format('%I.%I', namespace.nspname, class.relname) as quoted, key.attnum is not null as has_column,
     coalesce(key.attnum = primary_key.indkey[0], false) as is_first
   from pg_class class
   join pg_namespace namespace on namespace.oid = class.relnamespace
@@ -94,7 +107,7 @@ const TABLES = `
   left join pg_index primary_key on primary_key.indrelid = class.oid and primary_key.indisprimary
   where class.relkind in ('r', 'p') and not class.relispartition and class.relpersistence <> 't'
     and namespace.nspname !~ '^(pg_|information_schema$|tenfold)'
-  order by 1`
+  order by 2`
 
 const LAYOUT = `
   create schema if not exists ${SCHEMA};

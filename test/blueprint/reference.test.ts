@@ -64,9 +64,10 @@ function withProgram(options: object): object {
 }
 
 function inDatabase(options: object): object {
-  const key = 'shards' in options ? { key: 'user_id' } : {}
+  const key = 'shards' in options || 'reference' in options ? { key: 'user_id' } : {}
+  const shards = 'key' in options || 'reference' in options ? { shards: { by: 'hash', count: 4 } } : {}
   const standby = 'durability' in options ? { standby: 'synchronous' } : {}
-  return { databases: { shop: { ...key, ...standby, ...options } } }
+  return { databases: { shop: { ...key, ...shards, ...standby, ...options } } }
 }
 
 function inService(web: object): object {

@@ -15,7 +15,7 @@ const service = (max: number, more: Record<string, unknown> = {}): Record<string
   ...more,
 })
 const places = {
-  database: (name: string, service: string) => ({ url: `postgres://${service}@h/${name}` }),
+  database: (name: string, service: string) => [{ url: `postgres://${service}@h/${name}` }],
   internalUrl: 'http://127.0.0.1:9000',
 }
 
@@ -88,13 +88,25 @@ test('names the door of a database that has one, for programs that take no other
   const url = 'postgres://service.api:secret@127.0.0.1:4000/orders'
   const { databases } = bindingsOf('api', shop, {
     ...places,
-    database: () => ({ url, term: 2, replicas: [] }),
+    database: () => [{ url, term: 2, replicas: [] }],
     doorPort: (name) => (name === 'orders' ? 4711 : undefined),
   })
   expect(databases).toMatchObject({
     orders: { url: 'postgres://service.api:secret@127.0.0.1:4711/orders', shards: [{ url }] },
     catalog: { url, shards: [{ url }] },
   })
+})
+
+test('gives all shards of a sharded database and its key, and no address that would be one of them', () => {
+  const orders = { key: 'user_id', shards: { by: 'hash', count: 2 } }
+  const system = { name: 'shop', databases: { orders }, services: { api: service(1) } }
+  const shop = checkBlueprint(system, { file: '/shop/tenfold.config.ts' })
+  const shards = [
+    { url: 'postgres://api@h/0', term: 1, replicas: [] },
+    { url: 'postgres://api@h/1', term: 3, replicas: [] },
+  ]
+  const { databases } = bindingsOf('api', shop, { ...places, database: () => shards, doorPort: () => 4711 })
+  expect(databases).toEqual({ orders: { key: 'user_id', shards, connectionsMax: 10 } })
 })
 
 test('refuses what is not known yet', () => {

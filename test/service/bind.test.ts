@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { UntypedBindings } from '../../src/service/bind.ts'
 import { bindFrom } from '../../src/service/bind.ts'
+import type { DatabaseHandle } from '../../src/service/handles.ts'
 import type { BindingsDocument } from '../../src/service/bindings-document.ts'
 import { forwarded } from '../../src/service/service-client.ts'
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts'
@@ -69,11 +70,15 @@ describe('bind', () => {
     await expect(stage(wrong)).rejects.toMatchObject({ code: 'TF_BINDINGS_INVALID' })
   })
 
-  test('refuses a sharded database, which this version can not use', async () => {
+  test('gives a sharded database only by its key', async () => {
     const shards = [{ url: 'postgres://a/b' }, { url: 'postgres://a/c' }]
-    await expect(
-      stage({ ...document, databases: { orders: { key: 'user_id', shards, connectionsMax: 1 } } }),
-    ).rejects.toMatchObject({ code: 'TF_NOT_IMPLEMENTED' })
+    const { bindings } = await stage({
+      ...document,
+      databases: { orders: { key: 'user_id', shards, connectionsMax: 1 } },
+    })
+    const orders = bindings.databases['orders'] as Record<string, unknown>
+    expect(orders).toHaveProperty('shard')
+    for (const absent of ['db', 'query', 'transaction', 'end']) expect(orders).not.toHaveProperty(absent)
   })
 
   test('gives the services that are listed, and calls them below their base URL', async () => {
@@ -145,7 +150,7 @@ describe('bind', () => {
     loading.resolve()
     const bindings = await binding
     onTestFinished(() => bindings.close())
-    void bindings.databases['orders']!.token().catch(() => undefined)
+    void (bindings.databases['orders'] as DatabaseHandle<unknown>).token().catch(() => undefined)
     expect(await asked.promise).toBe('next')
   })
 

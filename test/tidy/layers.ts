@@ -26,7 +26,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   // What both need (wake-ups, retries, the inbox, the check of schemas) is with the topics, which came first.
   queues: ['core', 'blueprint', 'sql', 'topics', 'backends'],
   webhooks: ['core', 'topics'],
-  service: ['core', 'blueprint', 'sql', 'control', 'webhooks', 'topics', 'queues'],
+  service: ['core', 'blueprint', 'sql', 'control', 'shards', 'webhooks', 'topics', 'queues'],
   testing: ['core', 'blueprint', 'fleet/instance-host', 'fleet/release'],
   runtime: 'everything',
   cli: 'everything',

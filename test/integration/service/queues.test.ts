@@ -69,7 +69,7 @@ async function bound<Name extends 'api' | 'mailer' | 'auditor'>(
   env: Record<string, string> = { PORT: '0' },
 ): Promise<BoundService<System, Name>> {
   const document = bindingsOf(service, blueprint, {
-    database: (name) => ({ url: clusters[name]!.serviceUrl(service), term: 1 }),
+    database: (name) => [{ url: clusters[name]!.serviceUrl(service), term: 1 }],
     internalUrl: 'http://127.0.0.1:1',
   })
   const file = join(directory, `${service}.json`)
