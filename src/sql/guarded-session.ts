@@ -27,8 +27,8 @@ export function guardedKind(text: string): GuardedKind {
 }
 
 /**
- * A session whose single statements are answered when the guard has agreed: one question behind all that were sent in the
- * same turn of the loop. What is in a transaction is its own affair.
+ * A session whose single statements are answered when the guard has agreed: one question behind all that were sent
+ * together. What is in a transaction is its own affair.
  */
 export function guardedSession(session: Session, guard: StatementGuard): Session {
   return new GuardedSession(session, guard)
@@ -57,15 +57,22 @@ class GuardedSession implements Session {
       else if (ENDS.test(text)) this.#isInTransaction = false
       return this.#session.query<Row>(text, values)
     }
-    const [answer, verdict] = await Promise.allSettled([this.#session.query<Row>(text, values), this.#behind()])
-    if (answer.status === 'rejected') throw answer.reason
-    if (verdict.status === 'fulfilled' || (kind === 'write' && answer.value.rowCount > 0)) return answer.value
-    throw verdict.reason
+    if (kind === 'write') {
+      const written = await this.#session.query<Row>(text, values)
+      if (written.rowCount === 0) await this.#behind()
+      return written
+    }
+    const verdict = this.#behind()
+    // What the statement itself has to say comes first.
+    verdict.catch(() => undefined)
+    const read = await this.#session.query<Row>(text, values)
+    await verdict
+    return read
   }
 
   #behind(): Promise<void> {
     this.#verdict ??= new Promise((resolve, reject) => {
-      setImmediate(() => {
+      process.nextTick(() => {
         this.#verdict = undefined
         this.#session
           .ask<Record<string, unknown>>(this.#guard.text)

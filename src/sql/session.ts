@@ -1,9 +1,11 @@
 import diagnostics from 'node:diagnostics_channel'
-import type { QueryConfig, QueryResult } from 'pg'
-import { Client } from 'pg'
+import type { QueryResult } from 'pg'
+import { Client, Query } from 'pg'
 import { systemClock } from '../core/clock.ts'
 import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
-import { isCancelledStandbyWait, isFatal, isServerError } from './sql-failure.ts'
+import type { PreparedNames } from './prepared-names.ts'
+import { createPreparedNames } from './prepared-names.ts'
+import { isAboutPreparing, isCancelledStandbyWait, isFatal, isServerError } from './sql-failure.ts'
 import type { StatementEvent } from './statement-event.ts'
 import { STATEMENT_CHANNEL } from './statement-event.ts'
 import { statementKind } from './statement-kind.ts'
@@ -56,7 +58,10 @@ export interface SessionOptions {
   readonly statementTimeoutMs: number
   /** Every statement is a read, and the server holds to it. Refused by servers that take no settings from clients. */
   readonly isReadOnly?: boolean
-  /** Each text is exactly one statement, whatever it says. @default false */
+  /**
+   * Each text is exactly one statement, whatever it says, and may be sent twice. The server keeps those prepared that come
+   * often. @default false
+   */
   readonly isSingleStatement?: boolean
 }
 
@@ -86,10 +91,12 @@ function readOnly(text: string): string {
 class PostgresSession implements Session {
   term = 0
   readonly #client: Client
-  readonly #isSingleStatement: boolean
+  /** Where every text is one statement. */
+  readonly #names: PreparedNames | undefined
   #isLost = false
   #isChanged = false
   #isClosing = false
+  #isGathering = false
   #inFlight = 0
   #cutReason: string | undefined
   /** The server has said that it ends the session: it reads nothing more. */
@@ -99,7 +106,8 @@ class PostgresSession implements Session {
 
   constructor(client: Client, isSingleStatement: boolean) {
     this.#client = client
-    this.#isSingleStatement = isSingleStatement
+    const drop = (name: string): void => void this.#run(`deallocate ${name}`).catch(() => undefined)
+    this.#names = isSingleStatement ? createPreparedNames(drop) : undefined
     client.on('error', () => this.#lost())
     client.on('end', () => this.#lost())
     client.on('notice', (notice) => {
@@ -154,26 +162,52 @@ class PostgresSession implements Session {
   }
 
   #send<Row>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {
+    if (this.#names === undefined) return this.#run<Row>(text, values)
+    const name = this.#names.nameOf(text)
+    const sent = this.#run<Row>(text, values, name)
+    if (name === undefined) return sent
+    return sent.catch((error: unknown) => {
+      if (!isAboutPreparing(error)) throw error
+      this.#names?.forget(text, name)
+      return this.#run<Row>(text, values)
+    })
+  }
+
+  #run<Row>(text: string, values?: readonly unknown[], name?: string): Promise<SqlResult<Row>> {
     if (this.#isLost)
       return Promise.reject(connectionLost({ text, cause: GONE, isUnread: true, reason: this.#cutReason }))
-    const config: QueryConfig = { text, values: values as unknown[] }
-    // Only the extended protocol refuses a text of several statements. The types don't know the option.
-    if (this.#isSingleStatement) Object.assign(config, { queryMode: 'extended' })
+    this.#gather()
     return new Promise((resolve, reject) => {
       this.#inFlight++
       let isSettled = false
       // Called while the answer is read, so that what the server has said meanwhile belongs to this statement.
-      this.#client.query(config, (error: Error | null, result: QueryResult) => {
+      const callback = (error: Error | null, result: QueryResult): void => {
         if (isSettled) return
         isSettled = true
         this.#inFlight--
         const isCancelled = this.#isStandbyWaitCancelled
         this.#isStandbyWaitCancelled = false
         if (isCancelled) reject(commitIndeterminate('the wait for the synchronous standby was cancelled', error))
-        // oxlint-disable-next-line typescript/no-unnecessary-condition -- pg gives undefined for none
         else if (error) reject(this.#failure(text, error))
         else resolve(result as unknown as SqlResult<Row>)
-      })
+      }
+      // Made here because pg makes a costly copy of what it is given otherwise; the types don't know the options.
+      const query = Object.assign(new Query(text, values as unknown[]), { callback })
+      // Only the extended protocol refuses a text of several statements.
+      if (this.#names !== undefined) Object.assign(query, { queryMode: 'extended', name })
+      this.#client.query(query)
+    })
+  }
+
+  /** What is sent by those who were woken by one answer goes out together: a system call for each costs more than the rest. */
+  #gather(): void {
+    if (this.#isGathering) return
+    this.#isGathering = true
+    const { stream } = this.#client.connection
+    stream.cork()
+    process.nextTick(() => {
+      this.#isGathering = false
+      stream.uncork()
     })
   }
 

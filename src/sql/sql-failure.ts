@@ -36,6 +36,15 @@ export function isConflict(error: unknown): boolean {
   return isServerError(error) && (error.code === '40001' || error.code === '40P01')
 }
 
+/**
+ * Whether a prepared statement could not be used though its text may be all right: the server does not have it (26000), or
+ * has another one of that name because somebody in between shares its connections (42P05), or its columns are no longer those
+ * that it was prepared with (0A000).
+ */
+export function isAboutPreparing(error: unknown): boolean {
+  return isServerError(error) && ['26000', '42P05', '0A000'].includes(error.code)
+}
+
 /** Errors of the operating system that a server shows while it is down or restarting. */
 const UNREACHABLE = new Set([
   'ECONNREFUSED',

@@ -199,6 +199,26 @@ describe('reads that share connections', () => {
     expect(await centsOf(1)).toBe(101)
   })
 
+  test('are right after a change of the schema, though the server had planned them before', async () => {
+    const READ = 'select * from changing'
+    const readOften = async (): Promise<unknown[]> => {
+      const all = await Promise.all(Array.from({ length: 24 }, () => database.query(READ)))
+      return [...new Set(all.map(({ rows }) => JSON.stringify(rows)))]
+    }
+    await database.query('create table changing as select 1 as a')
+    for (let round = 0; round < 3; round++) expect(await readOften()).toEqual(['[{"a":1}]'])
+    await database.query('alter table changing add column b int default 2')
+    expect(await readOften()).toEqual(['[{"a":1,"b":2}]'])
+    await database.query('drop table changing')
+    await expect(readOften()).rejects.toMatchObject({ code: '42P01' })
+    await database.query(`create table changing as select 'text' as a`)
+    expect(await readOften()).toEqual(['[{"a":"text"}]'])
+    const { rows } = await database.query<{ prepared: number }>(
+      'select count(*)::int as prepared from pg_prepared_statements',
+    )
+    expect(rows[0]!.prepared).toBeGreaterThan(0)
+  })
+
   test('survive the end of their connection in the middle', async () => {
     const reading = Promise.all(
       Array.from({ length: 50 }, () => database.query(`select count(*) from generate_series(1, 2000)`)),
