@@ -6,7 +6,7 @@ import type { CommitStatus, CommitToken } from '../sql/commit-status.ts'
 import type { DatabaseConnection } from '../sql/database.ts'
 import type { StatementGuard } from '../sql/guarded-session.ts'
 import { guardedKind } from '../sql/guarded-session.ts'
-import { queryKysely } from '../sql/kysely-handle.ts'
+import { runnerKysely } from '../sql/kysely-handle.ts'
 import type { ReadToken } from '../sql/position.ts'
 import type { SqlResult } from '../sql/session.ts'
 import { isServerError } from '../sql/sql-failure.ts'
@@ -107,13 +107,15 @@ interface Route {
 
 class RoutedKey<Tables> implements KeyHandle<Tables> {
   readonly #route: Route
+  #db: Kysely<Tables> | undefined
 
   constructor(route: Route) {
     this.#route = route
   }
 
   get db(): Kysely<Tables> {
-    return queryKysely<Tables>(this)
+    this.#db ??= runnerKysely<Tables>(this)
+    return this.#db
   }
 
   query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>> {

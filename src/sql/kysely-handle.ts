@@ -1,10 +1,13 @@
 import { createRequire } from 'node:module'
 import type {
   CompiledQuery,
+  ConnectionProvider,
   DatabaseConnection,
   Dialect,
+  DialectAdapter,
   Driver,
   Kysely,
+  QueryCompiler,
   QueryResult,
   TransactionSettings,
 } from 'kysely'
@@ -29,7 +32,7 @@ interface StatementRunner {
  */
 export function linkKysely<Tables>(link: Link): Kysely<Tables> {
   const { Kysely: Base } = loadKysely()
-  const pooled = createKysely<Tables>(new PoolDriver(link.pool))
+  const pooled = new Base<Tables>({ dialect: dialectOf(new PoolDriver(link.pool)) })
   class LinkKysely extends Base<Tables> {
     override connection(): ReturnType<Kysely<Tables>['connection']> {
       return pooled.connection()
@@ -38,15 +41,24 @@ export function linkKysely<Tables>(link: Link): Kysely<Tables> {
   return new LinkKysely({ dialect: dialectOf(new LinkDriver(link)) })
 }
 
-/** Kysely for single queries, however they are run. @throws TF_PEER_MISSING */
-export function queryKysely<Tables>(runner: StatementRunner): Kysely<Tables> {
-  return createKysely(new OpenTransactionDriver(runner))
+/**
+ * Kysely on whatever runs statements: a key, a view, a transaction that is open. Made for each of them anew, so it is made of
+ * parts that they share, and has no pool to ask for connections. Its `transaction()` is refused.
+ *
+ * @throws TF_PEER_MISSING
+ */
+export function runnerKysely<Tables>(runner: StatementRunner): Kysely<Tables> {
+  const kysely = loadKysely()
+  shared ??= { compiler: new kysely.PostgresQueryCompiler(), adapter: new kysely.PostgresAdapter() }
+  const connection = new RunnerOnly(runner)
+  const driver = new RunnerDriver(connection)
+  const provider: ConnectionProvider = { provideConnection: (consumer) => consumer(connection) }
+  const executor = new kysely.DefaultQueryExecutor(shared.compiler, shared.adapter, provider)
+  const dialect = dialectOf(driver)
+  return new kysely.Kysely<Tables>({ config: { dialect }, dialect, driver, executor })
 }
 
-/** Kysely on one transaction that is already open. @throws TF_PEER_MISSING */
-export function sessionKysely<Tables>(runner: StatementRunner): Kysely<Tables> {
-  return createKysely(new OpenTransactionDriver(runner))
-}
+let shared: { readonly compiler: QueryCompiler; readonly adapter: DialectAdapter } | undefined
 
 type Link = Pick<NodeLink, 'query' | 'pool'>
 
@@ -71,10 +83,6 @@ function loadKysely(): KyselyModule {
       },
     )
   }
-}
-
-function createKysely<Tables>(driver: Driver): Kysely<Tables> {
-  return new (loadKysely().Kysely)<Tables>({ dialect: dialectOf(driver) })
 }
 
 function dialectOf(driver: Driver): Dialect {
@@ -248,7 +256,7 @@ class LinkDriver extends PoolDriver {
   }
 }
 
-class TransactionConnection extends RunnerConnection {
+class RunnerOnly extends RunnerConnection {
   readonly #runner: StatementRunner
 
   constructor(runner: StatementRunner) {
@@ -261,12 +269,12 @@ class TransactionConnection extends RunnerConnection {
   }
 }
 
-class OpenTransactionDriver extends SavepointDriver implements Driver {
+class RunnerDriver extends SavepointDriver implements Driver {
   readonly #connection: DatabaseConnection
 
-  constructor(runner: StatementRunner) {
+  constructor(connection: DatabaseConnection) {
     super()
-    this.#connection = new TransactionConnection(runner)
+    this.#connection = connection
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {

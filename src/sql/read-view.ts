@@ -3,7 +3,7 @@ import type { Duration } from '../core/duration.ts'
 import { parseDuration } from '../core/duration.ts'
 import { hasCode } from '../core/errors.ts'
 import type { SeenElsewhere } from './hidden-commits.ts'
-import { queryKysely } from './kysely-handle.ts'
+import { runnerKysely } from './kysely-handle.ts'
 import type { NodeLink } from './node-link.ts'
 import type { ReadToken } from './position.ts'
 import { askPosition, formatToken, requireToken } from './position.ts'
@@ -109,7 +109,7 @@ export function createReadView<Tables>(nodes: ReadNodes, options: ReadOptions): 
 
   return {
     get db() {
-      db ??= queryKysely<Tables>({ query })
+      db ??= runnerKysely<Tables>({ query })
       return db
     },
     query,
