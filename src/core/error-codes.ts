@@ -250,6 +250,35 @@ export const ERROR_CODES = {
     meaning: 'A new migration comes before one that is applied already.',
     remedy: 'Rename it so that it sorts after the last one applied.',
   },
+  TF_MOVE_BLOCKED: {
+    meaning:
+      'Somebody who has written, or the state of a shard, stands in the way of a move for the moment; nothing has changed.',
+    remedy: 'It is tried again by itself. End the long transaction that the message names.',
+  },
+  TF_MOVE_DIFFERS: {
+    meaning: 'Rows of a move differ between the two shards, so the buckets were not handed over.',
+    remedy: 'Find out who writes past replication; then continue the move, which compares again, or abort it.',
+  },
+  TF_MOVE_IMPOSSIBLE: {
+    meaning: 'Tables or servers are of a kind that buckets can not be moved with.',
+    remedy: 'Change what the message names, or exclude the table.',
+  },
+  TF_MOVE_LOST: {
+    meaning: 'A failover has interrupted the replication of a move, so nobody can say what it has missed.',
+    remedy: 'Nothing: the move begins anew by itself, and a way back that is lost is said.',
+  },
+  TF_MOVE_REFUSED: {
+    meaning: 'A move can not be asked for this in the step in which it is.',
+    remedy: 'See where it stands with `tenfold shards status`, and follow the hint.',
+  },
+  TF_MOVE_TAKEN: {
+    meaning: 'Somebody else drives the move by now.',
+    remedy: 'Leave it to them; if two control planes of one system run, stop one.',
+  },
+  TF_MOVE_UNKNOWN: {
+    meaning: 'There is no move of this number.',
+    remedy: 'See which there are with `tenfold shards status`.',
+  },
   TF_NOT_IMPLEMENTED: {
     meaning: 'The blueprint asks for something this version of Tenfold cannot run yet.',
     remedy: 'Remove the option named in the message, or use a version that has it.',
@@ -384,6 +413,10 @@ export const ERROR_CODES = {
   TF_SHARDING_CHANGED: {
     meaning: 'The blueprint spreads a database over shards in another way than its data is.',
     remedy: 'Write it as it was, or add a database with another name and copy the rows.',
+  },
+  TF_SHARDS_LAYOUT: {
+    meaning: 'The tables of shards in a database were made by a later version of tenfold.',
+    remedy: 'Use that version, or a later one.',
   },
   TF_SHARD_KEY_INVALID: {
     meaning: "The shard key has a value that its column can't hold.",

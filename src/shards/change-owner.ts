@@ -1,4 +1,5 @@
-import { LOCK_CLASS, SCHEMA } from './guard.ts'
+import type { TransactionOptions } from '../sql/transaction.ts'
+import { SCHEMA } from './guard.ts'
 import { mapDocument } from './map-document.ts'
 import type { ShardDatabase } from './shard-layout.ts'
 import type { ShardMap } from './shard-map.ts'
@@ -6,13 +7,16 @@ import type { ShardMap } from './shard-map.ts'
 /*
  * The steps by which buckets change hands, each safe to repeat:
  *
- * 1. `expectBuckets` on the target: `incoming`. Rows may be brought there by replication.
+ * 1. `expectBuckets` on the target: `incoming`, for the claim of one attempt. Rows may have been brought by replication.
  * 2. `releaseBuckets` on the source: `moved`, and everybody who was writing has ended. From here on the rows are final.
- * 3. The last rows have arrived on the target; `acceptBuckets` there: `owned`, under the new epoch.
+ * 3. The last rows have arrived on the target; `acceptBuckets` there: `owned`, under the new epoch, if the claim still holds.
  * 4. `publishMap` on every shard. Clients with the old map are refused by the source, and find the new one.
  *
- * Between 2 and 3 nobody owns the buckets, which costs time and nothing else: until 3 the move may be given up with
- * `keepBuckets` on the source, as if nothing had been, because nobody else has had them; after 3 never.
+ * Between 2 and 3 nobody owns the buckets, which costs time and nothing else. What the target says decides how it ends:
+ * 3 makes `incoming` into `owned`, `withdrawBuckets` takes it away, and only one of the two finds it. After 3 the move has
+ * happened; after `withdrawBuckets`, `keepBuckets` on the source undoes 2, as if nothing had been. Whoever dies in between
+ * is followed by somebody who withdraws and so learns which of both it is; one who was only taken for dead finds that his
+ * claim is gone.
  */
 
 /** Buckets that are to go to another shard. */
@@ -24,10 +28,12 @@ export interface Handover {
   readonly target: number
   /** Before the move. */
   readonly map: ShardMap
+  /** Of this attempt: never used before. */
+  readonly claim: string
 }
 
 /** Pure: the map after the move. */
-export function mapAfter({ buckets, source, target, map }: Handover): ShardMap {
+export function mapAfter({ buckets, source, target, map }: Omit<Handover, 'claim'>): ShardMap {
   const epoch = map.epoch + 1
   const owners = new Map(map.owners)
   for (const bucket of buckets) owners.set(bucket, { shard: target, epoch })
@@ -40,18 +46,19 @@ export function mapAfter({ buckets, source, target, map }: Handover): ShardMap {
 }
 
 /** Says on the target that the buckets are about to come. */
-export async function expectBuckets(target: ShardDatabase, { buckets, map }: Handover): Promise<void> {
+export async function expectBuckets(target: ShardDatabase, { buckets, map, claim }: Handover): Promise<void> {
   await target.query(
-    `insert into ${SCHEMA}.owned (bucket, epoch, state) select bucket, $2, 'incoming' from unnest($1::int[]) bucket
-     on conflict (bucket) do update set epoch = $2, state = 'incoming' where owned.state <> 'owned'`,
-    [buckets, map.epoch + 1],
+    `insert into ${SCHEMA}.owned (bucket, epoch, state, claim)
+     select bucket, $2, 'incoming', $3 from unnest($1::int[]) bucket
+     on conflict (bucket) do update set epoch = $2, state = 'incoming', claim = $3 where owned.state <> 'owned'`,
+    [buckets, map.epoch + 1, claim],
   )
 }
 
 /**
  * Takes the buckets from the source; when it resolves, nobody writes rows of them any more.
  *
- * @param timeoutMs how long to wait for each that has written to end; call `keepBuckets` then, or release again
+ * @param timeoutMs how long to wait for those that have written to end; withdraw and keep the buckets then
  * @throws the server's 55P03 somebody has written and goes on for too long
  */
 export async function releaseBuckets(source: ShardDatabase, handover: Handover, timeoutMs: number): Promise<void> {
@@ -63,17 +70,37 @@ export async function releaseBuckets(source: ShardDatabase, handover: Handover, 
     )
     await tx.query(`update ${SCHEMA}.state set epoch = $1`, [map.epoch + 1])
   })
-  // One at a time, and let go at once: whoever comes later finds 'moved', and nobody ever waits for two of ours.
-  for (const lock of [...buckets, -1]) {
-    await source.transaction(async (tx) => {
-      await tx.query(`select set_config('lock_timeout', $1, true)`, [`${Math.ceil(timeoutMs)}ms`])
-      await tx.query(`select pg_advisory_xact_lock(${LOCK_CLASS}, $1)`, [lock])
-    })
-  }
+  // Whoever comes later finds 'moved', and nobody ever waits for two locks of ours.
+  await source.transaction((tx) => tx.query(`select ${SCHEMA}.drain($1, $2)`, [[...buckets, -1], Math.ceil(timeoutMs)]))
 }
 
-/** Gives the buckets back to the source, where the target has not accepted them. */
-export async function keepBuckets(source: ShardDatabase, { buckets, source: shard, map }: Handover): Promise<void> {
+/**
+ * Takes back what the target was told to expect, so that it can't accept it any more.
+ *
+ * @returns whether it has accepted the buckets before: they are there then, and stay there
+ */
+export async function withdrawBuckets(
+  target: ShardDatabase,
+  { buckets, epoch, claim }: { readonly buckets: readonly number[]; readonly epoch: number; readonly claim: string },
+): Promise<boolean> {
+  return target.transaction(async (tx) => {
+    await tx.query(`delete from ${SCHEMA}.owned where bucket = any ($1) and state = 'incoming' and claim = $2`, [
+      buckets,
+      claim,
+    ])
+    const { rows } = await tx.query<{ count: number }>(
+      `select count(*)::int as count from ${SCHEMA}.owned where bucket = any ($1) and state = 'owned' and epoch = $2`,
+      [buckets, epoch],
+    )
+    return rows[0]?.count === buckets.length
+  })
+}
+
+/** Gives the buckets back to the source, after they have been withdrawn from the target. */
+export async function keepBuckets(
+  source: ShardDatabase,
+  { buckets, source: shard, map }: Omit<Handover, 'claim'>,
+): Promise<void> {
   await source.transaction(async (tx) => {
     await tx.query(
       `update ${SCHEMA}.owned set state = 'owned', epoch = former.epoch
@@ -81,23 +108,48 @@ export async function keepBuckets(source: ShardDatabase, { buckets, source: shar
        where owned.bucket = former.bucket and owned.epoch = $3 and owned.state = 'moved'`,
       [buckets, buckets.map((bucket) => map.owners.get(bucket)?.epoch), map.epoch + 1],
     )
-    await tx.query(`update ${SCHEMA}.state set epoch = $1`, [map.shardEpochs[shard]])
+    await tx.query(`update ${SCHEMA}.state set epoch = $1 where epoch = $2`, [map.shardEpochs[shard], map.epoch + 1])
   })
 }
 
-/** Makes the target the owner. */
-export async function acceptBuckets(target: ShardDatabase, { buckets, map }: Handover): Promise<void> {
-  await target.transaction(async (tx) => {
-    await tx.query(
-      `update ${SCHEMA}.owned set state = 'owned' where bucket = any ($1) and state = 'incoming' and epoch = $2`,
-      [buckets, map.epoch + 1],
-    )
-    await tx.query(`update ${SCHEMA}.state set epoch = $1`, [map.epoch + 1])
-  })
+/**
+ * Makes the target the owner, and lets clients find the map that says so.
+ *
+ * @param check is asked in the same transaction; what it throws is thrown, and nothing has happened
+ * @returns false if the claim does not hold any more; nothing has happened then
+ */
+export async function acceptBuckets(
+  target: ShardDatabase,
+  handover: Handover,
+  check: (tx: Pick<ShardDatabase, 'query'>) => Promise<void> = async () => {},
+): Promise<boolean> {
+  const { buckets, map, claim } = handover
+  try {
+    await target.transaction(async (tx) => {
+      const { rowCount } = await tx.query(
+        `update ${SCHEMA}.owned set state = 'owned', claim = null
+         where bucket = any ($1) and state = 'incoming' and epoch = $2 and claim = $3`,
+        [buckets, map.epoch + 1, claim],
+      )
+      if (rowCount !== buckets.length) throw new ClaimGone()
+      await tx.query(`update ${SCHEMA}.state set epoch = $1`, [map.epoch + 1])
+      await check(tx)
+      await publishMap(tx, mapAfter(handover))
+    }, ONCE)
+    return true
+  } catch (error) {
+    if (error instanceof ClaimGone) return false
+    throw error
+  }
 }
+
+class ClaimGone extends Error {}
+
+/** A second run would not find what a first one has changed without being heard. */
+const ONCE: TransactionOptions = { retries: 0 }
 
 /** Lets clients find a map on a shard. */
-export async function publishMap(shard: ShardDatabase, map: ShardMap): Promise<void> {
+export async function publishMap(shard: Pick<ShardDatabase, 'query'>, map: ShardMap): Promise<void> {
   await shard.query(`insert into ${SCHEMA}.map (epoch, document) values ($1, $2) on conflict (epoch) do nothing`, [
     map.epoch,
     mapDocument(map),

@@ -27,6 +27,8 @@ import type { ShardMap } from './shard-map.ts'
 export const SCHEMA = 'tenfold_shards'
 /** SQLSTATE of what is refused because its bucket is not on this shard. */
 export const NOT_HERE = 'TF001'
+/** SQLSTATE of what is refused because rows are on the move; it passes. */
+export const MOVING = 'TF002'
 /** First of the two numbers of our advisory locks; the second is the bucket, or -1 for all of them. */
 export const LOCK_CLASS = 7_301
 const HELD_MAX = 32
@@ -70,6 +72,49 @@ export const GUARD: string = `
     perform ${SCHEMA}.hold(in_bucket);
     perform from ${SCHEMA}.owned where bucket = in_bucket and epoch = in_epoch;
     if not found then perform ${SCHEMA}.refuse(in_bucket); end if;
+  end $$;
+
+  -- Waits for everybody who holds one of these locks, one after the other, and lets go at once: the part that fails takes
+  -- the lock with it.
+  create or replace function ${SCHEMA}.drain(in_locks int[], in_limit_ms int) returns void
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
+  declare
+    until timestamptz := clock_timestamp() + in_limit_ms * interval '1 ms';
+    one int;
+  begin
+    foreach one in array in_locks loop
+      begin
+        perform set_config('lock_timeout',
+          greatest(1, ceil(extract(epoch from until - clock_timestamp()) * 1000)::int)::text || 'ms', true);
+        perform pg_advisory_xact_lock(${LOCK_CLASS}, one);
+        raise exception using errcode = 'TF000';
+      exception when sqlstate 'TF000' then null;
+      end;
+    end loop;
+  end $$;
+
+  -- Of an update that gives a row another key. What replication says of it has no value that is stored out of line and
+  -- was not changed, so where the row comes to be among those that are moved, that value would be missing.
+  create or replace function ${SCHEMA}.rekey(in_bucket int) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+  begin
+    perform from ${SCHEMA}.moving where in_bucket = any (buckets);
+    if found then
+      raise exception 'bucket % is being moved, and takes no rows of other keys meanwhile', in_bucket
+        using errcode = '${MOVING}', hint = 'insert the row anew and delete the old one, or wait: tenfold shards status';
+    end if;
+  end $$;
+
+  -- Replication of some buckets knows no way to say that all rows are gone.
+  create or replace function ${SCHEMA}.guard_truncate() returns trigger
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+  begin
+    perform from ${SCHEMA}.moving;
+    if found then
+      raise exception 'buckets are being moved, so no table can be truncated'
+        using errcode = '${MOVING}', hint = 'delete the rows, or wait: tenfold shards status';
+    end if;
+    return null;
   end $$;`
 
 /** Statements that make the function of all guards of a shard, in the place of the one that it may have. */
@@ -92,14 +137,20 @@ export function guardFunction({ partitioning, column }: Pick<ShardMap, 'partitio
       perform ${SCHEMA}.hold(its_bucket);
     end if;
     if tg_op = 'UPDATE' then
-      if old.${key} is distinct from new.${key} then perform ${SCHEMA}.hold(${of('old')}); end if;
+      if old.${key} is distinct from new.${key} then
+        perform ${SCHEMA}.hold(${of('old')});
+        perform ${SCHEMA}.rekey(its_bucket);
+      end if;
     end if;
     return null;
   end $guard$`
 }
 
-/** The statement that guards a table; `table` is quoted. */
+/** The statements that guard a table; `table` is quoted. */
 export function guardTable(table: string): string {
-  return `create or replace trigger tenfold_guard after insert or update or delete on ${table}
-    for each row execute function ${SCHEMA}.guard()`
+  return `
+  create or replace trigger tenfold_guard after insert or update or delete on ${table}
+    for each row execute function ${SCHEMA}.guard();
+  create or replace trigger tenfold_guard_truncate before truncate on ${table}
+    for each statement execute function ${SCHEMA}.guard_truncate()`
 }

@@ -1,8 +1,10 @@
 import { TenfoldError } from '../core/errors.ts'
 import type { DatabaseConnection } from '../sql/database.ts'
+import { installSchema } from '../sql/own-schema.ts'
 import { quoteIdentifier } from '../sql/quote-identifier.ts'
 import { GUARD, guardFunction, guardTable, SCHEMA } from './guard.ts'
 import { mapDocument, readMapDocument } from './map-document.ts'
+import { MOVE_TABLES } from './reshard/move-tables.ts'
 import type { ShardMap } from './shard-map.ts'
 
 /** As much of a connection as setting up needs. */
@@ -15,9 +17,9 @@ export type ShardDatabase = Pick<DatabaseConnection, 'query' | 'transaction'>
  * @throws TF_SHARD_MISTAKEN the database is another shard, or of another map
  */
 export async function installShard(database: ShardDatabase, shard: number, map: ShardMap): Promise<void> {
+  await installSchema(database, { name: SCHEMA, what: 'shards', versions: VERSIONS, tooNew: 'TF_SHARDS_LAYOUT' })
   await database.transaction(async (tx) => {
     await tx.query(`select pg_advisory_xact_lock(hashtextextended('${SCHEMA}', 0))`)
-    await tx.query(LAYOUT)
     await tx.query(GUARD)
     await tx.query(guardFunction(map))
     const { rows } = await tx.query<{ shard: number }>(`select shard from ${SCHEMA}.state`)
@@ -82,8 +84,9 @@ export async function guardTables(
       },
     )
   }
-  for (const { quoted, has_column } of rows) {
-    if (has_column) await database.query(guardTable(quoted))
+  for (const { quoted, has_column, is_guarded } of rows) {
+    // To do it again would wait for whoever copies rows there.
+    if (has_column && !is_guarded) await database.query(guardTable(quoted))
   }
   return rows.filter(({ has_column }) => !has_column).map(({ quoted }) => quoted)
 }
@@ -94,13 +97,16 @@ interface TableRow {
   readonly quoted: string
   readonly has_column: boolean
   readonly is_first: boolean
+  readonly is_guarded: boolean
 }
 
 /** Tables of the application; of partitioned ones the whole, which hands its triggers on. */
 const TABLES = `
   select case namespace.nspname when 'public' then '' else namespace.nspname || '.' end || class.relname as name,
     format('%I.%I', namespace.nspname, class.relname) as quoted, key.attnum is not null as has_column,
-    coalesce(key.attnum = primary_key.indkey[0], false) as is_first
+    coalesce(key.attnum = primary_key.indkey[0], false) as is_first,
+    (select count(*) from pg_trigger t where t.tgrelid = class.oid and t.tgname in ('tenfold_guard', 'tenfold_guard_truncate')) = 2
+      as is_guarded
   from pg_class class
   join pg_namespace namespace on namespace.oid = class.relnamespace
   left join pg_attribute key on key.attrelid = class.oid and key.attname = $1 and not key.attisdropped
@@ -109,22 +115,26 @@ const TABLES = `
     and namespace.nspname !~ '^(pg_|information_schema$|tenfold)'
   order by 2`
 
-const LAYOUT = `
-  create schema if not exists ${SCHEMA};
+/** Only ever added to. */
+const VERSIONS = [
+  `
   grant usage on schema ${SCHEMA} to public;
-  create table if not exists ${SCHEMA}.state (
+  create table ${SCHEMA}.state (
     only_row boolean primary key default true check (only_row),
     shard int not null,
     epoch int not null -- of the map when it last got or lost a bucket
   );
-  create table if not exists ${SCHEMA}.map (
+  create table ${SCHEMA}.map (
     epoch int primary key,
     document jsonb not null,
     at timestamptz not null default clock_timestamp()
   );
-  create table if not exists ${SCHEMA}.owned (
+  create table ${SCHEMA}.owned (
     bucket int primary key,
     epoch int not null,
-    state text not null check (state in ('owned', 'incoming', 'moved'))
+    state text not null check (state in ('owned', 'incoming', 'moved')),
+    claim text -- of who said that it is incoming, and alone may make it owned
   );
-  grant select on ${SCHEMA}.state, ${SCHEMA}.map, ${SCHEMA}.owned to public;`
+  grant select on ${SCHEMA}.state, ${SCHEMA}.map, ${SCHEMA}.owned to public;`,
+  MOVE_TABLES,
+]

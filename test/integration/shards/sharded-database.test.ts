@@ -33,7 +33,8 @@ function userOn(shard: number, but?: number): number {
 }
 
 /** Hands buckets over as a move does, but copies their rows by hand where replication would have brought them. */
-async function move(handover: Handover): Promise<ShardMap> {
+async function move(given: Omit<Handover, 'claim'>): Promise<ShardMap> {
+  const handover = { ...given, claim: uniqueId() }
   const { buckets, source, target } = handover
   const [from, to] = [bed.shards[source]!, bed.shards[target]!]
   await expectBuckets(to, handover)
@@ -145,7 +146,7 @@ describe('a client', () => {
     const user = userOn(1)
     const client = bed.client()
     await client.shard(user).query('select 1')
-    const handover = { buckets: [placeOf(map, user).bucket], source: 1, target: 0, map }
+    const handover = { buckets: [placeOf(map, user).bucket], source: 1, target: 0, map, claim: 'one' }
     await expectBuckets(bed.shards[0], handover)
     await releaseBuckets(bed.shards[1], handover, 1_000)
     const written = client.shard(user).query(INSERT, [user, uniqueId(), 5])

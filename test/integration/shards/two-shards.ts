@@ -1,10 +1,12 @@
 import type { DatabaseConnection } from '../../../src/sql/database.ts'
 import { connectDatabase } from '../../../src/sql/database.ts'
 import { initialMap } from '../../../src/shards/initial-map.ts'
+import type { ReshardPlaces } from '../../../src/shards/reshard/reshard-places.ts'
 import { guardTables, installShard } from '../../../src/shards/shard-layout.ts'
 import type { ShardedDatabase } from '../../../src/shards/sharded-database.ts'
 import { createShardedDatabase } from '../../../src/shards/sharded-database.ts'
 import type { ShardMap } from '../../../src/shards/shard-map.ts'
+import type { Cluster } from '../../../src/clusters/cluster-state.ts'
 import { createTestBed } from '../clusters/test-bed.ts'
 
 /** Two shards with a table of orders, on two servers. */
@@ -12,31 +14,42 @@ export interface TwoShards {
   readonly map: ShardMap
   /** As owners. */
   readonly shards: readonly [DatabaseConnection, DatabaseConnection]
+  readonly clusters: readonly [Cluster, Cluster]
+  readonly places: ReshardPlaces
   /** A service's. */
   client(): ShardedDatabase<unknown, number>
   end(): Promise<void>
 }
 
-export async function createTwoShards(): Promise<TwoShards> {
+const ORDERS =
+  'create table "order" (user_id bigint, id uuid, cents int not null, note text, primary key (user_id, id))'
+
+/** @param tables statements that make the tables of each shard */
+export async function createTwoShards(tables: string = ORDERS): Promise<TwoShards> {
   const bed = await createTestBed()
-  const clusters = [bed.cluster('first'), bed.cluster('second')]
+  const clusters = [bed.cluster('first'), bed.cluster('second')] as const
   const map = initialMap({ by: 'hash', count: 2, buckets: 16 }, { column: 'user_id', type: 'integer' })
   const shards = await Promise.all(
     clusters.map(async (cluster, shard) => {
       await cluster.start()
       const database = bed.connect(cluster.url(), { connectionsMax: 20 })
-      await database.query(
-        'create table "order" (user_id bigint, id uuid, cents int not null, note text, primary key (user_id, id))',
-      )
+      await database.query(tables)
       await installShard(database, shard, map)
       await guardTables(database, map)
       return database
     }),
   )
+  const admins = clusters.map((cluster) => bed.connect(cluster.adminUrl(), { connectionsMax: 8 }))
   const clients: ShardedDatabase<unknown, number>[] = []
   return {
     map,
     shards: shards as unknown as readonly [DatabaseConnection, DatabaseConnection],
+    clusters,
+    places: {
+      count: 2,
+      admin: (shard) => admins[shard]!,
+      url: (shard) => clusters[shard]!.adminUrl(),
+    },
     client() {
       const client = createShardedDatabase<unknown, number>({
         shards: 2,
