@@ -19,13 +19,15 @@ const system = defineSystem({
   topics: { ${topic}: { key: 'account', partitions: 3, database: 'events', ${engine} } },
   services: {
     api: { entry: './api.ts', routes: ['/'], databases: ['orders', 'events'], publishes: ['${topic}'], instances: { min: 2, max: 3 } },
-    biller: { entry: './biller.ts', databases: ['orders'], consumes: ['${topic}'], instances: { min: 2, max: 3 } },
+    biller: { entry: './biller.ts', databases: ['orders'], consumes: ['${topic}'], instances: { min: 2, max: 3 }, scale: { metric: 'lag', target: '1s' } },
   },
 })
 export default system
 export type System = typeof system
 `,
     'migrations/001.sql': `
+      create table pace (seconds float not null);
+      insert into pace values (0);
       create table placed (id int primary key, account int not null);
       create table bill (number bigint generated always as identity, id int not null, account int not null);`,
     'api.ts': `import { createServer } from 'node:http'
@@ -57,6 +59,7 @@ const { databases, consumes } = await bind<System, 'biller'>()
 await consumes.${topic}.each(
   async ({ value }, { transaction }) => {
     const { id, account } = value as { id: number; account: number }
+    await transaction.query('select pg_sleep(seconds) from pace')
     await transaction.query('insert into bill (id, account) values ($1, $2)', [id, account])
   },
   { effects: databases.orders },
@@ -77,6 +80,8 @@ export interface OrderSystem {
   /** Places one order after the other until it is told to stop; `stop` gives those that were answered with 200. */
   load(): { stop(): Promise<readonly number[]>; count(): number }
   bills(): Promise<readonly number[]>
+  /** What billing an order takes from now on, in seconds. */
+  pace(seconds: number): Promise<void>
   killOne(service: string): Promise<void>
   command<Result>(...args: readonly string[]): Promise<Result>
   move(...options: readonly string[]): Promise<TopicMoveStatus>
@@ -125,6 +130,9 @@ export async function openOrderSystem(
     },
     async bills() {
       return (await orders.query<{ id: number }>('select id from bill order by id')).rows.map(({ id }) => id)
+    },
+    async pace(seconds) {
+      await orders.query('update pace set seconds = $1', [seconds])
     },
     async killOne(service) {
       const { services } = (await snapshotOf(on))!

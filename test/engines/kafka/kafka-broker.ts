@@ -68,6 +68,8 @@ export async function startKafkaBroker(): Promise<KafkaBroker | { readonly missi
     const exit = new Promise((resolve) => child?.once('exit', resolve))
     signal('SIGKILL')
     await exit
+    // That was the shell: whoever looks whether the next one answers must not hear this one.
+    while (await answers(port)) await sleep(systemClock, 20)
   }
 
   await start()

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Admin } from '@platformatic/kafka'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { GroupLag } from '../../../src/topics/lag.ts'
-import type { Stage } from '../../e2e/stage.ts'
+import type { Ended } from '../../e2e/stage.ts'
 import { eventually, snapshotOf, stage } from '../../e2e/stage.ts'
-import type { OrderSystem } from '../order-system.ts'
 import { expectBilled, filesOf, insideTheCheckout, openOrderSystem } from '../order-system.ts'
 import type { KafkaBroker } from './kafka-broker.ts'
 import { startKafkaBroker } from './kafka-broker.ts'
@@ -37,9 +37,13 @@ test(
   async ({ skip }) => {
     if (broker === undefined) return skip(missing)
     const on = stage(filesOf('placed', ENGINE), { directory: insideTheCheckout('kafka topic') })
-    const shop = await open('placed', on)
+    const shop = await openOrderSystem('placed', on, { KAFKA_URL: broker.url })
     const load = shop.load()
     await eventually('orders to be placed', () => load.count() > 60)
+    // Who can't keep up gets more instances, by the lag in the engine.
+    await shop.pace(0.5)
+    await eventually('an instance more', async () => (await snapshotOf(on))!.services['biller']!.desired === 3, 60_000)
+    await shop.pace(0)
     await shop.killOne('biller')
     await eventually('more of them', () => load.count() > 120)
     await shop.killOne('api')
@@ -66,73 +70,60 @@ test(
   },
 )
 
-function open(topic: string, on: Stage): Promise<OrderSystem> {
-  return openOrderSystem(topic, on, { KAFKA_URL: broker!.url })
-}
-
-/** A system with the topic in PostgreSQL, under load, that has been told of Kafka since. */
-async function moving(topic: string, on: Stage): Promise<{ shop: OrderSystem; load: ReturnType<OrderSystem['load']> }> {
-  const shop = await open(topic, on)
-  expect(await on.end(['topics', 'move', topic])).toMatchObject({
-    code: 2,
-    err: expect.stringContaining("engine: 'kafka'"),
-  })
-  const load = shop.load()
-  await eventually('orders to be placed', () => load.count() > 60)
-  on.write({ 'tenfold.config.ts': filesOf(topic, ENGINE)['tenfold.config.ts']! })
-  const applied = await on.end(['apply'])
-  expect(applied, applied.err).toMatchObject({ code: 0, out: expect.stringContaining('tenfold topics move') })
-  expect(await shop.move('--dry-run')).toMatchObject({ move: 'none' })
-  expect(await shop.move()).toMatchObject({ move: 'moving' })
-  return { shop, load }
-}
-
 test(
-  'a topic moves to Kafka under load, by a line of the blueprint and a command, whoever is killed',
+  'a topic moves to Kafka under load, comes back, and moves again for good, whoever is killed',
   { timeout: TIMEOUT_MS },
   async ({ skip }) => {
     if (broker === undefined) return skip(missing)
     const topic = 'moved'
-    const on = stage(filesOf(topic, ''), { directory: insideTheCheckout(`kafka ${topic}`) })
-    const { shop, load } = await moving(topic, on)
-    const seen = load.count()
+    const [here, there] = [filesOf(topic, ''), filesOf(topic, ENGINE)]
+    const on = stage(here, { directory: insideTheCheckout(`kafka ${topic}`) })
+    const apply = async (files: typeof here): Promise<Ended> => {
+      on.write(files)
+      return on.end(['apply'])
+    }
+    const shop = await openOrderSystem(topic, on, { KAFKA_URL: broker.url })
+    expect(await on.end(['topics', 'move', topic])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("engine: 'kafka'"),
+    })
+    const load = shop.load()
+    const moreOrders = async (when: string): Promise<void> => {
+      const seen = load.count()
+      await eventually(`orders ${when}`, () => load.count() > seen + 60)
+    }
+    await moreOrders('to be placed')
+    expect(await apply(there)).toMatchObject({ code: 0, out: expect.stringContaining('tenfold topics move') })
+    expect(await shop.move('--dry-run')).toMatchObject({ move: 'none' })
+    expect(await shop.move()).toMatchObject({ move: 'moving' })
     await shop.killOne('biller')
-    await eventually('orders while it moves', () => load.count() > seen + 60)
+    await moreOrders('while it moves')
+
+    expect(await shop.move('--back', '--yes')).toMatchObject({ move: 'returned' })
+    expect(await apply(here)).toMatchObject({ code: 0 })
+    await moreOrders('after it came back')
+
+    expect(await apply(there)).toMatchObject({ code: 0 })
+    expect(await on.end(['topics', 'move', topic])).toMatchObject({ code: 1, err: expect.stringContaining('delete') })
+    await deleteInKafka(broker, topic)
+    expect(await shop.move()).toMatchObject({ move: 'moving' })
+    await shop.killOne('biller')
     await broker.restart()
     await eventually('all to be read in PostgreSQL', async () => (await shop.move('--dry-run')).undrained.length === 0)
     expect(await on.end(['topics', 'move', topic, '--finish'])).toMatchObject({ code: 2 })
     expect(await shop.move('--finish', '--yes')).toMatchObject({ move: 'moved' })
     await shop.killOne('api')
-    const then = load.count()
-    await eventually('orders after it', () => load.count() > then + 60)
+    await moreOrders('after it')
     await expectBilled(shop, await load.stop())
     // The blueprint can't say that it is in PostgreSQL again.
-    on.write(filesOf(topic, ''))
-    expect(await on.end(['apply'])).toMatchObject({ code: 1, err: expect.stringContaining('has moved') })
+    expect(await apply(here)).toMatchObject({ code: 1, err: expect.stringContaining('has moved') })
     expect(await on.end(['down'])).toMatchObject({ code: 0 })
     ran++
   },
 )
 
-test(
-  'a topic that moves comes back, with everything that was published meanwhile',
-  { timeout: TIMEOUT_MS },
-  async ({ skip }) => {
-    if (broker === undefined) return skip(missing)
-    const topic = 'returned'
-    const on = stage(filesOf(topic, ''), { directory: insideTheCheckout(`kafka ${topic}`) })
-    const { shop, load } = await moving(topic, on)
-    const seen = load.count()
-    await eventually('orders while it moves', () => load.count() > seen + 60)
-    expect(await shop.move('--back', '--yes')).toMatchObject({ move: 'returned' })
-    on.write(filesOf(topic, ''))
-    const applied = await on.end(['apply'])
-    expect(applied, applied.err).toMatchObject({ code: 0 })
-    await shop.killOne('biller')
-    const then = load.count()
-    await eventually('orders after it', () => load.count() > then + 60)
-    await expectBilled(shop, await load.stop())
-    expect(await on.end(['down'])).toMatchObject({ code: 0 })
-    ran++
-  },
-)
+async function deleteInKafka({ url }: KafkaBroker, topic: string): Promise<void> {
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [url.replace('kafka://', '')] })
+  await admin.deleteTopics({ topics: [topic] })
+  await admin.close()
+}
