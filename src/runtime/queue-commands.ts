@@ -12,6 +12,10 @@ export function queueCommands(queues: () => QueueOperating): Readonly<Record<str
       input: z.strictObject({ queue, max: z.number().int().min(1).max(1_000) }),
       run: (input) => queues().dead(input.queue, input.max),
     }),
+    'queue-peek': controlCommand({
+      input: z.strictObject({ queue, max: z.number().int().min(1).max(1_000) }),
+      run: (input) => queues().peek(input.queue, input.max),
+    }),
     'queue-redrive': controlCommand({
       input: z.strictObject({ queue, itemIds: z.array(z.uuid()).min(1).max(1_000).optional() }),
       async run(input) {

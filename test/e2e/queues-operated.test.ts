@@ -66,6 +66,7 @@ test('what waits in a queue scales its workers, and what nobody could do is show
   const url = (JSON.parse(up.out) as SystemSnapshot).gateway.url!
   expect((await fetch(`${url}/800`)).ok).toBe(true)
   await eventually('two mailers to be wanted', async () => (await snapshotOf(on))!.services['mailer']!.desired === 2)
+  expect((await on.end(['queues', 'peek', 'mails'])).out).toMatch(/^(runs|waits) since .*\n {2}\{"id":\d+\}\n/)
   expect((await snapshotOf(on))!.services['mailer']!.scaling?.lastChange?.reason).toMatch(/^lag [\d.]+ s, target 1 s/)
 
   const mails = async () => (await snapshotOf(on))!.queues?.['mails']
@@ -75,6 +76,8 @@ test('what waits in a queue scales its workers, and what nobody could do is show
   })
   expect((await on.end(['status'])).out).toMatch(/mails +queue +ready +1 dead item/)
   expect((await on.end(['queues'])).out).toMatch(/mails +0/)
+  expect((await on.end(['queues', 'lag', 'mails'])).out).toMatch(/mails +0/)
+  expect(await on.end(['queues', 'replay', 'mails'])).toMatchObject({ code: 2 })
   const dead = await on.end(['queues', 'dead', 'mails', '--json'])
   const [item] = JSON.parse(dead.out) as readonly DeadItem[]
   expect(item).toMatchObject({ attempts: 2, cause: 'unlucky', payload: '{"id":3}' })

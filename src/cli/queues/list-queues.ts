@@ -1,14 +1,26 @@
 import type { QueueStatus } from '../../control/queue-status.ts'
+import { didYouMean } from '../../core/did-you-mean.ts'
+import { TenfoldError } from '../../core/errors.ts'
 import { formatTable } from '../../core/table.ts'
 import type { Terminal } from '../terminal.ts'
 import { ageText } from '../topics/list-topics.ts'
 import type { Action } from '../action.ts'
+import { onlyQueue } from './queue-argument.ts'
 
 /** `tenfold queues list`: from the snapshot, so that nothing is asked of the databases. */
 export const listQueues: Action = async ({ terminal, options, signal }, control) => {
   const { queues = {} } = await control.snapshot({ signal })
   const all = Object.values(queues)
   terminal.out(options['json'] === true ? JSON.stringify(all) : queuesView(all, terminal.style))
+}
+
+/** `tenfold queues lag`: the line of one queue. */
+export const showQueueLag: Action = async ({ names, terminal, options, signal }, control) => {
+  const name = onlyQueue('lag', names)
+  const { queues = {} } = await control.snapshot({ signal })
+  const queue = queues[name]
+  if (queue === undefined) throw unknownQueue(name, Object.keys(queues))
+  terminal.out(options['json'] === true ? JSON.stringify(queue) : queuesView([queue], terminal.style))
 }
 
 /** A line for each queue. */
@@ -27,4 +39,16 @@ export function queuesView(queues: readonly QueueStatus[], style: Terminal['styl
     queue.outboxes.map(({ database, messages }) => `${messages} wait in the outbox of ${database}`).join(', '),
   ])
   return formatTable([heading.map((text) => style('dim', text)), ...rows])
+}
+
+function unknownQueue(queue: string, known: readonly string[]): TenfoldError {
+  const meant = didYouMean(queue, known)
+  return new TenfoldError(
+    'TF_QUEUE_UNKNOWN',
+    `expected a queue that was seen (${known.join(', ') || 'none'}), got ${queue}`,
+    {
+      hint: meant === undefined ? 'name one of them' : `did you mean ${meant}?`,
+      details: { queue },
+    },
+  )
 }

@@ -1,17 +1,12 @@
-import { TenfoldError } from '../../core/errors.ts'
 import type { DeadItem } from '../../queues/dead-items.ts'
 import type { Action } from '../action.ts'
 import { maxIn, timeText } from '../topics/topic-arguments.ts'
+import { onlyQueue } from './queue-argument.ts'
 
 /** `tenfold queues dead`. */
 export const showDeadItems: Action = async (input, control) => {
   const { names, terminal, options, signal } = input
-  const [queue, ...more] = names
-  if (queue === undefined || more.length > 0) {
-    throw new TenfoldError('TF_USAGE', `expected dead QUEUE, got ${names.length} names`, {
-      hint: 'write for example: tenfold queues dead emails',
-    })
-  }
+  const queue = onlyQueue('dead', names)
   const items = await control.command<readonly DeadItem[]>('queue-dead', { queue, max: maxIn(input) }, { signal })
   terminal.out(options['json'] === true ? JSON.stringify(items) : itemsView(queue, items))
 }

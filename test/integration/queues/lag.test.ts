@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../../src/core/clock.ts'
 import { uniqueId } from '../../../src/core/random.ts'
 import type { NewItem } from '../../../src/queues/queue-engine.ts'
+import { peekItems } from '../../../src/queues/queues/postgres/peek-items.ts'
 import { createPostgresQueues } from '../../../src/queues/queues/postgres/postgres-queues.ts'
+import { createQueueCatalog } from '../../../src/queues/queues/postgres/queue-catalog.ts'
 import { createQueueLagReader } from '../../../src/queues/queues/postgres/read-queue-lag.ts'
 import type { QueuesBed } from './queues-bed.ts'
 import { createQueuesBed } from './queues-bed.ts'
@@ -47,5 +49,38 @@ test('counts what waits, what is delayed, under way, done and dead, in every rea
   expect(await other.claim(10)).toHaveLength(1)
   expect(await read(limited)).toMatchObject({ waiting: 2 })
   await other.leave()
+  await engine.end()
+})
+
+test('shows what runs, what is next, and what is not due yet, and changes nothing of it', async () => {
+  const { database, queue } = await bed.queues()
+  const name = await queue({ concurrencyPerKey: 1 })
+  const id = await createQueueCatalog(database).find(name)
+  const engine = createPostgresQueues(database)
+  expect(await peekItems(database, id, 10)).toEqual([])
+  const put = (payload: string, changes: Partial<NewItem> = {}) => engine.enqueue(name, [item({ payload, ...changes })])
+  await put('first', { key: 'a', priority: 'urgent', headers: { traceparent: '00-1' } })
+  const worker = await engine.join(name, { claimedMax: 10 })
+  const [held] = await worker.claim(1)
+  await put('second', { key: 'a', priority: 'urgent' })
+  expect(await worker.claim(1)).toEqual([])
+  await put('later', { notBefore: { delayMs: 120_000 } })
+  await put('late', { notBefore: { delayMs: 60_000 } })
+  await put('low', { priority: 'low' })
+  await put('normal', { key: 'b' })
+  const seen = await peekItems(database, id, 10)
+  expect(seen.map(({ state, payload }) => `${state} ${payload}`)).toEqual([
+    'running first',
+    'waiting normal',
+    'waiting low',
+    'limited second',
+    'delayed late',
+    'delayed later',
+  ])
+  expect(seen[0]).toMatchObject({ priority: 'urgent', key: 'a', attempts: 0, headers: { traceparent: '00-1' } })
+  expect(seen[4]!.atEpochMs - seen[4]!.enqueuedEpochMs).toBeGreaterThan(59_000)
+  expect((await peekItems(database, id, 2)).map(({ payload }) => payload)).toEqual(['first', 'normal'])
+  await worker.complete([held!])
+  await worker.leave()
   await engine.end()
 })
