@@ -17,6 +17,7 @@ import type { PeekOptions, TopicOperations } from '../topics/topic-operations.ts
 import type { EngineUrls } from './engine-urls.ts'
 import type { MoveStep, TopicMoveStatus } from './move-topic.ts'
 import { moveTopic } from './move-topic.ts'
+import { kafkaOperations, rabbitOperations } from './outside-operations.ts'
 import type { PartsContext } from './parts-context.ts'
 import type { TopicLags } from './topic-lags.ts'
 import { lagsOfTopic } from './topic-statuses.ts'
@@ -31,7 +32,7 @@ export interface TopicOperating {
   dead(topic: string, options: { readonly group?: string | undefined; readonly max: number }): Promise<GroupLetters[]>
   /** @returns how many are tried again. @throws TF_GROUP_UNKNOWN */
   redrive(topic: string, group: string | undefined, selection: RedriveSelection): Promise<GroupOutcome>
-  /** Forgets a group: nothing is kept for it any more. @throws TF_GROUP_UNKNOWN, TF_GROUP_BUSY, TF_TOPIC_UNSUPPORTED */
+  /** Forgets a group: nothing is kept for it any more. @throws TF_GROUP_UNKNOWN, TF_GROUP_BUSY */
   dropGroup(topic: string, group: string): Promise<{ group: string }>
   /** @throws TF_GROUP_UNKNOWN */
   replay(topic: string, group: string | undefined, to: Parameters<TopicLog['moveGroup']>[2]): Promise<{ group: string }>
@@ -88,12 +89,11 @@ export function createTopicOperating(
       if (engine.kind === 'rabbitmq') {
         const groups = consumersOf(context.blueprint.services, topic)
         const log = createRabbitLog(engineAt, { topics: { [topic]: { partitions, groups } } })
-        const there = { ...notOn('RabbitMQ', 'rabbitmqctl list_queues'), groups: async () => groups }
-        return await work(log, there).finally(() => log.end())
+        return await work(log, rabbitOperations({ url: engineAt, topic, partitions, groups })).finally(() => log.end())
       }
       const to = createKafkaLog({ url: engineAt, database })
       const isThere = isElsewhere(await readMove(database, topic))
-      const there = isThere ? { ...operations, ...notOn('Kafka', 'kafka-console-consumer.sh') } : operations
+      const there = isThere ? { ...operations, ...kafkaOperations(engineAt, database) } : operations
       return await work(createMovingLog({ from, database, to }), there).finally(() => to.end())
     } finally {
       await from.end()
@@ -156,16 +156,4 @@ export function createTopicOperating(
         return { group }
       }),
   }
-}
-
-/** What is not offered for a topic there. */
-function notOn(engine: string, tool: string): Pick<TopicOperations, 'peek' | 'dropGroup'> {
-  const refuse = async (topic: string): Promise<never> => {
-    throw new TenfoldError(
-      'TF_TOPIC_UNSUPPORTED',
-      `expected ${topic} to be in PostgreSQL for this, but it is in ${engine}`,
-      { hint: `use the tools of ${engine}, such as ${tool}`, details: { topic } },
-    )
-  }
-  return { peek: refuse, dropGroup: refuse }
 }

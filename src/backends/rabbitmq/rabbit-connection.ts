@@ -82,6 +82,11 @@ export function isOtherwise(error: unknown): boolean {
   return replyCode(error) === 406
 }
 
+/** Whether something that was asked for does not exist. */
+export function isMissing(error: unknown): boolean {
+  return replyCode(error) === 404
+}
+
 /** What the broker has closed a channel with. */
 function replyCode(error: unknown): unknown {
   return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined

@@ -3,6 +3,7 @@ import { connectKafka } from '../../../src/backends/kafka/kafka-connection.ts'
 import { sleep, systemClock } from '../../../src/core/clock.ts'
 import { hasCode } from '../../../src/core/errors.ts'
 import { uniqueId } from '../../../src/core/random.ts'
+import { dropKafkaGroup } from '../../../src/topics/logs/kafka/drop-kafka-group.ts'
 import { sendLeave } from '../../../src/topics/logs/kafka/group-heartbeat.ts'
 import type { KafkaLog } from '../../../src/topics/logs/kafka/kafka-log.ts'
 import { createKafkaLog } from '../../../src/topics/logs/kafka/kafka-log.ts'
@@ -195,6 +196,30 @@ describe('a group in Kafka', () => {
       return events?.length === 1 && events[0]?.payload === '4'
     })
     await reader.leave()
+  })
+
+  kafkaTest('is forgotten once nobody reads for it, and is new when it comes back', async () => {
+    const topic = await bed.topic()
+    const drop = (): Promise<void> => dropKafkaGroup(bed, topic, 'billing')
+    await expect(drop()).rejects.toMatchObject({ code: 'TF_GROUP_UNKNOWN' })
+    await publish(topic, '1', '2')
+    const first = await member(topic)
+    await until('it has the partition', () => first.claims.size === 1)
+    await readAll(first.claims.get(0)!, 2)
+    await first.claims.get(0)!.commit(2)
+    await expect(drop()).rejects.toMatchObject({ code: 'TF_GROUP_BUSY' })
+    await first.leave()
+    await until('nobody is there', () =>
+      drop().then(
+        () => true,
+        () => false,
+      ),
+    )
+    await expect(drop()).rejects.toMatchObject({ code: 'TF_GROUP_UNKNOWN' })
+    const second = await member(topic)
+    await until('it has the partition', () => second.claims.size === 1)
+    expect(await readAll(second.claims.get(0)!, 2)).toEqual(['1', '2'])
+    await second.leave()
   })
 
   kafkaTest('goes on with the first event that is left when Kafka has deleted what it had not read', async () => {

@@ -5,6 +5,7 @@ import { uniqueId } from '../../../src/core/random.ts'
 import { createConsumer } from '../../../src/topics/consumer.ts'
 import type { GroupLag } from '../../../src/topics/lag.ts'
 import { lagBetween } from '../../../src/topics/lag.ts'
+import { dropRabbitGroup } from '../../../src/topics/logs/rabbitmq/drop-rabbit-group.ts'
 import { groupNames, topicNames } from '../../../src/topics/logs/rabbitmq/names.ts'
 import { createRabbitLagReader } from '../../../src/topics/logs/rabbitmq/read-lag.ts'
 import type { Membership, PartitionClaim } from '../../../src/topics/topic-log.ts'
@@ -188,6 +189,28 @@ describe('topics on RabbitMQ', () => {
     )
     await until('the next is there, too', () => seen.length === 2)
     await consumer.stop()
+    await connection.end()
+    ran++
+  })
+
+  test('forgets a group that nobody reads for, and all that waits for it', { timeout: 60_000 }, async ({ skip }) => {
+    if (broker === undefined) return skip('RabbitMQ is not installed')
+    const topic = await harness.topic(2)
+    const drop = (group: string): Promise<void> =>
+      dropRabbitGroup({ url: broker!.url, topic, partitions: 2, groups: ['group'], clock: systemClock }, group)
+    let seen = 0
+    const consumer = createConsumer({ log, topic, group: 'group', handler: { each: async () => void seen++ } })
+    await consumer.start()
+    await log.publish(topic, [{ messageId: uniqueId(), payload: '1' }])
+    await until('it is done', () => seen === 1)
+    await expect(drop('group')).rejects.toMatchObject({ code: 'TF_GROUP_BUSY' })
+    await consumer.stop()
+    await log.publish(topic, [{ messageId: uniqueId(), payload: '1' }])
+    await drop('group')
+    await expect(drop('group')).rejects.toMatchObject({ code: 'TF_GROUP_UNKNOWN' })
+    const connection = await connectRabbit({ url: broker.url, name: 'test', silenceMs: 10_000, clock: systemClock })
+    const channel = await connection.channel()
+    await expect(channel.checkQueue(groupNames(topic, 'group').queue(0))).rejects.toMatchObject({ code: 404 })
     await connection.end()
     ran++
   })

@@ -1,4 +1,4 @@
-import { TenfoldError } from '../../../core/errors.ts'
+import { groupBusy } from '../../group-busy.ts'
 import { groupUnknown } from '../../group-unknown.ts'
 import type { TopicDatabase } from '../../topic-database.ts'
 import { SCHEMA } from './schema-name.ts'
@@ -32,15 +32,8 @@ export async function dropGroup(database: TopicDatabase, topicName: string, grou
         rows.map(({ name }) => name),
       )
     }
-    if (found.is_busy) throw busy(topicName, group)
+    if (found.is_busy) throw groupBusy(topicName, group)
     // The rest goes with it.
     await tx.query(`delete from ${SCHEMA}.consumer_group where id = $1`, [found.id])
-  })
-}
-
-function busy(topic: string, group: string): TenfoldError {
-  return new TenfoldError('TF_GROUP_BUSY', `expected nobody to read ${topic} for group ${group}, but somebody does`, {
-    hint: 'stop the service that reads for it, and try again a minute later',
-    details: { topic, group },
   })
 }

@@ -29,7 +29,12 @@ export async function registerGroup(
   )
 }
 
-async function findGroup(runner: StatementRunner, topic: CatalogTopic, group: string): Promise<number | undefined> {
+/** The id of a group; undefined: it has never read the topic. */
+export async function findGroup(
+  runner: StatementRunner,
+  topic: CatalogTopic,
+  group: string,
+): Promise<number | undefined> {
   const { rows } = await runner.query<{ id: number }>(
     `select id from ${SCHEMA}.consumer_group where topic = $1 and name = $2`,
     [topic.id, group],
