@@ -7,6 +7,7 @@ import { down } from './commands/down.ts'
 import { drill } from './commands/drill.ts'
 import { init } from './commands/init.ts'
 import { logs } from './commands/logs.ts'
+import { migrate } from './commands/migrate.ts'
 import { release } from './commands/release.ts'
 import { restore } from './commands/restore.ts'
 import { rehearse } from './commands/rehearse.ts'
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   check,
   up,
   apply,
+  migrate,
   release,
   rollback,
   scale,

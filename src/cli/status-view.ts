@@ -1,4 +1,11 @@
-import type { InstanceStatus, JobStatus, ReleasingStatus, ServiceStatus, SystemSnapshot } from '../control/snapshot.ts'
+import type {
+  DatabaseStatus,
+  InstanceStatus,
+  JobStatus,
+  ReleasingStatus,
+  ServiceStatus,
+  SystemSnapshot,
+} from '../control/snapshot.ts'
 import type { QueueStatus } from '../control/queue-status.ts'
 import type { TopicStatus } from '../control/topic-status.ts'
 import { formatDuration } from '../core/duration.ts'
@@ -13,14 +20,12 @@ const UNWELL_SHOWN = 3
 
 /** What a person sees of a running system: where it is, what runs, what is not well. */
 export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): string {
-  const databases = Object.values(snapshot.databases).map(({ name, state, version, nodes, reason, backup, alarm }) => [
-    name,
-    'database',
-    paintState(state, style),
-    nodes.map(({ port }) => (port === undefined ? '' : `:${port}`)).join(' '),
-    [version === undefined ? '' : `PostgreSQL ${version}`, reason ?? '', nodesNote(nodes, alarm), backupNote(backup)]
-      .filter((text) => text !== '')
-      .join(', '),
+  const databases = Object.values(snapshot.databases).map((database) => [
+    database.name,
+    database.shard === undefined ? 'database' : 'shard',
+    paintState(database.state, style),
+    database.nodes.map(({ port }) => (port === undefined ? '' : `:${port}`)).join(' '),
+    databaseNote(database),
   ])
   const services = Object.values(snapshot.services).map((service) => [
     service.name,
@@ -51,6 +56,18 @@ export function statusView(snapshot: SystemSnapshot, style: Terminal['style']): 
       return `  ${mark} ${message}${hint === undefined ? '' : style('dim', ` (${hint})`)}`
     }),
   ].join('\n')
+}
+
+function databaseNote({ version, shard, reason, nodes, alarm, backup }: DatabaseStatus): string {
+  const { buckets } = shard ?? {}
+  const texts = [
+    version === undefined ? '' : `PostgreSQL ${version}`,
+    buckets === undefined ? '' : `${buckets} bucket${buckets === 1 ? '' : 's'}`,
+    reason ?? '',
+    nodesNote(nodes, alarm),
+    backupNote(backup),
+  ]
+  return texts.filter((text) => text !== '').join(', ')
 }
 
 /** Who is behind, and what they could not handle; a group that keeps up is not worth a word. */

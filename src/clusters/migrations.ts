@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto'
 import { readFile, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { TenfoldError, messageOf } from '../core/errors.ts'
+import type { Clock } from '../core/clock.ts'
+import { sleep, systemClock } from '../core/clock.ts'
+import type { Duration } from '../core/duration.ts'
+import { parseDuration } from '../core/duration.ts'
+import { TenfoldError, hasCode, messageOf } from '../core/errors.ts'
 import type { DatabaseConnection } from '../sql/database.ts'
 import { isServerError } from '../sql/sql-failure.ts'
 import type { Transaction } from '../sql/transaction.ts'
@@ -22,12 +26,20 @@ interface MigrationProgress {
 /** What `migrate` takes besides. */
 export interface MigrationOptions {
   onProgress?: (progress: MigrationProgress) => void
+  /**
+   * How long a statement waits for a lock. While it waits, everybody who comes after it waits too; so it gives up soon, lets
+   * them go, and the file is tried again, six times in all. @default '3s'
+   */
+  lockTimeout?: Duration
   /** Ends the work before the next file. */
   signal?: AbortSignal | undefined
+  clock?: Clock
 }
 
 /** Bounds the number of files, against a directory that is not meant. */
 const FILES_MAX = 10_000
+const LOCK_TRIES = 6
+const LOCK_PAUSE_MS = 1_000
 /** Name of the advisory lock, for `pg_locks`: the bytes of "tenfold". */
 const LOCK = 0x74656e666f6c64n
 
@@ -42,6 +54,9 @@ const CREATE_TABLE = `
   );
   ${keepFromServices('tenfold.migration')}`
 
+/** What the server says when it has waited long enough for a lock. */
+const LOCKED = '55P03'
+
 interface LoadedMigration extends MigrationFile {
   readonly text: string
 }
@@ -53,6 +68,7 @@ interface LoadedMigration extends MigrationFile {
  *
  * @returns how many files were applied now
  * @throws TF_MIGRATION_CHANGED, TF_MIGRATION_MISSING, TF_MIGRATION_ORDER: files and record disagree; nothing was done
+ * @throws TF_MIGRATION_LOCKED a table stayed locked; nothing of that file remains
  * @throws TF_MIGRATION_FAILED file, line and what the server said; nothing of that file remains, the ones before it do
  * @throws TF_MIGRATION_INVALID a directory can't be read, or a file begins or ends transactions itself
  * @throws TF_ABORTED
@@ -77,16 +93,8 @@ export async function migrate(
         `expected ${total} migrations to be applied, but it was cancelled after ${number - 1}`,
       )
     }
-    const applied = await connection.transaction(async (tx) => {
-      await takeLock(tx)
-      // Another runner may have been here since the last look.
-      const [next] = await pendingOf(tx, files)
-      if (next === undefined) return false
-      options.onProgress?.({ file: next.path, number, total: Math.max(number, total) })
-      await apply(tx, next)
-      return true
-    })
-    if (!applied) return number - 1
+    const onFile = (file: string): void => options.onProgress?.({ file, number, total: Math.max(number, total) })
+    if (!(await applyNext(connection, files, options, onFile))) return number - 1
   }
 }
 
@@ -105,6 +113,33 @@ export async function pendingMigrations(
   )
   const pending = rows[0]?.isThere === true ? await pendingOf(connection, files) : files
   return pending.map(({ path }) => path)
+}
+
+/** @returns whether there was one */
+async function applyNext(
+  connection: DatabaseConnection,
+  files: readonly LoadedMigration[],
+  { lockTimeout = '3s', signal, clock = systemClock }: MigrationOptions,
+  onFile: (file: string) => void,
+): Promise<boolean> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await connection.transaction(async (tx) => {
+        await takeLock(tx)
+        // Another runner may have been here since the last look.
+        const [next] = await pendingOf(tx, files)
+        if (next === undefined) return false
+        onFile(next.path)
+        // Not for the lock above, which is of another runner.
+        await tx.query(`select set_config('lock_timeout', $1, true)`, [`${parseDuration(lockTimeout)}ms`])
+        await apply(tx, next)
+        return true
+      })
+    } catch (error) {
+      if (!hasCode(error, 'TF_MIGRATION_LOCKED') || attempt === LOCK_TRIES) throw error
+      await sleep(clock, LOCK_PAUSE_MS, signal)
+    }
+  }
 }
 
 async function takeLock(tx: Transaction<unknown>): Promise<void> {
@@ -150,8 +185,12 @@ function failed(migration: LoadedMigration, statement: { text: string; line: num
   const offset = error.position === undefined ? 0 : Number(error.position) - 1
   const line = statement.line + lineAt(statement.text, offset) - 1
   const said = [error.message, error.detail, error.hint].filter((text) => text !== undefined && text !== '').join('; ')
-  return new TenfoldError('TF_MIGRATION_FAILED', `expected ${migration.path} to apply, but in line ${line}: ${said}`, {
-    hint: 'correct the file and start again; nothing of it was kept',
+  const isLocked = error.code === LOCKED
+  const code = isLocked ? 'TF_MIGRATION_LOCKED' : 'TF_MIGRATION_FAILED'
+  return new TenfoldError(code, `expected ${migration.path} to apply, but in line ${line}: ${said}`, {
+    hint: isLocked
+      ? 'end the transaction that holds the table (select * from pg_stat_activity), and run it again; nothing of it was kept'
+      : 'correct the file and start again; nothing of it was kept',
     details: { path: migration.path, line, sqlState: error.code },
     cause: error,
   })

@@ -17,6 +17,8 @@ export const SEED_VARIABLES = {
   module: 'TENFOLD_SEED_MODULE',
   key: 'TENFOLD_SEED_KEY',
   database: 'TENFOLD_SEED_DATABASE',
+  /** `yes` or `no` */
+  isShard: 'TENFOLD_SEED_IS_SHARD',
 } as const
 
 /** The message in a line of output; undefined for any other line. */

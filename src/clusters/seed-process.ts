@@ -5,6 +5,8 @@ import type { SeedContext, SeedModule } from '../blueprint/seed.ts'
 import { TenfoldError, messageOf } from '../core/errors.ts'
 import { seededRandom } from '../core/random.ts'
 import { copyRows } from './copy-rows.ts'
+import type { RowsHere } from './rows-here.ts'
+import { ALL_ROWS, rowsOfShard } from './rows-here.ts'
 import type { SeedMessage } from './seed-message.ts'
 import { SEED_VARIABLES, formatSeedMessage } from './seed-message.ts'
 
@@ -24,6 +26,7 @@ async function main(): Promise<void> {
 
 async function runSeed(): Promise<void> {
   const [url, file, key, database] = [variable('url'), variable('module'), variable('key'), variable('database')]
+  const isShard = variable('isShard') === 'yes'
   const seed = await loadSeed(file)
   const client = new Client({ connectionString: url, application_name: 'tenfold seed' })
   client.on('error', () => {
@@ -36,7 +39,7 @@ async function runSeed(): Promise<void> {
     await client.query(`select pg_advisory_xact_lock(hashtextextended('tenfold seed ' || $1, 0))`, [key])
     const { rowCount } = await client.query('select from tenfold.seed where key = $1', [key])
     if (rowCount === 0) {
-      await seed(contextFor(client, database))
+      await seed(contextFor(client, database, isShard ? await rowsOfShard(client) : ALL_ROWS))
       await client.query('insert into tenfold.seed (key) values ($1)', [key])
     }
     const { command } = await client.query('commit')
@@ -58,9 +61,10 @@ async function loadSeed(file: string): Promise<SeedModule['seed']> {
   })
 }
 
-function contextFor(client: Client, database: string): SeedContext {
+function contextFor(client: Client, database: string, here: RowsHere): SeedContext {
   return {
-    copy: (table, columns, rows) => copyRows(client, table, columns, rows),
+    copy: (table, columns, rows) => copyRows(client, table, columns, here.of(columns, rows)),
+    has: (key) => here.has(key),
     async execute(sql) {
       await client.query(sql)
     },

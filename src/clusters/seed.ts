@@ -26,6 +26,8 @@ interface Seed {
 export interface SeedOptions {
   /** Name of the database: seeds the seeds' chance. */
   database: string
+  /** Name of the shard, where it is one: rows of other shards are left out. @default it is the whole database */
+  shard?: string | undefined
   /** Its URL, as owner: `Cluster.url()`. */
   url: string
   /** Run in this order, each in a transaction of its own. */
@@ -90,7 +92,7 @@ async function runSeed(seed: Seed, options: SeedOptions): Promise<void> {
   const program = options.program ?? programBesideUs()
   const logStart = await sizeOf(logFile)
   const child = await options.subprocesses.spawn({
-    name: `${options.database}-seed`,
+    name: `${options.shard ?? options.database}-seed`,
     command: options.node ?? process.execPath,
     args: [...(extname(program) === '.ts' ? ['--conditions=tenfold-source'] : []), program],
     env: {
@@ -99,6 +101,7 @@ async function runSeed(seed: Seed, options: SeedOptions): Promise<void> {
       [SEED_VARIABLES.module]: seed.file,
       [SEED_VARIABLES.key]: seed.key,
       [SEED_VARIABLES.database]: options.database,
+      [SEED_VARIABLES.isShard]: options.shard === undefined ? 'no' : 'yes',
     },
     cwd: '/',
     user: options.user,

@@ -242,6 +242,12 @@ export const ERROR_CODES = {
       'A migration, or a directory of them, can not be used: unreadable, ambiguous, or it begins or ends a transaction itself.',
     remedy: 'Do what the hint says; every migration runs in a transaction of its own.',
   },
+  TF_MIGRATION_LOCKED: {
+    meaning:
+      'A migration waited for a table that others use, several times for a few seconds, and did not get it; nothing of it was kept.',
+    remedy:
+      'End the transaction that holds the table, or run the migration when less goes on. What was applied before stays.',
+  },
   TF_MIGRATION_MISSING: {
     meaning: 'A migration that was applied is gone.',
     remedy: 'Restore the file under its name; to undo it, write a new migration.',

@@ -1,3 +1,4 @@
+import { clusters } from '../blueprint/clusters-of.ts'
 import { sleep } from '../core/clock.ts'
 import { formatDuration } from '../core/duration.ts'
 import { messageOf } from '../core/errors.ts'
@@ -32,7 +33,7 @@ export async function runDrill(drill: Drill, options: DrillOptions): Promise<Dri
     },
     (witnesses, { whole, timeMs }, rows) => {
       const comparison = witnesses.probe.ledger.compare(rows, witnesses.strikeMs)
-      const targets = options.blueprint.databases[before.database.name]?.recovery ?? NO_TARGETS
+      const targets = clusters(options.blueprint)[before.database.name]?.recovery ?? NO_TARGETS
       return witnesses.report(drill.name, measurement(witnesses, comparison, timeMs), targets, [whole])
     },
   )

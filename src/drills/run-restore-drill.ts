@@ -1,3 +1,4 @@
+import { clusters } from '../blueprint/clusters-of.ts'
 import { formatDuration } from '../core/duration.ts'
 import type { DrillScene } from './drill.ts'
 import type { DrillReport } from './drill-report.ts'
@@ -79,7 +80,7 @@ export async function runRestoreDrill(
       const { strikeMs } = witnesses
       const comparison = witnesses.probe.ledger.compare(rows, strikeMs, strikeMs)
       const measured = measurement(witnesses, comparison, timeMs)
-      const recovery = blueprint.databases[name]?.recovery
+      const recovery = clusters(blueprint)[name]?.recovery
       if (!isRegion) return witnesses.report(drill.name, measured, recovery ?? NO_TARGETS, [])
       // The copy may be from before the drill: then its age is what counts.
       const lossMs = measured.lost === 0 ? 0 : Math.max(measured.lossMs, ageMs)

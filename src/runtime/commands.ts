@@ -30,8 +30,12 @@ export interface CommandTargets {
   job(service: string, id: string): Promise<JobPlace>
   /** Does to parts of the system what a disaster would; see `strikeProcesses`. */
   strike(ids: readonly string[], fault: Fault): readonly number[]
-  /** Where a database is, password included. @throws TF_USAGE for one that does not run */
-  databaseUrl(database: string): string
+  /** Where a database, or a shard of it, is, password included. @throws TF_USAGE for one that does not run */
+  databaseUrl(database: string, shard: number | undefined): string
+  /**
+   * Applies migrations that are new to a database, or lists them, by shard. Throws as `SystemDatabases.migrate`.
+   */
+  migrate(database: string, isDryRun: boolean, signal: AbortSignal): Promise<readonly object[]>
   databases(): Pick<SystemDatabases, 'backups' | 'restorePlace' | 'putRestored' | 'switchover'>
   topics(): TopicOperating
   queues(): QueueOperating
@@ -97,8 +101,12 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
       run: ({ service, id }) => targets.job(service, id),
     }),
     database: controlCommand({
-      input: z.strictObject({ name: z.string() }),
-      run: ({ name }) => ({ url: targets.databaseUrl(name) }),
+      input: z.strictObject({ name: z.string(), shard: z.number().int().min(0).optional() }),
+      run: ({ name, shard }) => ({ url: targets.databaseUrl(name, shard) }),
+    }),
+    migrate: controlCommand({
+      input: z.strictObject({ name: z.string().max(63), isDryRun: z.boolean() }),
+      run: ({ name, isDryRun }, { signal }) => targets.migrate(name, isDryRun, signal),
     }),
     ...backupCommands(() => targets.databases()),
     ...topicCommands(() => targets.topics()),

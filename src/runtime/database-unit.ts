@@ -139,8 +139,8 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
     report()
   }
 
-  async function applyMigrations(database: ResolvedCluster, signal: AbortSignal | undefined): Promise<void> {
-    if (database.migrations.length === 0) return
+  async function applyMigrations(database: ResolvedCluster, signal: AbortSignal | undefined): Promise<number> {
+    if (database.migrations.length === 0) return 0
     const connection = connectDatabase(
       { url: cluster.url(), connectionsMax: 1 },
       // The server is ready; one that is gone again must not hold up a Ctrl-C.
@@ -152,7 +152,7 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
       signal,
     }).finally(() => connection.end())
     // A statement that runs does not hear of a signal; the end of its server, which comes next, ends it.
-    await unlessAborted(work, signal, `the migrations of ${name} to be applied`)
+    return unlessAborted(work, signal, `the migrations of ${name} to be applied`)
   }
 
   async function applyMessaging(signal: AbortSignal | undefined): Promise<void> {
@@ -176,7 +176,8 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
       ...options.seeding,
       node,
       program: module('clusters/seed-process'),
-      database: name,
+      database: options.database.database,
+      shard: unit.isShard ? name : undefined,
       url: cluster.url(),
       seeds: database.seeds.map((file) => ({
         key: relative(options.blueprintDirectory, file),
@@ -188,9 +189,9 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
   }
 
   /** Whatever a start comes to, it leaves nothing that runs behind. */
-  async function orStop(work: Promise<void>): Promise<void> {
+  async function orStop<Result>(work: Promise<Result>): Promise<Result> {
     try {
-      await work
+      return await work
     } catch (error) {
       options.onStartFailed?.()
       await backups?.stop(0)
@@ -222,9 +223,9 @@ export function createDatabaseUnit(options: DatabaseUnitOptions): DatabaseUnit {
   }
 
   /** An update changes what is shown only while it goes on. */
-  async function thenReport(work: Promise<void>): Promise<void> {
+  async function thenReport<Result>(work: Promise<Result>): Promise<Result> {
     try {
-      await work
+      return await work
     } finally {
       preparation = undefined
       report()

@@ -13,6 +13,8 @@ import { createBucketWatch } from './bucket-watch.ts'
 import type { DatabaseUnit } from './database-unit.ts'
 import type { ShardPlaces } from './shard-places.ts'
 import { createShardPlaces } from './shard-places.ts'
+import type { AppliedMigrations } from './migrate-in-order.ts'
+import { migrateInOrder } from './migrate-in-order.ts'
 import type { SystemCode } from './system-code.ts'
 
 /** The units of a database, which start and change together: one, or one for each shard. */
@@ -24,6 +26,11 @@ export interface DatabaseGroup {
   stop(deadlineMs?: number): Promise<void>
   /** Throws as `DatabaseUnit.update`; shards that are new do not run then. */
   update(database: ResolvedDatabase, code: SystemCode, signal: AbortSignal): Promise<void>
+  /**
+   * Applies migrations that are new, and nothing else. @returns how many files, by unit. Throws as `update`; what was applied
+   * stays, and is guarded as ever
+   */
+  migrate(signal: AbortSignal): Promise<readonly AppliedMigrations[]>
   /** Stops shards that this blueprint does not have. */
   fit(database: ResolvedDatabase): Promise<void>
   /** Undefined where it is not sharded. */
@@ -34,13 +41,21 @@ export interface DatabaseGroup {
 const STARTED_AT_ONCE = 2
 
 /** The group of a database on one cluster. */
-export function singleUnit(unit: DatabaseUnit): DatabaseGroup {
+export function singleUnit(database: ResolvedDatabase, unit: DatabaseUnit): DatabaseGroup {
+  let present = database
   return {
     units: [unit],
     start: (signal) => unit.start(signal),
     stop: (deadlineMs) => unit.stop(deadlineMs),
-    update: (database, code, signal) => unit.update(clustersOf(database)[0]!, code, signal),
-    fit: async () => {},
+    update(next, code, signal) {
+      present = next
+      return unit.update(clustersOf(next)[0]!, code, signal)
+    },
+    migrate: (signal) =>
+      migrateInOrder([{ name: unit.name, migrate: () => unit.updates.migrate(clustersOf(present)[0]!, signal) }]),
+    fit: async (next) => {
+      present = next
+    },
     places: undefined,
   }
 }
@@ -98,7 +113,7 @@ export async function createShardGroup(
     start: (signal) =>
       together(units, async () => {
         await forEachBounded(units, STARTED_AT_ONCE, (unit) => unit.phases.open(signal))
-        for (const unit of units) await unit.phases.migrate(signal)
+        await migrateInOrder(units.map((unit) => ({ name: unit.name, migrate: () => unit.phases.migrate(signal) })))
         await layOut(signal)
         await forEachBounded(units, STARTED_AT_ONCE, (unit) => unit.phases.complete(signal))
         watch.start()
@@ -117,8 +132,13 @@ export async function createShardGroup(
       try {
         await together(added, async () => {
           await forEachBounded(added, STARTED_AT_ONCE, (unit) => unit.phases.open(signal))
-          for (const [shard, unit] of formerUnits.entries()) await unit.updates.migrate(clusters[shard]!, signal)
-          for (const unit of added) await unit.phases.migrate(signal)
+          await migrateInOrder([
+            ...formerUnits.map((unit, shard) => ({
+              name: unit.name,
+              migrate: () => unit.updates.migrate(clusters[shard]!, signal),
+            })),
+            ...added.map((unit) => ({ name: unit.name, migrate: () => unit.phases.migrate(signal) })),
+          ])
           await layOut(signal)
           for (const [shard, unit] of formerUnits.entries()) await unit.updates.complete(clusters[shard]!, code, signal)
           await forEachBounded(added, STARTED_AT_ONCE, (unit) => unit.phases.complete(signal))
@@ -126,6 +146,22 @@ export async function createShardGroup(
       } catch (error) {
         present = former
         units = formerUnits
+        throw error
+      }
+    },
+    async migrate(signal) {
+      const clusters = clustersOf(present)
+      const steps = units.map((unit, shard) => ({
+        name: unit.name,
+        migrate: () => unit.updates.migrate(clusters[shard]!, signal),
+      }))
+      try {
+        const applied = await migrateInOrder(steps)
+        await layOut(signal)
+        return applied
+      } catch (error) {
+        // What some got before another failed is guarded too.
+        await layOut(signal).catch(() => undefined)
         throw error
       }
     },

@@ -17,6 +17,7 @@ import type { ShardBinding } from '../service/bindings-document.ts'
 import type { ShardPlaces } from './shard-places.ts'
 import type { DatabaseGroup } from './shard-group.ts'
 import { createShardGroup, singleUnit } from './shard-group.ts'
+import type { AppliedMigrations } from './migrate-in-order.ts'
 import { startTogether } from './start-together.ts'
 import type { SystemCode } from './system-code.ts'
 
@@ -25,8 +26,12 @@ export interface SystemDatabases extends Component {
   start(signal: AbortSignal): Promise<void>
   /** Starts a database that is new, or applies what is new to one that runs. Throws as its start, or its update. */
   bring(database: ResolvedDatabase, code: SystemCode, signal: AbortSignal): Promise<void>
-  /** Files that `bring` would apply to a database that runs. Throws as `pendingMigrations`. */
+  /** Files that `bring` would apply to a database that runs, each once. Throws as `pendingMigrations`. */
   pendingMigrations(name: string, directories: readonly string[]): Promise<readonly string[]>
+  /** Files that `migrate` would apply, by shard. Throws as `pendingMigrations`; TF_USAGE */
+  newMigrations(name: string): Promise<readonly { readonly name: string; readonly pending: readonly string[] }[]>
+  /** Applies new migrations to a database that runs, and nothing else. Throws as `bring`. */
+  migrate(name: string, signal: AbortSignal): Promise<readonly AppliedMigrations[]>
   /** Stops a database; its data stays. Nothing happens if it does not run. */
   drop(name: string): Promise<void>
   /** Stops shards that a database has here and not in this blueprint. */
@@ -35,8 +40,8 @@ export interface SystemDatabases extends Component {
   admit(): Promise<void>
   /** The shards of a database. @throws TF_USAGE for one that is not sharded, or not there */
   shards(name: string): ShardPlaces
-  /** A database as its owner. @throws TF_NOT_RUNNING before its start */
-  url(name: string): string
+  /** A database, or one of its shards, as its owner. @throws TF_NOT_RUNNING before its start; TF_USAGE */
+  url(name: string, shard?: number): string
   /** @throws TF_USAGE for a database that the blueprint takes no backups of, or does not have */
   backups(name: string): DatabaseBackups
   /** Where a restore of a database can go on, beside its data. @throws TF_USAGE as `backups` */
@@ -86,12 +91,22 @@ export function createSystemDatabases(
     throw notThere(name, context.blueprint)
   }
 
+  function shardOf(name: string, shard: number): DatabaseUnit {
+    const { units: shards, places } = groupNamed(name)
+    const unit = shards[shard]
+    if (unit !== undefined) return unit
+    const known = places === undefined ? 'which is one cluster, 0' : `0 to ${shards.length - 1}`
+    throw new TenfoldError('TF_USAGE', `expected a shard of ${name} (${known}), got ${shard}`, {
+      hint: '"tenfold status" lists them',
+    })
+  }
+
   async function makeGroup(database: ResolvedDatabase, ready: Promise<SystemCode>): Promise<DatabaseGroup> {
     const isEmbedded = database.engine.kind === 'embedded'
     const binaries = isEmbedded ? await findPostgresBinaries({ user: context.user }) : undefined
     const surroundings = { ...changed, binaries, code: ready }
     if (database.sharding === undefined) {
-      return singleUnit(await makeUnit(context, clustersOf(database)[0]!, surroundings))
+      return singleUnit(database, await makeUnit(context, clustersOf(database)[0]!, surroundings))
     }
     return createShardGroup(
       database,
@@ -135,6 +150,14 @@ export function createSystemDatabases(
       }
       return [...files]
     },
+    newMigrations(name) {
+      const { units: shards } = groupNamed(name)
+      const { migrations } = context.blueprint.databases[name]!
+      return Promise.all(
+        shards.map(async (unit) => ({ name: unit.name, pending: await unit.pendingMigrations(migrations) })),
+      )
+    },
+    migrate: (name, signal) => groupNamed(name).migrate(signal),
     async drop(name) {
       const group = groups.get(name)
       groups.delete(name)
@@ -148,7 +171,7 @@ export function createSystemDatabases(
         hint: "give it a key and shards: { key: 'user_id', shards: { by: 'hash', count: 4 } }",
       })
     },
-    url: (name) => unitNamed(name).url(),
+    url: (name, shard) => (shard === undefined ? unitNamed(name) : shardOf(name, shard)).url(),
     primaries: () =>
       new Map(
         units().flatMap((unit) => (unit.hasFollowers && !unit.isShard ? [[unit.name, unit.primary()] as const] : [])),
@@ -176,11 +199,13 @@ export function createSystemDatabases(
 }
 
 function notThere(name: string, blueprint: PartsContext['blueprint']): TenfoldError {
-  const known = Object.keys(clusters(blueprint))
-  if (known.includes(name)) return new TenfoldError('TF_NOT_RUNNING', `expected database ${name} to have been started`)
-  const sharding = blueprint.databases[name]?.sharding
-  const meant = sharding === undefined ? didYouMean(name, known) : undefined
-  const what = sharding === undefined ? 'a database' : `a shard of ${name}`
+  const database = blueprint.databases[name]
+  const all = Object.keys(clusters(blueprint))
+  const known = database?.sharding === undefined ? all : clustersOf(database).map((cluster) => cluster.name)
+  if (all.includes(name)) return new TenfoldError('TF_NOT_RUNNING', `expected database ${name} to have been started`)
+  const isSharded = database?.sharding !== undefined
+  const meant = isSharded ? undefined : didYouMean(name, known)
+  const what = isSharded ? `a shard of ${name}` : 'a database'
   return new TenfoldError('TF_USAGE', `expected ${what} (${known.join(', ')}), got ${JSON.stringify(name)}`, {
     hint: meant === undefined ? 'name one of them' : `did you mean ${meant}?`,
   })

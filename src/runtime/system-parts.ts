@@ -112,7 +112,11 @@ class WiredParts implements SystemParts {
         releaser: () => this.#releaser ?? stillStarting(),
         job: (service, id) => jobPlace(context, this.#services, service, id),
         strike: (ids, fault) => strikeProcesses(snapshots.current(), subprocesses.list(), ids, fault),
-        databaseUrl: (name) => this.#databases.url(name),
+        databaseUrl: (name, shard) => this.#databases.url(name, shard),
+        migrate: (name, isDryRun, signal) =>
+          isDryRun
+            ? this.#databases.newMigrations(name)
+            : this.applier().inTurn(() => this.#databases.migrate(name, signal)),
         databases: () => this.#databases,
         topics: () => this.#messaging.topics,
         queues: () => this.#messaging.queues,

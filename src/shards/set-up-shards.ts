@@ -70,13 +70,11 @@ async function refuseStale(shard: ShardDatabase, number: number, { shardEpochs }
 
 async function guardAll(shard: ShardDatabase, map: ShardMap, reference: readonly string[]): Promise<void> {
   const without = await guardTables(shard, map, reference)
-  const [first, ...more] = without
-  if (first === undefined) return
-  const rest = more.length === 0 ? '' : ` (and ${more.length} more: ${more.join(', ')})`
+  if (without.length === 0) return
   const column = quoteIdentifier(map.column)
   throw new TenfoldError(
     'TF_SHARD_TABLE_INVALID',
-    `expected ${first} to have the shard key ${column}${rest}, got none`,
+    `expected ${without.join(', ')} to have the shard key ${column}, got none`,
     {
       hint: `add the column to the table, first in its primary key, or list the table in 'reference'`,
       details: { tables: without, column: map.column },

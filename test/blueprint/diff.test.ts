@@ -6,6 +6,7 @@ import type {
   ResolvedDatabase,
   ResolvedQueue,
   ResolvedService,
+  ResolvedSharding,
   ResolvedTopic,
 } from '../../src/blueprint/resolved-blueprint.ts'
 import { DEFAULT_TRAFFIC } from '../../src/blueprint/resolved-traffic.ts'
@@ -160,6 +161,51 @@ describe('the difference of two blueprints', () => {
   ])('of the %s of a queue says what it takes', (key, changes, effect) => {
     const after = { ...SHOP, queues: { emails: { ...QUEUE, ...changes } } }
     expect(diff(after)).toEqual([`changed queues.emails.${key} ${effect}`])
+  })
+
+  const SHARDING: ResolvedSharding = {
+    key: 'user_id',
+    strategy: { by: 'hash', count: 4 },
+    count: 4,
+    reference: [],
+  }
+  test.each<[string, ResolvedSharding | undefined, readonly string[]]>([
+    ['its shards are removed', undefined, ['shards refused']],
+    ['there are more shards', { ...SHARDING, strategy: { by: 'hash', count: 8 }, count: 8 }, ['shards live']],
+    ['there are fewer shards', { ...SHARDING, strategy: { by: 'hash', count: 2 }, count: 2 }, ['shards refused']],
+    ['there are other buckets', { ...SHARDING, strategy: { by: 'hash', count: 4, buckets: 64 } }, ['shards refused']],
+    [
+      'the buckets are those by default',
+      { ...SHARDING, strategy: { by: 'hash', count: 4, buckets: 1024 } },
+      ['shards live'],
+    ],
+    ['it is spread in another way', { ...SHARDING, strategy: { by: 'modulo', count: 4 } }, ['shards refused']],
+    ['the key is another', { ...SHARDING, key: 'region' }, ['key refused']],
+    ['a reference table is new', { ...SHARDING, reference: ['country'] }, ['reference live']],
+  ])('of a sharded database: %s', (_what, sharding, effects) => {
+    const before = withDatabase({ sharding: SHARDING })
+    const after = withDatabase(sharding === undefined ? {} : { sharding })
+    expect(diff(after, before)).toEqual(effects.map((effect) => `changed databases.orders.${effect}`))
+  })
+
+  test('refuses bounds and lists that are edited, and shards for a database that has none', () => {
+    const ranges = (...bounds: number[]): ResolvedSharding => ({
+      ...SHARDING,
+      strategy: { by: 'range', bounds },
+      count: bounds.length + 1,
+    })
+    const before = withDatabase({ sharding: ranges(10) })
+    expect(diff(withDatabase({ sharding: ranges(10, 20) }), before)).toEqual([
+      'changed databases.orders.shards refused',
+    ])
+    expect(diff(before)).toEqual(['changed databases.orders.shards refused'])
+  })
+
+  test('tells with which command the rows get to shards that are new', () => {
+    const more = { ...SHARDING, strategy: { by: 'hash', count: 8 } as const, count: 8 }
+    expect(diffBlueprints(withDatabase({ sharding: SHARDING }), withDatabase({ sharding: more }))).toMatchObject([
+      { meaning: expect.stringContaining('4 → 8 shards'), command: 'npx tenfold shards split orders' },
+    ])
   })
 
   test('makes topics that are new, and leaves the events of those that are gone', () => {

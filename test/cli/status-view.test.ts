@@ -46,6 +46,22 @@ test('shows every part, the instance that is not well, and what a person should 
   )
 })
 
+test('shows each shard of a database, and how much of it it owns', () => {
+  const shards = [0, 1].map((number) => ({
+    name: `orders-${number}`,
+    shard: { database: 'orders', number, ...(number === 0 ? { buckets: 512 } : {}) },
+    state: 'ready' as const,
+    version: '18.4',
+    nodes: [],
+  }))
+  const databases = Object.fromEntries(shards.map((shard) => [shard.name, shard]))
+  const view = statusView({ ...snapshot, services: {}, databases, notices: [] }, (_style, text) => text)
+  expect(view.split('\n').slice(3)).toEqual([
+    '  orders-0  shard    ready           PostgreSQL 18.4, 512 buckets',
+    '  orders-1  shard    ready           PostgreSQL 18.4',
+  ])
+})
+
 test('says what is wrong with an instance that is ready, and why one was started again', () => {
   const view = (more: object): string => {
     const instances = [{ id: 'api-1', state: 'ready' as const, port: 4001, restarts: 0, sinceEpochMs: 0, ...more }]

@@ -16,7 +16,8 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   fleet: ['core', 'blueprint', 'objectives', 'control', 'service/bindings-document'],
   load: ['core', 'blueprint', 'objectives', 'control'],
   autoscaler: ['core', 'blueprint', 'control'],
-  clusters: ['core', 'blueprint', 'sql', 'control'],
+  // A seed fills each shard with its rows.
+  clusters: ['core', 'blueprint', 'sql', 'control', 'shards'],
   backups: ['core', 'blueprint', 'sql', 'control', 'clusters'],
   drills: ['core', 'blueprint', 'sql', 'control', 'load'],
   rehearsal: ['core', 'blueprint', 'objectives', 'control', 'load'],

@@ -14,7 +14,7 @@ import type { CommandInput, ExitCode } from '../command.ts'
 import { EXIT } from '../command.ts'
 import { repositoryOf } from './repository-of.ts'
 import { requireDatabase } from './restore-place.ts'
-import { databasesWithBackups } from './take-backups.ts'
+import { chosenDatabases } from './take-backups.ts'
 
 /** Lists what repositories hold; exit status 1 when something in them can't be read. */
 export async function listBackups(
@@ -23,7 +23,7 @@ export async function listBackups(
   names: readonly string[],
 ): Promise<ExitCode> {
   const catalogs: Catalog[] = []
-  for (const name of names.length > 0 ? names : databasesWithBackups(blueprint)) {
+  for (const name of chosenDatabases(blueprint, names)) {
     const repository = repositoryOf(blueprint, requireDatabase(blueprint, name), options['from'])
     for (const lineage of await listLineages(repository, name)) catalogs.push(await readCatalog(repository, lineage))
   }

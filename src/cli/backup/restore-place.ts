@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { clusters } from '../../blueprint/clusters-of.ts'
 import type { ResolvedBlueprint, ResolvedDatabase } from '../../blueprint/resolved-blueprint.ts'
 import { clusterPathsOf } from '../../clusters/cluster-record.ts'
 import { finishSwap } from '../../clusters/pending-swap.ts'
@@ -55,11 +56,12 @@ export async function openRestorePlace(
   }
 }
 
-/** A database of the blueprint that Tenfold runs. @throws TF_USAGE */
+/** A database of the blueprint that Tenfold runs, or a shard of one. @throws TF_USAGE */
 export function requireDatabase(blueprint: ResolvedBlueprint, name: string): ResolvedDatabase {
-  const database = blueprint.databases[name]
+  const all = clusters(blueprint)
+  const database = all[name]
   if (database?.engine.kind === 'embedded') return database
-  const known = Object.values(blueprint.databases)
+  const known = Object.values(all)
     .filter(({ engine }) => engine.kind === 'embedded')
     .map((other) => other.name)
   const meant = didYouMean(name, known)

@@ -1,3 +1,4 @@
+import { clusters, clustersOf } from '../../blueprint/clusters-of.ts'
 import type { ResolvedBlueprint } from '../../blueprint/resolved-blueprint.ts'
 import type { ControlClient } from '../../control/control-client.ts'
 import { connectControl } from '../../control/control-client.ts'
@@ -31,7 +32,7 @@ export async function takeBackups(
   const isJson = options['json'] === true
   const control = connectControl(stateDirectoryOf(blueprint))
   const taken: TakenBackup[] = []
-  for (const name of names.length > 0 ? names : databasesWithBackups(blueprint)) {
+  for (const name of chosenDatabases(blueprint, names)) {
     requireDatabase(blueprint, name)
     const backup = await showing(name, control, terminal, signal, () =>
       control.command<TakenBackup>('backup', { database: name }, { signal, timeoutMs: TIMEOUT_MS }),
@@ -43,9 +44,20 @@ export async function takeBackups(
   return EXIT.success
 }
 
-/** @throws TF_USAGE when there is none */
-export function databasesWithBackups({ databases }: ResolvedBlueprint): readonly string[] {
-  const names = Object.values(databases).flatMap(({ name, backup }) => (backup === undefined ? [] : [name]))
+/**
+ * Those that were named, a sharded one as all its shards, or all that have backups.
+ *
+ * @throws TF_USAGE when there is none
+ */
+export function chosenDatabases(blueprint: ResolvedBlueprint, named: readonly string[]): readonly string[] {
+  const { databases } = blueprint
+  if (named.length > 0) {
+    return named.flatMap((name) => {
+      const database = databases[name]
+      return database === undefined ? [name] : clustersOf(database).map((cluster) => cluster.name)
+    })
+  }
+  const names = Object.values(clusters(blueprint)).flatMap(({ name, backup }) => (backup === undefined ? [] : [name]))
   if (names.length > 0) return names
   throw new TenfoldError('TF_USAGE', 'expected a database with backups in the blueprint, got none', {
     hint: "write databases: { orders: { backup: { to: '/mnt/backups' } } }",

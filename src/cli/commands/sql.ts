@@ -18,29 +18,26 @@ export const sql: Command = {
     'Connects as the owner of the database. Without -c and --file it reads statements from the terminal (\\? tells how),\n' +
     'or from its input when that is no terminal. Each statement is a transaction of its own unless you write BEGIN.\n' +
     'Outside the terminal the first statement that fails ends it, with exit status 1. Ctrl-C cancels what runs.',
-  argument: { name: 'DATABASE', description: 'the name that the blueprint gives it' },
+  argument: { name: 'DATABASE', description: 'the name that the blueprint gives it; of a shard also orders-2' },
   options: {
     ...SYSTEM_OPTION,
     command: { type: 'string', short: 'c', value: 'SQL', description: 'run this; several statements are fine' },
     file: { type: 'string', value: 'FILE', description: 'run the statements of a file' },
-    shard: { type: 'string', value: 'NUMBER', description: 'which shard, counted from 0 (default: 0)' },
+    shard: { type: 'string', value: 'NUMBER', description: 'of a sharded database: which shard, counted from 0' },
   },
   examples: [
     ['npx tenfold sql orders', 'type statements'],
+    ['npx tenfold sql orders --shard 2', 'the same on one shard'],
     ["npx tenfold sql orders -c 'select count(*) from orders'", 'one statement'],
     ["npx tenfold sql orders --json -c 'table orders'", 'a JSON object a statement, values as JSON'],
   ],
   async run(input) {
     const { argument: database, options, terminal, signal } = input
-    const { system, shard } = options
-    if (typeof shard === 'string' && shard !== '0') {
-      throw new TenfoldError('TF_USAGE', `expected a shard of ${database}, which has one, 0, got ${shard}`, {
-        hint: 'leave out --shard',
-      })
-    }
+    const { system } = options
+    const shard = wholeNumber(options['shard'])
     const script = await scriptOf(options)
     const { control } = await namedSystem({ ...input, argument: typeof system === 'string' ? system : '.' })
-    const { url } = await control.command<{ url: string }>('database', { name: database }, { signal })
+    const { url } = await control.command<{ url: string }>('database', { name: database, ...shard }, { signal })
     const isJson = options['json'] === true
     const session = await openConsole({
       url,
@@ -62,6 +59,14 @@ export const sql: Command = {
 
 const ROWS_MAX = 1_000
 const ROWS_MAX_JSON = 100_000
+
+function wholeNumber(shard: string | boolean | undefined): { shard?: number } {
+  if (typeof shard !== 'string') return {}
+  if (/^\d{1,4}$/.test(shard)) return { shard: Number(shard) }
+  throw new TenfoldError('TF_USAGE', `expected --shard to be a whole number, got ${JSON.stringify(shard)}`, {
+    hint: 'count from 0, as "tenfold status" does',
+  })
+}
 
 /** Undefined: whatever comes in. */
 async function scriptOf({ command, file }: CommandInput['options']): Promise<string | undefined> {

@@ -1,10 +1,11 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Cluster } from '../../../src/clusters/cluster-state.ts'
 import { createExternalServer } from '../../../src/clusters/external-server.ts'
 import { migrate } from '../../../src/clusters/migrations.ts'
 import type { DatabaseConnection } from '../../../src/sql/database.ts'
+import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import type { TestBed } from './test-bed.ts'
 import { createTestBed } from './test-bed.ts'
 
@@ -55,6 +56,58 @@ describe('migrations', () => {
     expect(progress).toEqual(['1/3 /base/001_a.sql', '2/3 /base/002_b.sql', '3/3 /more/001_a.sql'])
     expect(await migrate(connection, [directory, more])).toBe(0)
     expect((await connection.query('select x from a order by 1')).rows).toEqual([{ x: 1 }, { x: 2 }, { x: 3 }])
+  })
+
+  test('that wait for a lock let go of theirs, so that others get by, and are tried again', async () => {
+    await connection.query('create table busy (x int)')
+    await write('001_a.sql', 'alter table busy add column y int;')
+    const held = Promise.withResolvers<void>()
+    const taken = Promise.withResolvers<void>()
+    const holder = connection.transaction(async (tx) => {
+      await tx.query('select from busy')
+      taken.resolve()
+      await held.promise
+    })
+    await taken.promise
+    const attempts: string[] = []
+    const clock = virtualClock()
+    const applied = migrate(connection, [directory], {
+      lockTimeout: '50ms',
+      clock,
+      onProgress: ({ file }) => void attempts.push(file),
+    })
+    await vi.waitFor(() => expect(clock.pending).toBe(1))
+    // Between two tries nobody waits.
+    await connection.query('insert into busy values (1)')
+    held.resolve()
+    await holder
+    await clock.advance('1s')
+    expect(await applied).toBe(1)
+    expect(attempts).toHaveLength(2)
+  })
+
+  test('that find a table locked for good say so, and keep nothing', async () => {
+    await connection.query('create table busy (x int)')
+    await write('001_a.sql', 'create table other (x int);\nalter table busy add column y int;')
+    const held = Promise.withResolvers<void>()
+    const clock = virtualClock()
+    const holder = connection.transaction(async (tx) => {
+      await tx.query('select from busy')
+      const applied = migrate(connection, [directory], { lockTimeout: '20ms', clock })
+      const failure = expect(applied).rejects.toMatchObject({
+        code: 'TF_MIGRATION_LOCKED',
+        message: expect.stringContaining('in line 2: canceling statement due to lock timeout'),
+      })
+      for (let pause = 1; pause < 6; pause++) {
+        await vi.waitFor(() => expect(clock.pending).toBe(1))
+        await clock.advance('1s')
+      }
+      await failure
+      held.resolve()
+    })
+    await held.promise
+    await holder
+    expect(await tables()).toEqual(['busy'])
   })
 
   test('that fail leave nothing of their file, and name file, line and reason', async () => {
