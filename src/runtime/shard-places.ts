@@ -1,10 +1,11 @@
+import type { ReshardPlaces } from '../shards/reshard/reshard-places.ts'
 import { TenfoldError } from '../core/errors.ts'
 import type { DatabaseAddress, DatabaseConnection } from '../sql/database.ts'
 import { connectDatabase } from '../sql/database.ts'
 import type { DatabaseUnit } from './database-unit.ts'
 
 /** The shards of a database that runs, for what moves rows between them. */
-export interface ShardPlaces {
+export interface ShardPlaces extends ReshardPlaces {
   readonly database: string
   /** How many there are now; there may come more. */
   readonly count: number
@@ -17,7 +18,7 @@ export interface ShardPlaces {
    * Where that primary is now, by the Unix socket that all servers of the machine can reach, password included: also for
    * the subscription of another shard. Another one after a fail-over. @throws TF_USAGE, TF_NOT_RUNNING
    */
-  adminUrl(shard: number): string
+  url(shard: number): string
 }
 
 /** Of one caller to one shard: as many as move buckets there side by side, and some more. */
@@ -58,7 +59,7 @@ export function createShardPlaces(
       connections.set(unit, connection)
       return connection
     },
-    adminUrl: (shard) => unitOf(shard).adminUrl(),
+    url: (shard) => unitOf(shard).adminUrl(),
     async end() {
       const open = [...connections.values()]
       connections.clear()
