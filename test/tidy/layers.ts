@@ -26,6 +26,8 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   topics: ['core', 'blueprint', 'sql', 'backends'],
   // What both need (wake-ups, retries, the inbox, the check of schemas) is with the topics, which came first.
   queues: ['core', 'blueprint', 'sql', 'topics', 'backends'],
+  // Invalidations go through the log of topics, and with a transaction of the database that it is in.
+  cache: ['core', 'blueprint', 'sql', 'topics', 'backends'],
   webhooks: ['core', 'topics'],
   service: ['core', 'blueprint', 'sql', 'control', 'shards', 'webhooks', 'topics', 'queues'],
   testing: ['core', 'blueprint', 'fleet/instance-host', 'fleet/release'],
