@@ -14,6 +14,7 @@ import { rehearse } from './commands/rehearse.ts'
 import { rollback } from './commands/rollback.ts'
 import { run } from './commands/run.ts'
 import { scale } from './commands/scale.ts'
+import { shards } from './commands/shards.ts'
 import { sql } from './commands/sql.ts'
 import { status } from './commands/status.ts'
 import { queues } from './commands/queues.ts'
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   logs,
   run,
   sql,
+  shards,
   topics,
   queues,
   backup,

@@ -13,6 +13,8 @@ import type { QueueOperating } from './queue-operating.ts'
 import type { Releaser } from './releaser.ts'
 import type { ScalingOutcome } from './system-autoscaler.ts'
 import type { SystemDatabases } from './system-databases.ts'
+import { shardCommands } from './shard-commands.ts'
+import type { ShardOperating } from './shard-operating.ts'
 import { topicCommands } from './topic-commands.ts'
 import type { TopicOperating } from './topic-operating.ts'
 
@@ -37,6 +39,8 @@ export interface CommandTargets {
    */
   migrate(database: string, isDryRun: boolean, signal: AbortSignal): Promise<readonly object[]>
   databases(): Pick<SystemDatabases, 'backups' | 'restorePlace' | 'putRestored' | 'switchover'>
+  /** @throws TF_USAGE where the database is not on several shards, or it is unclear which is meant */
+  shards(database: string | undefined): ShardOperating
   topics(): TopicOperating
   queues(): QueueOperating
 }
@@ -109,6 +113,7 @@ export function systemCommands(targets: CommandTargets): Readonly<Record<string,
       run: ({ name, isDryRun }, { signal }) => targets.migrate(name, isDryRun, signal),
     }),
     ...backupCommands(() => targets.databases()),
+    ...shardCommands((database) => targets.shards(database)),
     ...topicCommands(() => targets.topics()),
     ...queueCommands(() => targets.queues()),
     ...faultCommands(targets),

@@ -11,7 +11,8 @@ import { connectDatabase } from '../sql/database.ts'
 import { grantSchema } from '../sql/own-schema.ts'
 import { createBucketWatch } from './bucket-watch.ts'
 import type { DatabaseUnit } from './database-unit.ts'
-import type { ShardPlaces } from './shard-places.ts'
+import type { ShardOperating } from './shard-operating.ts'
+import { createShardOperating } from './shard-operating.ts'
 import { createShardPlaces } from './shard-places.ts'
 import type { AppliedMigrations } from './migrate-in-order.ts'
 import { migrateInOrder } from './migrate-in-order.ts'
@@ -34,7 +35,7 @@ export interface DatabaseGroup {
   /** Stops shards that this blueprint does not have. */
   fit(database: ResolvedDatabase): Promise<void>
   /** Undefined where it is not sharded. */
-  readonly places: ShardPlaces | undefined
+  readonly shards: ShardOperating | undefined
 }
 
 /** Servers that are made or started at once: each keeps a core busy. */
@@ -56,7 +57,7 @@ export function singleUnit(database: ResolvedDatabase, unit: DatabaseUnit): Data
     fit: async (next) => {
       present = next
     },
-    places: undefined,
+    shards: undefined,
   }
 }
 
@@ -69,12 +70,13 @@ export function singleUnit(database: ResolvedDatabase, unit: DatabaseUnit): Data
 export async function createShardGroup(
   database: ResolvedDatabase,
   make: (cluster: ResolvedCluster, layOut: (signal: AbortSignal | undefined) => Promise<void>) => Promise<DatabaseUnit>,
-  clock: Clock,
+  { clock, onTrouble }: { readonly clock: Clock; readonly onTrouble: (message: string) => void },
 ): Promise<DatabaseGroup> {
   let present = database
   let units: readonly DatabaseUnit[] = await Promise.all(clustersOf(database).map((each) => make(each, layOut)))
 
   const places = createShardPlaces(database.name, () => units)
+  const shards = createShardOperating(places, { clock, onTrouble })
   const watch = createBucketWatch({ places, clock, onBuckets: (shard, buckets) => units[shard]?.showBuckets(buckets) })
 
   async function layOut(signal: AbortSignal | undefined): Promise<void> {
@@ -106,7 +108,7 @@ export async function createShardGroup(
   }
 
   return {
-    places,
+    shards,
     get units() {
       return units
     },
@@ -117,11 +119,12 @@ export async function createShardGroup(
         await layOut(signal)
         await forEachBounded(units, STARTED_AT_ONCE, (unit) => unit.phases.complete(signal))
         watch.start()
+        shards.start()
       }),
     async stop(deadlineMs) {
       watch.stop()
       // Side by side: what waits for a server that hangs ends with it.
-      await Promise.all([places.end(), ...units.map((unit) => unit.stop(deadlineMs))])
+      await Promise.all([shards.stop(), places.end(), ...units.map((unit) => unit.stop(deadlineMs))])
     },
     async update(next, code, signal) {
       const clusters = clustersOf(next)

@@ -14,7 +14,7 @@ import { makeUnit } from './make-unit.ts'
 import type { PartsContext } from './parts-context.ts'
 import { admissionsTo } from './service-bindings.ts'
 import type { ShardBinding } from '../service/bindings-document.ts'
-import type { ShardPlaces } from './shard-places.ts'
+import type { ShardOperating } from './shard-operating.ts'
 import type { DatabaseGroup } from './shard-group.ts'
 import { createShardGroup, singleUnit } from './shard-group.ts'
 import type { AppliedMigrations } from './migrate-in-order.ts'
@@ -38,8 +38,11 @@ export interface SystemDatabases extends Component {
   fit(database: ResolvedDatabase): Promise<void>
   /** Lets exactly those services into each database that connect to it by the blueprint as it is now. */
   admit(): Promise<void>
-  /** The shards of a database. @throws TF_USAGE for one that is not sharded, or not there */
-  shards(name: string): ShardPlaces
+  /**
+   * The shards of a database, or of the only one that has several. @throws TF_USAGE for one that is not sharded, or not there,
+   * or where it is unclear which is meant
+   */
+  shards(name: string | undefined): ShardOperating
   /** A database, or one of its shards, as its owner. @throws TF_NOT_RUNNING before its start; TF_USAGE */
   url(name: string, shard?: number): string
   /** @throws TF_USAGE for a database that the blueprint takes no backups of, or does not have */
@@ -92,10 +95,10 @@ export function createSystemDatabases(
   }
 
   function shardOf(name: string, shard: number): DatabaseUnit {
-    const { units: shards, places } = groupNamed(name)
+    const { units: shards, shards: operating } = groupNamed(name)
     const unit = shards[shard]
     if (unit !== undefined) return unit
-    const known = places === undefined ? 'which is one cluster, 0' : `0 to ${shards.length - 1}`
+    const known = operating === undefined ? 'which is one cluster, 0' : `0 to ${shards.length - 1}`
     throw new TenfoldError('TF_USAGE', `expected a shard of ${name} (${known}), got ${shard}`, {
       hint: '"tenfold status" lists them',
     })
@@ -108,11 +111,10 @@ export function createSystemDatabases(
     if (database.sharding === undefined) {
       return singleUnit(database, await makeUnit(context, clustersOf(database)[0]!, surroundings))
     }
-    return createShardGroup(
-      database,
-      (cluster, layOut) => makeUnit(context, cluster, { ...surroundings, layOut }),
-      context.clock,
-    )
+    return createShardGroup(database, (cluster, layOut) => makeUnit(context, cluster, { ...surroundings, layOut }), {
+      clock: context.clock,
+      onTrouble: (message) => context.notice({ level: 'warning', message }),
+    })
   }
 
   async function admit(): Promise<void> {
@@ -165,8 +167,10 @@ export function createSystemDatabases(
     },
     fit: async (database) => groups.get(database.name)?.fit(database),
     shards(name) {
-      const { places } = groupNamed(name)
-      if (places !== undefined) return places
+      const sharded = new Map([...groups].flatMap(([of, { shards }]) => (shards === undefined ? [] : [[of, shards]])))
+      const [[only] = [], ...more] = sharded
+      const { shards } = groupNamed(name ?? (more.length === 0 ? only : undefined) ?? unclear([...sharded.keys()]))
+      if (shards !== undefined) return shards
       throw new TenfoldError('TF_USAGE', `expected a database on several shards, but ${name} is one cluster`, {
         hint: "give it a key and shards: { key: 'user_id', shards: { by: 'hash', count: 4 } }",
       })
@@ -231,4 +235,16 @@ function requireInside(path: string, directory: string): void {
   throw new TenfoldError('TF_USAGE', `expected restored data in ${directory}, got ${path}`, {
     hint: 'use "tenfold restore"',
   })
+}
+
+function unclear(sharded: readonly string[]): never {
+  const got = sharded.length === 0 ? 'none on several shards' : sharded.join(', ')
+  throw new TenfoldError(
+    'TF_USAGE',
+    `expected the name of a database on several shards, got nothing, and there is ${got}`,
+    {
+      hint:
+        sharded.length === 0 ? "give one a key and shards: { by: 'hash', count: 4 }" : `write --database ${sharded[0]}`,
+    },
+  )
 }

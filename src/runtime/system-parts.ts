@@ -118,6 +118,7 @@ class WiredParts implements SystemParts {
             ? this.#databases.newMigrations(name)
             : this.applier().inTurn(() => this.#databases.migrate(name, signal)),
         databases: () => this.#databases,
+        shards: (name) => this.#databases.shards(name),
         topics: () => this.#messaging.topics,
         queues: () => this.#messaging.queues,
         showRehearsal: (rehearsal) => context.change((snapshot) => ({ ...snapshot, rehearsal })),

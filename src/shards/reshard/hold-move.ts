@@ -65,7 +65,7 @@ const TABLES_STAY = `
     select move into mover from ${SCHEMA}.moving limit 1;
     if mover is not null then
       raise exception 'expected no move of buckets while % changes, but move % is not finished', what, mover
-        using errcode = '${MOVING}', hint = 'see tenfold shards status; finish the move, or abort it, and try again';
+        using errcode = '${MOVING}', hint = 'finish the move, or abort it, and try again; without the change the system starts: tenfold shards status';
     end if;
   end $$`
 

@@ -11,8 +11,8 @@ export interface MovedTable {
   readonly columns: readonly TableColumn[]
   /** Those of the primary key, in its order. */
   readonly key: readonly TableColumn[]
-  /** Estimated. */
-  readonly rows: number
+  /** Blocks of its rows, without indexes. */
+  readonly blocks: number
   /** With indexes and values out of line. */
   readonly bytes: number
   /** Why rows of it can't be moved. */
@@ -75,8 +75,8 @@ const TABLES = `
     coalesce((select json_agg(json_build_object('name', quote_ident(a.attname), 'type', format_type(a.atttypid, null)) order by k.place)
        from pg_index i, unnest(i.indkey::int[]) with ordinality as k (attnum, place), pg_attribute a
       where i.indrelid = c.oid and i.indisprimary and a.attrelid = c.oid and a.attnum = k.attnum), '[]') as key,
-    coalesce((select sum(greatest(l.reltuples, 0)) from pg_partition_tree(c.oid) t join pg_class l on l.oid = t.relid where t.isleaf),
-      greatest(c.reltuples, 0))::float8 as rows,
+    (coalesce((select sum(pg_relation_size(t.relid)) from pg_partition_tree(c.oid) t where t.isleaf), pg_relation_size(c.oid))
+      / current_setting('block_size')::int)::float8 as blocks,
     coalesce((select sum(pg_total_relation_size(t.relid)) from pg_partition_tree(c.oid) t), pg_total_relation_size(c.oid))::float8 as bytes,
     array_remove(array[
       case when c.relpersistence <> 'p' then 'it is unlogged, so nothing of it is replicated' end,
