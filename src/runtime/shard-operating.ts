@@ -94,7 +94,7 @@ export function createShardOperating(
         return places.count
       },
       admin: (shard) => places.admin(shard),
-      url: (shard) => places.adminUrl(shard),
+      url: (shard) => places.url(shard),
       drained: (shard, signal) => outboxDrained(places.admin(shard), clock, signal),
     },
     onChange({ id, state: { problem } }) {
