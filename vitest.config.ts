@@ -34,8 +34,8 @@ export default defineConfig({
           exclude: [releases],
           globalSetup: './test/compile-cache.ts',
           maxWorkers: 2,
-          // Machines of CI have other guests. What needed a second try is named at the end.
-          retry: 1,
+          // Machines of CI have other guests. What needed another try is named at the end.
+          retry: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from 'vitest/node'
 
-/** Closes a run with what needed a second try, and `N passed, N failed, N skipped` alone on a line, which any CI can read. */
+/** Closes a run with what needed another try, and `N passed, N failed, N skipped` alone on a line, which any CI can read. */
 export default class ClosingLine implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const count = { passed: 0, failed: 0, skipped: 0 }
@@ -14,7 +14,7 @@ export default class ClosingLine implements Reporter {
       if (module.errors().length > 0) count.failed += 1
     }
     process.once('exit', () => {
-      for (const name of again) process.stdout.write(`\nneeded a second try: ${name}`)
+      for (const name of again) process.stdout.write(`\nneeded another try: ${name}`)
       process.stdout.write(`\n${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped\n`)
     })
   }
