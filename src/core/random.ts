@@ -35,6 +35,19 @@ export function uniqueId(): string {
   return randomUUID()
 }
 
+let drawn = Buffer.alloc(0)
+let used = 0
+
+/** 8 bytes nobody can guess, to be changed at will; drawn in advance, since each call of the system's source has its price. */
+export function randomBlock(): Buffer {
+  if (used === drawn.length) {
+    drawn = randomBytes(4_096)
+    used = 0
+  }
+  used += 8
+  return drawn.subarray(used - 8, used)
+}
+
 /** A seed nobody chose, for the runs that do not name one; print it, so that the run can be repeated. */
 export function freshSeed(): number {
   return randomBytes(4).readUInt32LE()
