@@ -424,6 +424,10 @@ export const ERROR_CODES = {
     meaning: 'The tables of shards in a database were made by a later version of tenfold.',
     remedy: 'Use that version, or a later one.',
   },
+  TF_SHARD_BUSY: {
+    meaning: 'Too many queries over all shards wait for their turn in this process; this one has not been sent.',
+    remedy: 'Ask for less at once. What is asked often belongs into a table of its own, or a cache.',
+  },
   TF_SHARD_KEY_INVALID: {
     meaning: "The shard key has a value that its column can't hold.",
     remedy: 'Give the value of the key column; whole numbers above 2^53 as bigint.',
@@ -452,6 +456,14 @@ export const ERROR_CODES = {
     meaning:
       "A table of a sharded database has no shard key, or one that can't be, or its primary key does not begin with it.",
     remedy: 'Make the shard key the first column of the primary key, or name the table in `reference`.',
+  },
+  TF_SHARD_UNANSWERED: {
+    meaning: 'A query over all shards has no answer from one of them, which is named: it has failed or was too slow.',
+    remedy: 'See what the shard does with `tenfold status`, or take what the others have: `all({ partial: true })`.',
+  },
+  TF_SHARD_UNMERGEABLE: {
+    meaning: "The answers of the shards can't make the answer to this query.",
+    remedy: 'The hint names what to ask for in its place; for one key, `shard(key)` takes every query.',
   },
   TF_SIGNAL_UNREADABLE: {
     meaning: "An instance does not publish the number that its service is scaled by, or it can't be read.",

@@ -1,6 +1,7 @@
 /** The public surface of `tenfold/service`: what a service imports. */
 export type { BoundService } from './bind.ts'
 export { bind } from './bind.ts'
+export { newId } from '../core/new-id.ts'
 export type {
   BindingsDocument,
   DatabaseBinding,
@@ -25,6 +26,9 @@ export type { QueueRetryOptions } from '../queues/worker.ts'
 export type { Consumer, ConsumeOptions, Publisher, PublishOptions, PublishTransaction } from './topic-handles.ts'
 export type { HandlerContext, ReceivedEvent } from '../topics/handler.ts'
 export type { FailurePolicy, RetryOptions } from '../topics/retry-policy.ts'
+export type { AllOptions, AllShards } from '../shards/scatter/all-shards.ts'
+export type { MissingShard } from '../shards/scatter/gather.ts'
+export type { Merge } from '../shards/scatter/text-query.ts'
 export type { CommitStatus, CommitToken } from '../sql/commit-status.ts'
 export type { ReadToken } from '../sql/position.ts'
 export type { ReadOptions, ReadView } from '../sql/read-view.ts'

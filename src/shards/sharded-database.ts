@@ -6,7 +6,7 @@ import type { CommitStatus, CommitToken } from '../sql/commit-status.ts'
 import type { DatabaseConnection } from '../sql/database.ts'
 import type { StatementGuard } from '../sql/guarded-session.ts'
 import { guardedKind } from '../sql/guarded-session.ts'
-import { runnerKysely } from '../sql/kysely-handle.ts'
+import { runnerKysely } from '../sql/runner-kysely.ts'
 import type { ReadToken } from '../sql/position.ts'
 import type { SqlResult } from '../sql/session.ts'
 import { isServerError } from '../sql/sql-failure.ts'
@@ -14,6 +14,10 @@ import type { Transaction, TransactionOptions } from '../sql/transaction.ts'
 import { NOT_HERE, SCHEMA } from './guard.ts'
 import type { MapHolder } from './map-holder.ts'
 import { createMapHolder } from './map-holder.ts'
+import type { AllOptions, AllShards, AllShardsContext } from './scatter/all-shards.ts'
+import { createAllShards, rememberedCatalog } from './scatter/all-shards.ts'
+import type { Turns } from './scatter/turns.ts'
+import { createTurns } from './scatter/turns.ts'
 import type { KeyPlace } from './shard-map.ts'
 import { placeOf } from './shard-map.ts'
 
@@ -52,6 +56,8 @@ export interface KeyHandle<Tables> {
 export interface ShardedDatabase<Tables, Key> {
   /** @throws TF_SHARD_KEY_INVALID, TF_SHARD_KEY_UNPLACED when it is used */
   shard(key: Key): KeyHandle<Tables>
+  /** Reads over all shards, the only queries without a key. @throws TF_OPTION_INVALID */
+  all(options?: AllOptions): AllShards<Tables>
   /** Closes every connection; see `DatabaseConnection.end`. */
   end(): Promise<void>
 }
@@ -68,6 +74,9 @@ export interface ShardedDatabaseOptions {
 const MOVING_MAX_MS = 5_000
 const PAUSE_MIN_MS = 2
 const PAUSE_MAX_MS = 50
+
+/** Queries over all shards: so many at once for a shard, so that those with a key find connections. */
+const ALL_LIMITS = { atOnce: 2, waitingMax: 200 }
 
 /** Makes the client; the map is read when it is first used. */
 export function createShardedDatabase<Tables = unknown, Key = string | number | bigint>(
@@ -87,7 +96,17 @@ export function createShardedDatabase<Tables = unknown, Key = string | number | 
     }
   }
 
+  const turns: Turns[] = []
+  const everywhere: AllShardsContext = {
+    maps,
+    clock,
+    at,
+    turns: (shard) => (turns[shard] ??= createTurns(ALL_LIMITS)),
+    catalog: rememberedCatalog({ maps, at }),
+  }
+
   return {
+    all: (allOptions) => createAllShards<Tables>(everywhere, allOptions),
     shard: (key) => new RoutedKey<Tables>({ key, maps, at, clock }),
     async end() {
       await Promise.all(connections.map((connection) => connection?.end()))

@@ -8,7 +8,7 @@ import { TenfoldError, hasCode } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import type { ConnectionPool } from './connection-pool.ts'
 import { commit } from './commit.ts'
-import { runnerKysely } from './kysely-handle.ts'
+import { runnerKysely } from './runner-kysely.ts'
 import type { Session, SqlResult } from './session.ts'
 import { isConflict } from './sql-failure.ts'
 
