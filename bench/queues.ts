@@ -2,29 +2,37 @@ import { messageOf } from '../src/core/errors.ts'
 import { connectDatabase } from '../src/sql/database.ts'
 import type { Benchmark, BenchmarkContext, BenchmarkOutcome, Figures, Peer } from './benchmark.ts'
 import { median } from './benchmark.ts'
+import { bullMqRedis } from './peers/bullmq.ts'
 import { graphileWorker } from './peers/graphile-worker.ts'
 import { pgBoss } from './peers/pg-boss.ts'
 import { compareEnqueuing, measureBacklog } from './queues/measure-queues.ts'
 import { tenfoldQueues } from './queues/tenfold-queues.ts'
 import { withScratchCluster } from './servers/scratch-cluster.ts'
+import { withScratchRedis } from './servers/scratch-redis.ts'
+import { whyAbsent } from './topics/contenders.ts'
 import type { Subject } from './topics/measure-contender.ts'
 import { besideTransaction, measureConsuming, measureDelivery, measurePublishing } from './topics/measure-contender.ts'
 
 /** Items a second while it is measured how soon they begin. */
 const PER_SECOND = 300
-const CONTENDERS = [tenfoldQueues, pgBoss, graphileWorker] as const
+const CONTENDERS = [tenfoldQueues, pgBoss, graphileWorker, bullMqRedis] as const
 
 export const benchmark: Benchmark = {
   name: 'queues',
   description: 'putting in against a plain insert; work, also under a snapshot held for three rounds; a large backlog',
   run(context) {
     return withScratchCluster({ name: 'queues' }, context.signal, (cluster) =>
-      measure(context, cluster.url(), cluster.adminUrl()),
+      withScratchRedis(context.signal, (redisUrl) => measure(context, cluster.url(), cluster.adminUrl(), redisUrl)),
     )
   },
 }
 
-async function measure(context: BenchmarkContext, url: string, adminUrl: string): Promise<BenchmarkOutcome> {
+async function measure(
+  context: BenchmarkContext,
+  url: string,
+  adminUrl: string,
+  redisUrl: string | undefined,
+): Promise<BenchmarkOutcome> {
   const admin = connectDatabase({ url: adminUrl, connectionsMax: 1 })
   /** A database of its own. */
   async function create(name: string): Promise<string> {
@@ -39,11 +47,12 @@ async function measure(context: BenchmarkContext, url: string, adminUrl: string)
     const enqueuing = await compareEnqueuing(context, await create('enqueuing'))
     const backlog = await measureBacklog(context, await create('backlog'), context.isQuick ? 30_000 : 1_000_000)
     for (const [number, contender] of CONTENDERS.entries()) {
-      if ((await contender.version()) === undefined) {
-        peers.push({ name: contender.name, ran: false, reason: contender.absence })
+      const reason = await whyAbsent(contender, redisUrl)
+      if (reason !== undefined) {
+        peers.push({ name: contender.name, ran: false, reason })
         continue
       }
-      const its = await create(`contender_${number}`)
+      const its = contender === bullMqRedis ? (redisUrl as string) : await create(`contender_${number}`)
       subjects.push({ contender, url: its, session: await contender.open(its) })
     }
     const [ours, ...theirs] = subjects as [Subject, ...Subject[]]

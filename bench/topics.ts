@@ -4,8 +4,7 @@ import { median } from './benchmark.ts'
 import { withScratchCluster } from './servers/scratch-cluster.ts'
 import { withScratchRedis } from './servers/scratch-redis.ts'
 import { comparePublishing } from './topics/compare-publishing.ts'
-import type { Contender } from './topics/contender.ts'
-import { contenders, onRedis } from './topics/contenders.ts'
+import { contenders, onRedis, whyAbsent } from './topics/contenders.ts'
 import type { Delivery, Subject } from './topics/measure-contender.ts'
 import { besideTransaction, measureConsuming, measureDelivery, measurePublishing } from './topics/measure-contender.ts'
 
@@ -61,11 +60,6 @@ async function measure(
     for (const { session } of subjects) await session.end()
     await admin.end()
   }
-}
-
-async function whyAbsent(contender: Contender, redisUrl: string | undefined): Promise<string | undefined> {
-  if ((await contender.version()) === undefined) return contender.absence
-  return contender === onRedis && redisUrl === undefined ? 'there is no redis-server on the PATH' : undefined
 }
 
 /** Every subject in turn, in rounds. */

@@ -45,7 +45,8 @@ export const bullMqPostgres: Contender = {
 export const bullMqRedis: Contender = {
   name: 'bullmq',
   absence: NOT_INSTALLED,
-  version: () => Promise.resolve(packageVersion('bullmq')),
+  // Without its client it can't even be closed.
+  version: () => Promise.resolve(packageVersion('ioredis') && packageVersion('bullmq')),
   open: async (url) => openQueue(await load(), { url }),
 }
 

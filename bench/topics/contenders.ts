@@ -9,3 +9,9 @@ export const contenders: readonly Contender[] = [tenfold, pgBoss, graphileWorker
 
 /** What needs Redis instead of a database. */
 export const onRedis: Contender = bullMqRedis
+
+/** Why a contender can't be measured here; undefined: it can. */
+export async function whyAbsent(contender: Contender, redisUrl: string | undefined): Promise<string | undefined> {
+  if ((await contender.version()) === undefined) return contender.absence
+  return contender === onRedis && redisUrl === undefined ? 'there is no redis-server on the PATH' : undefined
+}
