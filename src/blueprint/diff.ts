@@ -7,7 +7,6 @@ import type {
   ResolvedTopic,
 } from './resolved-blueprint.ts'
 import { shardingChanges } from './diff-sharding.ts'
-import { consumersOf } from './consumers-of.ts'
 import { kindOfService } from './service-kind.ts'
 
 /**
@@ -166,34 +165,23 @@ function isMove({ engine: before }: ResolvedTopic, { engine: after }: ResolvedTo
 const TO_KAFKA = 'its events stay in PostgreSQL until "npx tenfold topics move" is run; services know both places'
 const TO_POSTGRES = 'refused while its events are elsewhere: "npx tenfold topics move --back" comes first'
 
-/** Instances know where topics are, and who reads those on RabbitMQ, from their start. */
+/** Instances know where topics are from their start. */
 function rolloutsForTopics(before: ResolvedBlueprint, after: ResolvedBlueprint): readonly BlueprintChange[] {
-  const known = Object.values(after.topics).flatMap((topic) => {
+  const moved = Object.values(after.topics).filter((topic) => {
     const former = before.topics[topic.name]
-    return former === undefined ? [] : [{ topic, former }]
+    return former !== undefined && isMove(former, topic)
   })
-  const moved = known.filter(({ topic, former }) => isMove(former, topic)).map(({ topic }) => topic.name)
-  const left = known
-    .filter(({ topic: { name, engine } }) => engine.kind === 'rabbitmq' && hasLost(before, after, name))
-    .map(({ topic }) => topic.name)
   return Object.values(after.services).flatMap((service): readonly BlueprintChange[] => {
-    const names = [
-      ...moved.filter((name) => service.publishes.includes(name) || service.consumes.includes(name)),
-      ...left.filter((name) => service.publishes.includes(name)),
-    ]
+    const names = moved
+      .map(({ name }) => name)
+      .filter((name) => service.publishes.includes(name) || service.consumes.includes(name))
     if (names.length === 0 || before.services[service.name] === undefined) return []
     const change = { path: `services.${service.name}.topics`, kind: 'changed' } as const
-    const meaning = `knows from its start where ${list(names)} is, and who reads it`
+    const meaning = `has to know where ${list(names)} is`
     return kindOfService(service) === 'server'
       ? [{ ...change, effect: 'rollout', meaning: `${meaning}: its instances are replaced` }]
       : [{ ...change, effect: 'live', meaning: `${meaning}: holds from the next run on` }]
   })
-}
-
-/** Whoever publishes would make the queues of a group again that nobody reads for any more. */
-function hasLost(before: ResolvedBlueprint, after: ResolvedBlueprint, topic: string): boolean {
-  const present = consumersOf(after.services, topic)
-  return consumersOf(before.services, topic).some((group) => !present.includes(group))
 }
 
 function queueChanges(path: string, before: ResolvedQueue, after: ResolvedQueue): readonly BlueprintChange[] {

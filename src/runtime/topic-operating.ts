@@ -91,8 +91,8 @@ export function createTopicOperating(
         const log = createRabbitLog(engineAt, { topics: { [topic]: { partitions, groups } } })
         return await work(log, rabbitOperations({ url: engineAt, topic, partitions, groups })).finally(() => log.end())
       }
-      const to = createKafkaLog({ url: engineAt, database })
       const isThere = isElsewhere(await readMove(database, topic))
+      const to = createKafkaLog({ url: engineAt, database })
       const there = isThere ? { ...operations, ...kafkaOperations(engineAt, database) } : operations
       return await work(createMovingLog({ from, database, to }), there).finally(() => to.end())
     } finally {

@@ -4,6 +4,7 @@ import { STOP_DEADLINE_MS_DEFAULT } from '../core/component.ts'
 import type { BindingsDocument } from './bindings-document.ts'
 import { openBindings } from './bindings-source.ts'
 import type { BoundDatabase } from './bound-database.ts'
+import type { BoundTopics } from './bound-topics.ts'
 import { bindDatabase } from './bound-database.ts'
 import { createBoundDatabases } from './bound-databases.ts'
 import { createHandlers } from './handlers.ts'
@@ -61,6 +62,7 @@ export async function bindFrom(
   clock: Clock = systemClock,
 ): Promise<UntypedBindings> {
   const bound = new Map<string, BoundDatabase>()
+  let topics: BoundTopics | undefined
   const source = await openBindings({ env, clock, onChange: follow })
   const schemas = await loadMessageSchemas(env.TENFOLD_BLUEPRINT, source.current()).catch((error: unknown) => {
     source.close()
@@ -91,10 +93,11 @@ export async function bindFrom(
   })
   const shared = { document, databases, handlers, clock }
   // Loaded by those who have any: it is much code for the start of others.
-  const topics =
-    document.publishes === undefined && document.consumes === undefined
-      ? undefined
-      : (await import('./bound-topics.ts')).bindTopics({ ...shared, schemas: schemas.topics })
+  if (document.publishes !== undefined || document.consumes !== undefined) {
+    const { bindTopics } = await import('./bound-topics.ts')
+    topics = bindTopics({ ...shared, schemas: schemas.topics })
+    topics.rebind(source.current())
+  }
   const queues =
     document.enqueues === undefined && document.works === undefined
       ? undefined
@@ -104,6 +107,7 @@ export async function bindFrom(
   function follow(changed: BindingsDocument): void {
     const bindings = { ...changed.unlisted, ...changed.databases }
     for (const [name, binding] of Object.entries(bindings)) bound.get(name)?.rebind(binding)
+    topics?.rebind(changed)
   }
 
   async function close(): Promise<void> {

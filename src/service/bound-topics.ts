@@ -30,6 +30,8 @@ import { tracedBatch, tracedHandling, tracedSend, traceHeaders } from './traced-
 export interface BoundTopics {
   readonly publishes: Readonly<Record<string, Publisher<unknown>>>
   readonly consumes: Readonly<Record<string, Consumer<unknown>>>
+  /** Takes over who reads the topics now. */
+  rebind(document: BindingsDocument): void
   /**
    * Call it when the handlers have stopped.
    *
@@ -75,6 +77,10 @@ class ServiceTopics implements BoundTopics {
     )
     this.publishes = mapped(publishes, (topic, binding) => this.#publisher(topic, binding))
     this.consumes = mapped(consumes, (topic, binding) => this.#consumer(topic, binding))
+  }
+
+  rebind(document: BindingsDocument): void {
+    this.#logs.rebind(document)
   }
 
   async close(deadlineMs: number, isLast: boolean): Promise<void> {

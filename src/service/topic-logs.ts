@@ -4,6 +4,7 @@ import { createKafkaLog } from '../topics/logs/kafka/kafka-log.ts'
 import { createMovingLog } from '../topics/logs/moving-log.ts'
 import type { PostgresLog } from '../topics/logs/postgres/postgres-log.ts'
 import { createPostgresLog } from '../topics/logs/postgres/postgres-log.ts'
+import type { RabbitLog } from '../topics/logs/rabbitmq/rabbit-log.ts'
 import { createRabbitLog } from '../topics/logs/rabbitmq/rabbit-log.ts'
 import type { TopicLog } from '../topics/topic-log.ts'
 import type { BindingsDocument, TopicBinding } from './bindings-document.ts'
@@ -20,6 +21,8 @@ export interface TopicLogs {
   onEngine(topic: OutsideTopic): TopicLog
   /** What members of a topic read, wherever it is, also while it moves. */
   toRead(topic: TopicBinding): TopicLog
+  /** Takes over who reads the topics. Where they are holds from the start of a process to its end. */
+  rebind(document: Pick<BindingsDocument, 'publishes' | 'consumes'>): void
   end(): Promise<void>
 }
 
@@ -34,13 +37,20 @@ export function createTopicLogs(
 ): TopicLogs {
   const inDatabases = new Map<DatabaseConnection, PostgresLog>()
   const onEngines = new Map<string, TopicLog & Ending>()
+  /** By topic. */
+  const onRabbit = new Map<string, RabbitLog>()
+  const groups = new Map<string, readonly string[]>()
 
   /** Those on one server share its connection. */
   function openRabbit(url: string): TopicLog & Ending {
     const there = Object.entries({ ...publishes, ...consumes }).flatMap(([name, { engine }]) =>
-      engine?.kind === 'rabbitmq' && engine.url === url ? [[name, engine] as const] : [],
+      engine?.kind === 'rabbitmq' && engine.url === url
+        ? [[name, { ...engine, groups: groups.get(name) ?? engine.groups }] as const]
+        : [],
     )
-    return createRabbitLog(url, { topics: Object.fromEntries(there), clock })
+    const log = createRabbitLog(url, { topics: Object.fromEntries(there), clock })
+    for (const [name] of there) onRabbit.set(name, log)
+    return log
   }
 
   const logs: TopicLogs = {
@@ -68,6 +78,13 @@ export function createTopicLogs(
       // Nothing moves to RabbitMQ, and it can do less than a log that may be in PostgreSQL.
       if (topic.engine.kind === 'rabbitmq') return to
       return createMovingLog({ from: logs.inDatabase(database), database, to, clock })
+    },
+    rebind(changed) {
+      for (const [name, { engine }] of Object.entries({ ...changed.publishes, ...changed.consumes })) {
+        if (engine === undefined) continue
+        groups.set(name, engine.groups)
+        onRabbit.get(name)?.setGroups(name, engine.groups)
+      }
     },
     async end() {
       await Promise.all([...onEngines.values(), ...inDatabases.values()].map((log) => log.end()))

@@ -139,21 +139,6 @@ describe('the difference of two blueprints', () => {
     expect(diff(other, there)).toEqual(['changed topics.placed.engine refused'])
   })
 
-  test('tells those who publish to RabbitMQ that somebody reads it no more, so that they keep nothing for him', () => {
-    const engine = { kind: 'rabbitmq', database: 'orders', urlVariable: 'RABBITMQ_URL' } as const
-    const publishing = withService({ publishes: ['placed'] })
-    const api = publishing.services['api']!
-    const mailer = { ...api, name: 'mailer', publishes: [], consumes: ['placed'] }
-    const topics = { placed: { ...TOPIC, engine } }
-    const read = { ...publishing, topics, services: { api, mailer } }
-    const left = { ...read, services: { api, mailer: { ...mailer, consumes: [] } } }
-    expect(diff(left, read)).toEqual([
-      'changed services.mailer.consumes rollout',
-      'changed services.api.topics rollout',
-    ])
-    expect(diff(read, left)).toEqual(['changed services.mailer.consumes rollout'])
-  })
-
   test.each<[string, Partial<ResolvedQueue>, string]>([
     ['limits', { limits: { concurrency: 4, concurrencyPerKey: 1 } }, 'live'],
     ['hasSchema', { hasSchema: true }, 'live'],

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectRabbit } from '../../../src/backends/rabbitmq/rabbit-connection.ts'
 import { systemClock } from '../../../src/core/clock.ts'
 import { uniqueId } from '../../../src/core/random.ts'
+import { createTopicLogs } from '../../../src/service/topic-logs.ts'
 import { createConsumer } from '../../../src/topics/consumer.ts'
 import type { GroupLag } from '../../../src/topics/lag.ts'
 import { lagBetween } from '../../../src/topics/lag.ts'
@@ -208,6 +209,18 @@ describe('topics on RabbitMQ', () => {
     await log.publish(topic, [{ messageId: uniqueId(), payload: '1' }])
     await drop('group')
     await expect(drop('group')).rejects.toMatchObject({ code: 'TF_GROUP_UNKNOWN' })
+    // A process that publishes is told that nobody reads for it any more, and does not make it again.
+    const binding = (groups: readonly string[]) => ({
+      key: 'id',
+      database: 'orders',
+      hasSchema: false,
+      engine: { kind: 'rabbitmq', url: broker!.url, partitions: 2, groups } as const,
+    })
+    const before = binding(['group', 'other'])
+    const logs = createTopicLogs({ publishes: { [topic]: before } }, undefined as never, systemClock)
+    logs.rebind({ publishes: { [topic]: binding(['other']) } })
+    await logs.onEngine(before).publish(topic, [{ messageId: uniqueId(), payload: '2' }])
+    await logs.end()
     const connection = await connectRabbit({ url: broker.url, name: 'test', silenceMs: 10_000, clock: systemClock })
     const channel = await connection.channel()
     await expect(channel.checkQueue(groupNames(topic, 'group').queue(0))).rejects.toMatchObject({ code: 404 })

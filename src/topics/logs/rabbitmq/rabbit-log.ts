@@ -53,6 +53,12 @@ export interface RabbitLog extends TopicLog {
    * @throws TF_TOPIC_CHANGED it exists with another number of partitions
    */
   ensureTopic(name: string, topic: RabbitTopic): Promise<void>
+  /**
+   * From now on these groups get what is published. The queues of others stay as they are, and are not made again.
+   *
+   * @throws TF_TOPIC_UNKNOWN
+   */
+  setGroups(name: string, groups: readonly string[]): void
   /** Ends the connection for publishing; members have left before. Safe to call twice. */
   end(): Promise<void>
 }
@@ -117,6 +123,11 @@ class Log implements RabbitLog {
   async ensureTopic(name: string, topic: RabbitTopic): Promise<void> {
     this.#add(name, topic)
     await this.#ready(name)
+  }
+
+  setGroups(name: string, groups: readonly string[]): void {
+    const { partitions } = this.#find(name)
+    this.#topics.set(name, { partitions, groups: new Set(groups) })
   }
 
   async publish(
