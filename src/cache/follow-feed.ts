@@ -13,13 +13,13 @@ import type {
 import { reportTrouble } from './trouble.ts'
 
 /*
- * How old a served value can be. A reading that began at t has everything that was committed before t. So what is kept is
- * served until 2 s after the beginning of the last reading that came to the end: stopped, cut off, or with its event loop
- * held up, a process serves nothing that was invalidated more than 2 s before. The clock is looked at for each hit, since a
- * timer of a stopped process has not run either.
+ * How old a served value can be. A reading that began at t has everything that was committed before t. So while readings
+ * come to their end as they should, what is kept is served until 100 ms after the beginning of the last one; who comes later
+ * waits for the next, which is a matter of a millisecond. Where a reading takes longer or fails, nobody waits: what is kept
+ * is served until 2 s after the beginning of the last good one, and not at all after that. The clock is looked at for each
+ * hit, since a timer of a process that was stopped has not run either.
  *
- * Connected it is far less: the feed is read when it wakes us, and every 80 ms in any case. While nobody uses the caches
- * nothing is read; the lease ends then, and the first who comes waits for one reading.
+ * The feed is read when it wakes us, and every 60 ms in any case. While nobody uses the caches nothing is read.
  */
 
 /** @see followFeed */
@@ -29,16 +29,18 @@ export interface FollowFeedOptions {
 }
 
 /** A reading begins this long after the one before, woken or not. */
-const POLL_MS = 80
+const POLL_MS = 60
+/** A reading that takes longer is late. */
+const LATE_MS = 100
 /** At least so long when woken. */
 const WAKE_MIN_MS = 5
 /** While the feed can't be read. */
 const RETRY_MS = 250
-/** A reading that takes longer is given up. */
+/** A reading that takes so long is given up. */
 const READ_LIMIT_MS = 1_000
 /** Without use for so long, nothing is read any more. */
 const IDLE_MS = 1_000
-/** The first to come after that waits so long for a reading at most, and goes on without what is kept. */
+/** Nobody waits longer than this for readings, however much there is to read. */
 const READY_WAIT_MS = 250
 
 /**
@@ -62,13 +64,18 @@ class FollowedFeed implements Coherence {
   /** Of the reading under way; others are not listened to. */
   #reading: object | undefined
   #beganMs = Number.NEGATIVE_INFINITY
+  /** When the last one began that came to the end. */
+  #goodMs = Number.NEGATIVE_INFINITY
   #usedMs = Number.NEGATIVE_INFINITY
   #isWoken = false
+  /** Whether readings are late or fail: nobody waits for them. */
   #isFailing = false
+  #hasFailed = false
   #hasEnded = false
   /** Those who wait for the next outcome. */
   #outcome: PromiseWithResolvers<boolean> | undefined
   #cancelNext: Cancel | undefined
+  #cancelLate: Cancel | undefined
   #cancelLimit: Cancel | undefined
 
   constructor(feed: InvalidationFeed, clock: Clock) {
@@ -105,11 +112,10 @@ class FollowedFeed implements Coherence {
 
   end(): void {
     this.#hasEnded = true
-    this.#reading = undefined
     this.lease.validUntilMs = Number.NEGATIVE_INFINITY
     this.#endWaking()
     this.#cancelNext?.()
-    this.#cancelLimit?.()
+    this.#endReading()
     this.#settle(false)
   }
 
@@ -118,6 +124,7 @@ class FollowedFeed implements Coherence {
     this.#cancelNext = undefined
     this.#isWoken = false
     this.#beganMs = this.#clock.nowMs()
+    this.#cancelLate = this.#clock.schedule(LATE_MS, () => this.#doWithout(), { unref: true })
     this.#cancelLimit = this.#clock.schedule(
       READ_LIMIT_MS,
       () => this.#fail(new TenfoldError('TF_TIMEOUT', `expected the invalidations within ${READ_LIMIT_MS} ms`)),
@@ -142,27 +149,37 @@ class FollowedFeed implements Coherence {
     this.#position = position
     if (hasGap) this.#members.reset()
     this.#members.tell(invalidations)
-    const validUntilMs = this.#beganMs + LEASE_MS
+    const nowMs = this.#clock.nowMs()
     // Where the process was stopped meanwhile it has shown how things were long ago.
-    if (!isAtEnd || validUntilMs <= this.#clock.nowMs()) return this.#read()
-    this.lease.validUntilMs = validUntilMs
-    this.#isFailing = false
+    if (!isAtEnd || nowMs >= this.#beganMs + LEASE_MS) return this.#read()
+    this.#goodMs = this.#beganMs
+    const isLate = nowMs >= this.#goodMs + LATE_MS
+    this.lease.validUntilMs = this.#goodMs + (isLate ? LEASE_MS : LATE_MS)
+    this.#isFailing = this.#hasFailed = false
     this.#settle(true)
     this.#planNext(this.#isWoken ? WAKE_MIN_MS : POLL_MS)
   }
 
+  /** Nobody waits any more, and what is kept is served as long as it may be without a reading. */
+  #doWithout(): void {
+    this.#isFailing = true
+    // Not where nothing was read because nobody has asked: then it may be older than it would be if the feed could be read.
+    if (this.lease.validUntilMs > Number.NEGATIVE_INFINITY) this.lease.validUntilMs = this.#goodMs + LEASE_MS
+    this.#settle(this.#clock.nowMs() < this.lease.validUntilMs)
+  }
+
   #fail(error: unknown): void {
     this.#endReading()
-    if (!this.#isFailing) reportTrouble({ doing: 'reading invalidations', error })
-    this.#isFailing = true
-    this.#settle(false)
+    if (!this.#hasFailed) reportTrouble({ doing: 'reading invalidations', error })
+    this.#hasFailed = true
+    this.#doWithout()
     this.#planNext(RETRY_MS)
   }
 
   #endReading(): void {
     this.#reading = undefined
+    this.#cancelLate?.()
     this.#cancelLimit?.()
-    this.#cancelLimit = undefined
   }
 
   #settle(isReady: boolean): void {
