@@ -1,11 +1,11 @@
 import type { Clock } from '../../core/clock.ts'
 import { sleep } from '../../core/clock.ts'
 import { TenfoldError } from '../../core/errors.ts'
-import { isServerError } from '../../sql/sql-failure.ts'
 import type { Handover } from '../change-owner.ts'
 import { acceptBuckets, expectBuckets, keepBuckets, releaseBuckets, withdrawBuckets } from '../change-owner.ts'
 import type { ShardDatabase } from '../shard-layout.ts'
 import type { MoveStream } from './move.ts'
+import { waitingForOthers } from './in-the-way.ts'
 import { lost } from './move-sides.ts'
 import { advanceSequences } from './sequences.ts'
 import { hasMark, putMark, timelineOf } from './stream.ts'
@@ -52,18 +52,17 @@ export async function changeHands(change: ChangeOfHands): Promise<number> {
   await onEffect('release')
   const startMs = clock.nowMs()
   try {
-    await releaseBuckets(from, handover, DRAIN_MAX_MS)
+    await waitingForOthers(from, () => releaseBuckets(from, handover, DRAIN_MAX_MS))
     await untilArrived(change, startMs + ARRIVE_MAX_MS)
     await onEffect('accept')
     const isAccepted = await acceptBuckets(to, handover, (tx) => expectTimeline(tx, change.stream.timelines.to))
     if (!isAccepted) throw blocked('the target no longer expects them')
     return clock.nowMs() - startMs
   } catch (error) {
-    const known = reasonOf(error)
-    if (known === undefined) throw error
+    if (!isOurs(error)) throw error
     // Even now it may have been accepted, by somebody who took the move over.
     if (await resolveHandover(from, to, handover)) return clock.nowMs() - startMs
-    throw known
+    throw error
   }
 }
 
@@ -81,7 +80,9 @@ async function untilArrived(change: ChangeOfHands, deadlineMs: number): Promise<
   const cancel = clock.schedule(Math.max(0, deadlineMs - clock.nowMs()), () => late.abort())
   try {
     await onEffect('mark')
-    const drained = change.drained(late.signal)
+    const drained = change.drained(late.signal).catch((error: unknown) => {
+      throw late.signal.aborted ? blocked('what was published there has not gone out in time', error) : error
+    })
     drained.catch(() => undefined)
     const mark = await from.transaction(async (tx) => {
       await expectTimeline(tx, stream.timelines.from)
@@ -105,21 +106,15 @@ async function expectTimeline(database: Pick<ShardDatabase, 'query'>, expected: 
   if ((await timelineOf(database)) !== expected) throw lost('there was a failover')
 }
 
-/** The reason to give up, where it is certain that the target has not accepted anything by what we have done. */
-function reasonOf(error: unknown): TenfoldError | undefined {
-  if (error instanceof TenfoldError && error.code.startsWith('TF_MOVE_')) return error
-  if (isServerError(error) && error.code === '55P03')
-    return blocked('somebody who has written did not end in time', error)
-  return undefined
+/** Whether it is certain that the target has not accepted anything by what we have done. */
+function isOurs(error: unknown): error is TenfoldError {
+  return error instanceof TenfoldError && error.code.startsWith('TF_MOVE_')
 }
 
 function blocked(why: string, cause?: unknown): TenfoldError {
   return new TenfoldError(
     'TF_MOVE_BLOCKED',
     `expected the buckets to change hands within ${PAUSE_MAX_MS} ms, but ${why}`,
-    {
-      hint: 'nothing: the source has kept them, and it is tried again',
-      cause,
-    },
+    { hint: 'nothing: the source has kept them, and it is tried again', cause },
   )
 }

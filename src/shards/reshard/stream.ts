@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts'
 import { sleep } from '../../core/clock.ts'
 import { TenfoldError } from '../../core/errors.ts'
 import { SCHEMA } from '../guard.ts'
+import { waitingForOthers } from './in-the-way.ts'
 import type { ShardDatabase } from '../shard-layout.ts'
 
 /*
@@ -40,11 +41,13 @@ export async function publishStream(
        with (publish = 'insert, update, delete', publish_via_partition_root = true)`,
     )
   })
-  await from.transaction(async (tx) => {
-    // It waits for every transaction that has written something.
-    await tx.query(`select set_config('lock_timeout', '${SLOT_WAIT_MS}ms', true)`)
-    await tx.query(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [name])
-  })
+  await waitingForOthers(from, () =>
+    from.transaction(async (tx) => {
+      // It waits for every transaction that has written something.
+      await tx.query(`select set_config('lock_timeout', '${SLOT_WAIT_MS}ms', true)`)
+      await tx.query(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [name])
+    }),
+  )
 }
 
 const SLOT_WAIT_MS = 10_000

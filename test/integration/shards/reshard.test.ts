@@ -106,6 +106,8 @@ describe('a move', () => {
     expect((await resharder.drive(id, signal)).state).toMatchObject({ step: 'done' })
     await traffic.end()
     expect(await rowsIn(0, buckets)).toBe(0)
+    const again = 'select user_id, number from "order" group by 1, 2 having count(*) > 1'
+    expect((await bed.shards[1].query(again)).rows, 'numbers that the sequence gave again').toEqual([])
     expect(await leftovers()).toEqual([])
   })
 
