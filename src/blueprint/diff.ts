@@ -142,6 +142,7 @@ function topicChanges(path: string, before: ResolvedTopic, after: ResolvedTopic)
     const change = { path: `${path}.${key}`, kind: 'changed' } as const
     switch (key) {
       case 'retentionMs':
+      case 'keepUnreadMs':
         return { ...change, effect: 'live', meaning: 'holds within a minute' }
       case 'hasSchema':
       case 'isStrict':

@@ -11,6 +11,7 @@ import { resolveScale } from './grammar/scale.ts'
 import type { ReadService } from './grammar/service.ts'
 import type { ReadSystem } from './grammar/system.ts'
 import type { ReadTopic } from './grammar/topic.ts'
+import { DEFAULT_RETENTION_MS } from './grammar/topic.ts'
 import { resolveTraffic } from './grammar/traffic.ts'
 import { databasesBehind, holderOf } from './holders.ts'
 import { resolveBackup, resolveRecovery } from './resolve-backup.ts'
@@ -46,7 +47,6 @@ const DEFAULT_TIME_LIMIT_MS = 3_600_000
 /** Runs of a job that may overlap, at once. */
 const OVERLAP_MAX = 5
 const DEFAULT_DURATION_MS = 30_000
-const DEFAULT_RETENTION_MS = 7 * 86_400_000
 
 /** Fills every default in. Only for a system in which no problem was found. */
 export function resolveSystem(
@@ -128,6 +128,7 @@ function resolveTopic(name: string, topic: ReadTopic, { databases }: ReadSystem)
     key: topic.key as string,
     partitions: topic.partitions as number,
     retentionMs: topic.retention ?? DEFAULT_RETENTION_MS,
+    keepUnreadMs: topic.keepUnread,
     isStrict: topic.order === 'strict',
     hasSchema: topic.event?.hasSchema === true,
   }

@@ -98,6 +98,8 @@ export interface ResolvedTopic {
   readonly key: string
   readonly partitions: number
   readonly retentionMs: number
+  /** How long at most what a group has not read; undefined: as long as that takes. */
+  readonly keepUnreadMs: number | undefined
   /** Whether transactions that publish the same key wait for each other. */
   readonly isStrict: boolean
   /** Whether its events are checked; the schema itself is in the blueprint's file. */

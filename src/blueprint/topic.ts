@@ -38,6 +38,13 @@ export interface Topic<Event = unknown, DatabaseName extends string = string> ex
    */
   retention?: Duration
   /**
+   * How long events are kept at most that a service has not read. After that they are dropped, and that service never gets
+   * them. Not less than `retention`; for PostgreSQL only. It counts once every topic in the database has it, and the longest does.
+   * @default as long as it takes: a service that reads no more holds them, and `status` says so
+   * @example keepUnread: '30d'
+   */
+  keepUnread?: Duration
+  /**
    * The database that holds the events; it has no shards. Of a topic on an engine elsewhere it holds what is published in a
    * transaction until it is there, the groups, and their dead letters.
    * @default the first of the blueprint that has no shards

@@ -107,11 +107,22 @@ export const HOUSEKEEPING: readonly HousekeepingRound[] = [
 type Kept = ReturnType<HousekeepingRound['keep']>
 
 async function keepTopics(connection: DatabaseConnection, { name, tables }: KeptDatabase): Kept {
-  const { topics, retentionMs } = tables
+  const { topics, retentionMs, keepUnreadMs } = tables
   await maintainInbox(connection)
   if (topics.length === 0) return undefined
   // Slices are dropped as a whole, so that one is never much of what is kept.
-  const { held } = await maintainLog(connection, { retentionMs, sliceMs: Math.min(SLICE_MS_MAX, retentionMs / 4) })
+  const { held, lost } = await maintainLog(connection, {
+    retentionMs,
+    sliceMs: Math.min(SLICE_MS_MAX, retentionMs / 4),
+    ...(keepUnreadMs === undefined ? {} : { heldMaxMs: keepUnreadMs }),
+  })
+  if (lost.length > 0) {
+    const groups = [...new Set(lost.flatMap((slice) => slice.groups))].toSorted().join(', ')
+    return {
+      message: `events of topics in ${name} were dropped that ${groups} had not read, since they were older than keepUnread`,
+      hint: 'start the service that reads them, or let go of it with "tenfold topics drop-group"',
+    }
+  }
   if (held[0] === undefined) return undefined
   const { by } = held[0]
   return {

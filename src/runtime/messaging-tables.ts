@@ -13,6 +13,8 @@ export interface MessagingTables {
   readonly topics: readonly ResolvedTopic[]
   /** How long it keeps events: as long as the topic that keeps them longest. */
   readonly retentionMs: number
+  /** How long at most what a group has not read; undefined: for ever, as what waits in an outbox. */
+  readonly keepUnreadMs: number | undefined
   /** Queues whose items it holds, and the outboxes of others. */
   readonly queues: readonly Pick<ResolvedQueue, 'name' | 'limits'>[]
 }
@@ -41,7 +43,16 @@ export function messagingTablesOf(
     .map(({ name }) => ({ name: outboxQueue(name), limits: { concurrency: undefined, concurrencyPerKey: undefined } }))
   if (logs.length + held.length === 0 && !inUse) return undefined
   const retentionMs = Math.max(0, ...logs.map((topic) => topic.retentionMs))
-  return { topics: logs, retentionMs, queues: [...held, ...outboxes] }
+  return { topics: logs, retentionMs, keepUnreadMs: keepUnreadMsOf(logs, database), queues: [...held, ...outboxes] }
+}
+
+/** Topics in a database share its slices. What only waits there for its own log is never dropped. */
+function keepUnreadMsOf(topics: readonly ResolvedTopic[], database: string): number | undefined {
+  const most = topics.map(({ engine, keepUnreadMs = Infinity }) =>
+    engine.kind === 'postgres' && engine.database === database ? keepUnreadMs : Infinity,
+  )
+  const longest = Math.max(...most)
+  return Number.isFinite(longest) ? longest : undefined
 }
 
 /**

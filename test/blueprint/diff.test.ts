@@ -47,6 +47,7 @@ const TOPIC: ResolvedTopic = {
   key: 'user_id',
   partitions: 4,
   retentionMs: 86_400_000,
+  keepUnreadMs: undefined,
   isStrict: false,
   hasSchema: false,
 }
@@ -116,6 +117,7 @@ describe('the difference of two blueprints', () => {
 
   test.each<[string, Partial<ResolvedTopic>, string]>([
     ['retentionMs', { retentionMs: 60_000 }, 'live'],
+    ['keepUnreadMs', { keepUnreadMs: 90_000_000 }, 'live'],
     ['isStrict', { isStrict: true }, 'live'],
     ['hasSchema', { hasSchema: true }, 'live'],
     ['partitions', { partitions: 8 }, 'refused'],

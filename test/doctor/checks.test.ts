@@ -91,6 +91,7 @@ describe('a machine on which all is well', () => {
       isStrict: false,
       partitions: 1,
       retentionMs: 1,
+      keepUnreadMs: undefined,
       hasSchema: false,
     }
     const shop = { ...blueprint, topics: { placed: topic } }

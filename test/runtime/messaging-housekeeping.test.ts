@@ -4,7 +4,8 @@ import type { HousekeepingRound } from '../../src/runtime/messaging-housekeeping
 import { createMessagingHousekeeping } from '../../src/runtime/messaging-housekeeping.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 
-const orders = { name: 'orders', url: 'postgres://h/orders', tables: { topics: [], retentionMs: 0, queues: [] } }
+const tables = { topics: [], retentionMs: 0, keepUnreadMs: undefined, queues: [] }
+const orders = { name: 'orders', url: 'postgres://h/orders', tables }
 
 function stage(keep: HousekeepingRound['keep'], ...more: readonly HousekeepingRound[]) {
   const clock = virtualClock()

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { checkBlueprint } from '../../src/blueprint/check.ts'
 import type { ResolvedBlueprint } from '../../src/blueprint/resolved-blueprint.ts'
+import { parseDuration } from '../../src/core/duration.ts'
 import { admissionsTo } from '../../src/runtime/service-bindings.ts'
 import { messagingTablesOf } from '../../src/runtime/messaging-tables.ts'
 
@@ -39,6 +40,21 @@ test('makes the log where a topic is, an outbox where it is published from, and 
   expect(tablesOf('orders')).toEqual({ topics: ['placed'], retentionMs: 86_400_000, queues: ['outbox/emails'] })
   expect(tablesOf('mails')).toEqual({ topics: [], retentionMs: 0, queues: ['emails'] })
   expect(tablesOf('other')).toBeUndefined()
+})
+
+test('drops what nobody has read only where every topic says so, and never from an outbox', () => {
+  const keepUnreadIn = (database: string, placed: string | undefined, paid: string | undefined): unknown => {
+    const blueprint = shop()
+    const [one, two] = [placed, paid].map((text) => (text === undefined ? undefined : parseDuration(text as '1d')))
+    const topics = {
+      placed: { ...blueprint.topics['placed']!, keepUnreadMs: one },
+      paid: { ...blueprint.topics['paid']!, keepUnreadMs: two },
+    }
+    return messagingTablesOf({ ...blueprint, topics }, database)?.keepUnreadMs
+  }
+  expect(keepUnreadIn('events', '2d', '3d')).toBe(3 * 86_400_000)
+  expect(keepUnreadIn('events', '2d', undefined)).toBeUndefined()
+  expect(keepUnreadIn('orders', '2d', '3d')).toBeUndefined()
 })
 
 test('lets a service in only for what it does in a database', () => {

@@ -11,6 +11,7 @@ const TOPIC: ResolvedTopic = {
   key: 'id',
   partitions: 2,
   retentionMs: 1_000,
+  keepUnreadMs: undefined,
   isStrict: false,
   hasSchema: false,
 }

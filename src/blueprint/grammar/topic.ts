@@ -1,3 +1,4 @@
+import { formatDuration } from '../../core/duration.ts'
 import { describeValue } from '../describe-value.ts'
 import type { Place } from '../place.ts'
 import type { ReadCarrier } from './carrier.ts'
@@ -16,6 +17,7 @@ export interface ReadTopic {
   readonly order: 'strict' | undefined
   readonly partitions: number | undefined
   readonly retention: number | undefined
+  readonly keepUnread: number | undefined
   readonly database: string | undefined
 }
 
@@ -27,6 +29,7 @@ const options = {
   order: oneOf('strict'),
   partitions: number({ min: 1, max: 1024, isInteger: true }),
   retention,
+  keepUnread: longDurationMs,
   database: text('the name of a database'),
 }
 
@@ -35,7 +38,27 @@ export const topic: Reader<ReadTopic> = (given, place) => {
   const read = object({ what: 'a topic', options, required: ['key', 'partitions'] })(given, place)
   if (read === undefined) return undefined
   checkEngine(read, place, { what: 'a topic', runs: ['kafka', 'rabbitmq'] })
+  checkKeepUnread(read, place)
   return read
+}
+
+/** How long events are kept at least, if nothing else is said. */
+export const DEFAULT_RETENTION_MS: number = 7 * 86_400_000
+
+function checkKeepUnread({ engine = 'postgres', keepUnread, retention: given }: ReadTopic, place: Place): void {
+  if (keepUnread === undefined) return
+  const at = place.at('keepUnread')
+  if (engine !== 'postgres') {
+    const what =
+      engine === 'kafka' ? 'Kafka drops what is older than its retention' : 'RabbitMQ has its policies for that'
+    at.invalid(`expected a topic in PostgreSQL, since ${what}`, "remove 'keepUnread'")
+  } else if (keepUnread < (given ?? DEFAULT_RETENTION_MS)) {
+    const retentionText = given === undefined ? '7d, the default' : formatDuration(given)
+    at.invalid(
+      `expected at least the retention (${retentionText}), got ${formatDuration(keepUnread)}`,
+      'make it longer, or the retention shorter',
+    )
+  }
 }
 
 /** Longer than an inbox remembers, an event that is read again would have its effects again. */
