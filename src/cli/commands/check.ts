@@ -5,7 +5,12 @@ import { readSecretsFile } from '../../core/secrets-file.ts'
 import { requireKafkaClient } from '../../backends/kafka/kafka-connection.ts'
 import { requireRabbitClient } from '../../backends/rabbitmq/rabbit-connection.ts'
 import { formatDuration } from '../../core/duration.ts'
-import type { ResolvedBlueprint, ResolvedService, ResolvedTopicEngine } from '../../blueprint/resolved-blueprint.ts'
+import type {
+  ResolvedBlueprint,
+  ResolvedDatabase,
+  ResolvedService,
+  ResolvedTopicEngine,
+} from '../../blueprint/resolved-blueprint.ts'
 import { isFiles, isJob } from '../../blueprint/service-kind.ts'
 import { namedBlueprint } from '../blueprint-argument.ts'
 import type { Command } from '../command.ts'
@@ -97,7 +102,7 @@ export function describeBlueprint({
     ...Object.values(databases).map((database) => [
       database.name,
       database.engine.kind === 'embedded' ? 'PostgreSQL' : 'PostgreSQL elsewhere',
-      database.engine.kind === 'embedded' ? '' : `at $${database.engine.urlVariable}`,
+      database.engine.kind === 'embedded' ? shardsText(database) : `at $${database.engine.urlVariable}`,
     ]),
     ...Object.values(topics).map(({ name, engine, partitions }) => [
       name,
@@ -143,6 +148,12 @@ function timesText(service: ResolvedService): string {
 
 function list(label: string, names: readonly string[]): string {
   return names.length === 0 ? '' : `${label} ${names.join(', ')}`
+}
+
+function shardsText({ sharding }: ResolvedDatabase): string {
+  if (sharding === undefined) return ''
+  const { count, key, strategy } = sharding
+  return `${count} shard${count === 1 ? '' : 's'} by ${strategy.by} of ${key}`
 }
 
 function objectiveText(objective: ResolvedBlueprint['objectives'][string] | undefined): string {

@@ -76,3 +76,9 @@ export interface OrderTables {
   rating: { user_id: number; recipe_id: number; stars: number; rated_at: Date }
   delivery_slot: { region: RegionCode; delivery_week: Week; slot: string; capacity: number; taken: number }
 }
+
+/** What `migrations/shared` creates: what subscribers share, where their own rows are on shards. */
+export interface SharedTables extends Pick<OrderTables, 'delivery_slot'> {
+  login: { email: string; user_id: number }
+  slot_place: { user_id: number; idempotency_key: string }
+}

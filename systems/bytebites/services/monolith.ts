@@ -5,6 +5,7 @@ import { recommender } from './recommendations.ts'
 import { createServer, serve } from './server.ts'
 import { catalogStore } from './stores/catalog-store.ts'
 import { orderStore } from './stores/order-store.ts'
+import { slotsBeside } from './stores/slot-store.ts'
 import type { SqlDatabase } from './stores/sql-database.ts'
 import { subscriberStore } from './stores/subscriber-store.ts'
 import { storefrontRoutes } from './storefront.ts'
@@ -15,8 +16,8 @@ const orderTables: SqlDatabase<OrderTables> = {
   db: main.db.$pickTables<keyof OrderTables>(),
   transaction: (work) => main.transaction(({ db }) => work({ db: db.$pickTables<keyof OrderTables>() })),
 }
-const orders = orderStore(orderTables)
-const subscribers = subscriberStore(orderTables)
+const orders = orderStore(() => orderTables, slotsBeside(orderTables))
+const subscribers = subscriberStore(() => orderTables)
 
 const app = createServer()
 storefrontRoutes(app, {

@@ -2,7 +2,7 @@ import { menuNumber } from '../domain/menu.ts'
 import { recommend } from '../domain/recommend.ts'
 import type { Week } from '../domain/week.ts'
 import type { CatalogStore } from './stores/catalog-store.ts'
-import type { OrderStore } from './stores/order-store.ts'
+import type { OrderHistory } from './stores/order-store.ts'
 import type { SubscriberStore } from './stores/subscriber-store.ts'
 
 /** What is recommended to a subscriber for a week. */
@@ -35,7 +35,7 @@ const ORDERS_REMEMBERED = 20
 /** Recommends by reading what the recommender needs, every time, and ranking it here. */
 export function recommender(stores: {
   readonly catalog: CatalogStore
-  readonly orders: OrderStore
+  readonly orders: OrderHistory
   readonly subscribers: SubscriberStore
 }): RecommendFor {
   const { catalog, orders, subscribers } = stores

@@ -5,7 +5,7 @@ import { recommender } from './recommendations.ts'
 import { internalRecommendationRoutes } from './routes/recommendation-routes.ts'
 import { createServer, serve } from './server.ts'
 import { catalogStore } from './stores/catalog-store.ts'
-import { orderStore } from './stores/order-store.ts'
+import { orderHistory } from './stores/order-store.ts'
 import { addPairs } from './stores/pair-store.ts'
 import { subscriberStore } from './stores/subscriber-store.ts'
 
@@ -14,8 +14,8 @@ const app = createServer()
 internalRecommendationRoutes(app, {
   recommend: recommender({
     catalog: catalogStore(databases.catalog),
-    orders: orderStore(databases.orders),
-    subscribers: subscriberStore(databases.orders),
+    orders: orderHistory(() => databases.orders),
+    subscribers: subscriberStore(() => databases.orders),
   }),
 })
 await serve(app)

@@ -11,6 +11,7 @@ import { recommender } from '../../../systems/bytebites/services/recommendations
 import { createServer } from '../../../systems/bytebites/services/server.ts'
 import { catalogStore } from '../../../systems/bytebites/services/stores/catalog-store.ts'
 import { orderStore } from '../../../systems/bytebites/services/stores/order-store.ts'
+import { slotsBeside } from '../../../systems/bytebites/services/stores/slot-store.ts'
 import { subscriberStore } from '../../../systems/bytebites/services/stores/subscriber-store.ts'
 import { storefrontRoutes } from '../../../systems/bytebites/services/storefront.ts'
 import type { TestBed } from '../clusters/test-bed.ts'
@@ -68,7 +69,11 @@ async function filled(bed: TestBed): Promise<ByteBites> {
   const typed = connection as DatabaseConnection<CatalogTables & OrderTables>
   const catalog = catalogStore({ read: () => ({ db: typed.db.$pickTables<keyof CatalogTables>() }) })
   const orderTables = connection as unknown as DatabaseConnection<OrderTables>
-  const stores = { catalog, orders: orderStore(orderTables), subscribers: subscriberStore(orderTables) }
+  const stores = {
+    catalog,
+    orders: orderStore(() => orderTables, slotsBeside(orderTables)),
+    subscribers: subscriberStore(() => orderTables),
+  }
   const app = createServer()
   const byteBites: ByteBites = {
     connection,

@@ -1,10 +1,11 @@
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { OrderTables } from '../../data/tables.ts'
 import type { Cents } from '../../domain/money.ts'
 import type { OrderPlaced } from '../../domain/order-placed.ts'
 import type { AcceptableOrder } from '../../domain/order-rules.ts'
 import type { RegionCode } from '../../domain/region.ts'
 import type { Week } from '../../domain/week.ts'
+import { SlotFull, type SlotStore } from './slot-store.ts'
 import type { SqlDatabase } from './sql-database.ts'
 
 /** An order as it was placed. */
@@ -52,43 +53,75 @@ export interface OrderedMeal {
 }
 
 /** Orders, all calls within one subscriber's rows; slots are the only ones that subscribers share. */
-export interface OrderStore {
+export interface OrderStore extends OrderHistory {
   /** Order, lines and the place in the slot: all of them or nothing, once for each key. */
   place(placement: Placement): Promise<PlacementOutcome>
   /** The order that was placed under a key, with the hash of its request. */
   byKey(userId: number, key: string): Promise<{ order: PlacedOrder; requestHash: Buffer } | undefined>
   /** The latest orders, newest first. */
   list(userId: number, limit: number): Promise<PlacedOrder[]>
-  /** The meals of the latest orders, newest first. */
-  history(userId: number, orders: number): Promise<OrderedMeal[]>
   /** Slots of a region and week that have no place left. */
   fullSlots(region: RegionCode, week: Week): Promise<ReadonlySet<string>>
 }
 
 /** Ends a transaction that must leave nothing behind. */
 class Refused extends Error {
-  readonly outcome: Exclude<PlacementOutcome, { kind: 'placed' }>
-  constructor(outcome: Exclude<PlacementOutcome, { kind: 'placed' }>) {
+  readonly outcome: Exclude<PlacementOutcome, { kind: 'placed' | 'slot-full' }>
+  constructor(outcome: Exclude<PlacementOutcome, { kind: 'placed' | 'slot-full' }>) {
     super(outcome.kind)
     this.outcome = outcome
+  }
+}
+
+/** Orders that were placed, as a recommender reads them. */
+export interface OrderHistory {
+  /** The meals of the latest orders, newest first. */
+  history(userId: number, orders: number): Promise<OrderedMeal[]>
+}
+
+/** @param of where the rows of a subscriber are */
+export function orderHistory(of: (userId: number) => Pick<SqlDatabase<OrderTables>, 'db'>): OrderHistory {
+  return {
+    history: (userId, orderCount) =>
+      of(userId)
+        .db.selectFrom((query) =>
+          query
+            .selectFrom('order')
+            .where('user_id', '=', userId)
+            .selectAll()
+            .orderBy('order_number', 'desc')
+            .limit(orderCount)
+            .as('latest'),
+        )
+        .innerJoin('order_line as line', (join) =>
+          join.onRef('line.user_id', '=', 'latest.user_id').onRef('line.order_number', '=', 'latest.order_number'),
+        )
+        .leftJoin('rating', (join) =>
+          join.onRef('rating.user_id', '=', 'line.user_id').onRef('rating.recipe_id', '=', 'line.recipe_id'),
+        )
+        .orderBy('latest.order_number', 'desc')
+        .orderBy('line.recipe_id')
+        .select(['line.recipe_id as recipeId', 'latest.delivery_week as week', 'rating.stars'])
+        .execute(),
   }
 }
 
 /**
  * Orders in PostgreSQL.
  *
+ * @param of where the rows of a subscriber are
  * @param publish tells of each order in the transaction that places it
  */
 export function orderStore<Transaction extends { readonly db: Kysely<OrderTables> }>(
-  database: SqlDatabase<OrderTables, Transaction>,
+  of: (userId: number) => SqlDatabase<OrderTables, Transaction>,
+  slots: SlotStore<Transaction>,
   publish: (event: OrderPlaced, transaction: Transaction) => Promise<void> = async () => {},
 ): OrderStore {
-  const { db } = database
-  const orders = (userId: number) => db.selectFrom('order').where('user_id', '=', userId).selectAll()
+  const orders = (userId: number) => of(userId).db.selectFrom('order').where('user_id', '=', userId).selectAll()
   const withMeals = async (userId: number, rows: Awaited<ReturnType<ReturnType<typeof orders>['execute']>>) => {
     if (rows.length === 0) return []
-    const lines = await db
-      .selectFrom('order_line')
+    const lines = await of(userId)
+      .db.selectFrom('order_line')
       .where('user_id', '=', userId)
       .where(
         'order_number',
@@ -105,13 +138,17 @@ export function orderStore<Transaction extends { readonly db: Kysely<OrderTables
     )
   }
   return {
+    ...orderHistory(of),
     async place(placement) {
+      const write = (take: (transaction: Transaction) => Promise<void>) =>
+        of(placement.userId).transaction((transaction) => writeOrder(transaction, placement, { publish, take }))
       try {
         return {
           kind: 'placed',
-          order: await database.transaction((transaction) => write(transaction, placement, publish)),
+          order: await slots.taking(placement, write, (error) => error instanceof Refused),
         }
       } catch (error) {
+        if (error instanceof SlotFull) return { kind: 'slot-full' }
         if (error instanceof Refused) return error.outcome
         throw error
       }
@@ -123,29 +160,7 @@ export function orderStore<Transaction extends { readonly db: Kysely<OrderTables
     },
     list: async (userId, limit) =>
       withMeals(userId, await orders(userId).orderBy('order_number', 'desc').limit(limit).execute()),
-    history: (userId, orderCount) =>
-      db
-        .selectFrom(orders(userId).orderBy('order_number', 'desc').limit(orderCount).as('latest'))
-        .innerJoin('order_line as line', (join) =>
-          join.onRef('line.user_id', '=', 'latest.user_id').onRef('line.order_number', '=', 'latest.order_number'),
-        )
-        .leftJoin('rating', (join) =>
-          join.onRef('rating.user_id', '=', 'line.user_id').onRef('rating.recipe_id', '=', 'line.recipe_id'),
-        )
-        .orderBy('latest.order_number', 'desc')
-        .orderBy('line.recipe_id')
-        .select(['line.recipe_id as recipeId', 'latest.delivery_week as week', 'rating.stars'])
-        .execute(),
-    async fullSlots(region, week) {
-      const rows = await db
-        .selectFrom('delivery_slot')
-        .where('region', '=', region)
-        .where('delivery_week', '=', week)
-        .whereRef('taken', '>=', 'capacity')
-        .select('slot')
-        .execute()
-      return new Set(rows.map((row) => row.slot))
-    },
+    fullSlots: (region, week) => slots.full(region, week),
   }
 }
 
@@ -153,10 +168,10 @@ export function orderStore<Transaction extends { readonly db: Kysely<OrderTables
  * The subscriber's row comes first, so that two orders of one subscriber queue up and never meet in a deadlock; the slot,
  * which everybody wants, comes last, so that its lock is held for one round trip.
  */
-async function write<Transaction extends { readonly db: Kysely<OrderTables> }>(
+async function writeOrder<Transaction extends { readonly db: Kysely<OrderTables> }>(
   transaction: Transaction,
   placement: Placement,
-  publish: (event: OrderPlaced, transaction: Transaction) => Promise<void>,
+  { publish, take }: Steps<Transaction>,
 ): Promise<PlacedOrder> {
   const { db } = transaction
   const { userId, order, key, requestHash, nowMs } = placement
@@ -180,29 +195,14 @@ async function write<Transaction extends { readonly db: Kysely<OrderTables> }>(
   await db.insertInto('order_line').values(lines).execute()
   const recipeIds = lines.map((line) => line.recipe_id)
   await publish({ user_id: userId, order_number: lastOrderNumber, recipe_ids: recipeIds }, transaction)
-  await takePlace(db, order)
+  await take(transaction)
   return placedOrder({ ...row, placed_at: new Date(nowMs) }, lines)
 }
 
-/** The condition and the increment are one statement: however many come at once, the last place is given once. */
-async function takePlace(db: Kysely<OrderTables>, order: AcceptableOrder): Promise<void> {
-  const taken = await db
-    .insertInto('delivery_slot')
-    .values({
-      region: order.region.code,
-      delivery_week: order.week,
-      slot: order.slot.code,
-      capacity: order.region.slotCapacity,
-      taken: 1,
-    })
-    .onConflict((conflict) =>
-      conflict
-        .columns(['region', 'delivery_week', 'slot'])
-        .doUpdateSet({ taken: sql<number>`delivery_slot.taken + 1` })
-        .whereRef('delivery_slot.taken', '<', 'delivery_slot.capacity'),
-    )
-    .executeTakeFirst()
-  if (taken.numInsertedOrUpdatedRows !== 1n) throw new Refused({ kind: 'slot-full' })
+/** What goes with an order. */
+interface Steps<Transaction> {
+  publish(event: OrderPlaced, transaction: Transaction): Promise<void>
+  take(transaction: Transaction): Promise<void>
 }
 
 function rowOf({ userId, order }: Placement, orderNumber: number) {

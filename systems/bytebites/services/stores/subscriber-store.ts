@@ -4,6 +4,7 @@ import type { Diet } from '../../domain/diet.ts'
 import type { MealsPerBox, PeoplePerMeal } from '../../domain/plan.ts'
 import type { RegionCode } from '../../domain/region.ts'
 import type { Taste } from '../../domain/taste.ts'
+import type { LoginStore } from './login-store.ts'
 import type { SqlDatabase } from './sql-database.ts'
 
 export interface Subscriber {
@@ -40,20 +41,37 @@ const SUBSCRIBER_COLUMNS = [
   'subscriber.last_order_number as lastOrderNumber',
 ] as const
 
-/** Subscribers and sessions in PostgreSQL. */
-export function subscriberStore({ db }: Pick<SqlDatabase<OrderTables>, 'db'>): SubscriberStore {
+/**
+ * Subscribers and sessions in PostgreSQL.
+ *
+ * @param of where the rows of a subscriber are
+ * @param logins who has which address, where they are on shards
+ */
+export function subscriberStore(
+  of: (userId: number) => Pick<SqlDatabase<OrderTables>, 'db'>,
+  logins?: LoginStore,
+): SubscriberStore {
   return {
     find: (userId) =>
-      db.selectFrom('subscriber').where('user_id', '=', userId).select(SUBSCRIBER_COLUMNS).executeTakeFirst(),
-    credentials: (email) =>
-      db
-        .selectFrom('subscriber')
-        .where('email', '=', email.toLowerCase())
-        .select(['user_id as userId', 'password_hash as passwordHash'])
+      of(userId)
+        .db.selectFrom('subscriber')
+        .where('user_id', '=', userId)
+        .select(SUBSCRIBER_COLUMNS)
         .executeTakeFirst(),
+    async credentials(email) {
+      const address = email.toLowerCase()
+      // Without shards everybody is in one place.
+      const userId = logins === undefined ? 0 : await logins.userIdOf(address)
+      if (userId === undefined) return undefined
+      return of(userId)
+        .db.selectFrom('subscriber')
+        .where('email', '=', address)
+        .select(['user_id as userId', 'password_hash as passwordHash'])
+        .executeTakeFirst()
+    },
     async openSession({ userId, tokenHash, expiresAtMs, nowMs }) {
-      await db
-        .with('expired', (query) =>
+      await of(userId)
+        .db.with('expired', (query) =>
           query.deleteFrom('session').where('user_id', '=', userId).where('expires_at', '<=', new Date(nowMs)),
         )
         .insertInto('session')
@@ -61,8 +79,8 @@ export function subscriberStore({ db }: Pick<SqlDatabase<OrderTables>, 'db'>): S
         .execute()
     },
     bySession: (userId, tokenHash, nowMs) =>
-      db
-        .selectFrom('session')
+      of(userId)
+        .db.selectFrom('session')
         .innerJoin('subscriber', 'subscriber.user_id', 'session.user_id')
         .where('session.user_id', '=', userId)
         .where('session.token_hash', '=', tokenHash)
