@@ -1,7 +1,8 @@
 import type { ResolvedBlueprint } from '../blueprint/resolved-blueprint.ts'
 import type { Notice } from '../control/snapshot.ts'
-import { hasCode, messageOf } from '../core/errors.ts'
+import { hasCode } from '../core/errors.ts'
 import { createRabbitQueues } from '../queues/queues/rabbitmq/rabbit-queues.ts'
+import { atVariable } from './at-variable.ts'
 import type { EngineUrls } from './engine-urls.ts'
 
 /**
@@ -23,14 +24,11 @@ export async function setUpOutsideQueues(
     try {
       await there.ensureQueue(name)
     } catch (error) {
-      if (!hasCode(error, 'TF_BROKER_UNREACHABLE')) throw error
       const about = `queue ${name}`
-      notice({
-        level: 'warning',
-        about,
-        message: `${about}, at $${engine.urlVariable}: ${messageOf(error)}`,
-        hint: `look whether the broker runs, and whether $${engine.urlVariable} names it as this machine can reach it`,
-      })
+      const failure = atVariable(about, engine.urlVariable, error)
+      if (!hasCode(failure, 'TF_BROKER_UNREACHABLE')) throw failure
+      const hint = `look whether the broker runs, and whether $${engine.urlVariable} names it as this machine can reach it`
+      notice({ level: 'warning', about, message: failure.message, hint })
     } finally {
       await there.end()
     }

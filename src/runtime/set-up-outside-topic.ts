@@ -4,6 +4,7 @@ import { hasCode, TenfoldError } from '../core/errors.ts'
 import type { TopicMove } from '../topics/logs/postgres/move-topic.ts'
 import { beginElsewhere, isElsewhere, noteEngine, readMove } from '../topics/logs/postgres/move-topic.ts'
 import type { TopicDatabase } from '../topics/topic-database.ts'
+import { atVariable } from './at-variable.ts'
 import { prepareOnEngine } from './prepare-on-engine.ts'
 
 /** What is needed to set up topics on engines elsewhere. */
@@ -37,7 +38,7 @@ export async function setUpTopicPlace(
   try {
     await prepareOnEngine(topic, { kind: engine.kind, url: await urlOf(engine), groups: groupsOf(name) })
   } catch (error) {
-    const failure = withVariable(name, engine, error)
+    const failure = atVariable(`topic ${name}`, engine.urlVariable, error)
     // What was made before is there when the brokers are: a system starts, and is changed, while they are away.
     if (!isElsewhere(move) || !hasCode(failure, 'TF_BROKER_UNREACHABLE')) throw failure
     notice({ level: 'warning', about: `topic ${name}`, message: failure.message })
@@ -86,15 +87,4 @@ function isGone(topic: string, move: TopicMove): TenfoldError {
       details: { topic, move },
     },
   )
-}
-
-/** With the name of the variable, since an address can't be shown. */
-function withVariable(topic: string, { urlVariable }: ResolvedOutsideEngine, error: unknown): Error {
-  if (!(error instanceof TenfoldError) || !hasCode(error, 'TF_BROKER_UNREACHABLE')) return error as Error
-  const { message, details } = error
-  return new TenfoldError('TF_BROKER_UNREACHABLE', `topic ${topic}, at $${urlVariable}: ${message}`, {
-    hint: `look whether the brokers run, and whether $${urlVariable} names them as this machine can reach them`,
-    details: { ...details, topic, variable: urlVariable },
-    cause: error,
-  })
 }

@@ -107,12 +107,12 @@ export function describeBlueprint({
     ...Object.values(topics).map(({ name, engine, partitions }) => [
       name,
       'topic',
-      `${partitions} ${partitions === 1 ? 'partition' : 'partitions'} in ${placeText(engine)}`,
+      `${partitions} ${partitions === 1 ? 'partition' : 'partitions'} ${placeText(engine)}`,
     ]),
     ...Object.values(queues).map(({ name, engine }) => [
       name,
       'queue',
-      engine.kind === 'postgres' ? `in ${engine.database}` : `in RabbitMQ at $${engine.urlVariable}`,
+      engine.kind === 'postgres' ? `in ${engine.database}` : `${ENGINES.rabbitmq.place} at $${engine.urlVariable}`,
     ]),
   ]
   const peak =
@@ -128,13 +128,13 @@ export function describeBlueprint({
 }
 
 const ENGINES = {
-  kafka: { name: 'Kafka', url: 'kafka://host:9092', requireClient: requireKafkaClient },
-  rabbitmq: { name: 'RabbitMQ', url: 'amqp://user:password@host/vhost', requireClient: requireRabbitClient },
+  kafka: { place: 'in Kafka', url: 'kafka://host:9092', requireClient: requireKafkaClient },
+  rabbitmq: { place: 'on RabbitMQ', url: 'amqp://user:password@host/vhost', requireClient: requireRabbitClient },
 } as const
 
 function placeText(engine: ResolvedTopicEngine): string {
-  if (engine.kind === 'postgres') return engine.database
-  return `${ENGINES[engine.kind].name} at $${engine.urlVariable}, beside ${engine.database}`
+  if (engine.kind === 'postgres') return `in ${engine.database}`
+  return `${ENGINES[engine.kind].place} at $${engine.urlVariable}, beside ${engine.database}`
 }
 
 function kindText(service: ResolvedService): string {
