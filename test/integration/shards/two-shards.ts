@@ -1,4 +1,5 @@
-import type { DatabaseConnection } from '../../../src/sql/database.ts'
+import type { FollowerOptions } from '../../../src/clusters/cluster-options.ts'
+import type { DatabaseAddress, DatabaseConnection, DatabaseOptions } from '../../../src/sql/database.ts'
 import { connectDatabase } from '../../../src/sql/database.ts'
 import { initialMap } from '../../../src/shards/initial-map.ts'
 import type { ReshardPlaces } from '../../../src/shards/reshard/reshard-places.ts'
@@ -24,22 +25,45 @@ export interface TwoShards {
 const ORDERS =
   'create table "order" (user_id bigint, id uuid, cents int not null, note text, primary key (user_id, id))'
 
-/** @param tables statements that make the tables of each shard */
-export async function createTwoShards(tables: string = ORDERS): Promise<TwoShards> {
+/**
+ * @param tables statements that make the tables of each shard
+ * @param followers of each shard; connections follow failovers then
+ */
+export async function createTwoShards(tables: string = ORDERS, followers?: FollowerOptions): Promise<TwoShards> {
   const bed = await createTestBed()
-  const clusters = [bed.cluster('first'), bed.cluster('second')] as const
+  const options = followers === undefined ? {} : { followers }
+  const clusters = [bed.cluster('first', options), bed.cluster('second', options)] as const
+  const address = (shard: number, url: (cluster: Cluster) => string, connectionsMax: number): DatabaseAddress => {
+    const cluster = clusters[shard]!
+    return { url: url(cluster), connectionsMax, ...(followers === undefined ? {} : { term: cluster.term }) }
+  }
+  const connections: DatabaseConnection[] = []
+  const connect = (
+    shard: number,
+    url: (cluster: Cluster) => string,
+    { connectionsMax = 10, ...more }: DatabaseOptions & { connectionsMax?: number },
+  ): DatabaseConnection => {
+    const connection: DatabaseConnection = connectDatabase(address(shard, url, connectionsMax), {
+      ...more,
+      refresh: async () => connection.moveTo(address(shard, url, connectionsMax)),
+    })
+    connections.push(connection)
+    return connection
+  }
+  const owner = (cluster: Cluster): string => cluster.url()
+  const superuser = (cluster: Cluster): string => cluster.adminUrl()
   const map = initialMap({ by: 'hash', count: 2, buckets: 16 }, { column: 'user_id', type: 'integer' })
   const shards = await Promise.all(
     clusters.map(async (cluster, shard) => {
       await cluster.start()
-      const database = bed.connect(cluster.url(), { connectionsMax: 20 })
+      const database = connect(shard, owner, { connectionsMax: 20 })
       await database.query(tables)
       await installShard(database, shard, map)
       await guardTables(database, map)
       return database
     }),
   )
-  const admins = clusters.map((cluster) => bed.connect(cluster.adminUrl(), { connectionsMax: 8 }))
+  const admins = clusters.map((_, shard) => connect(shard, superuser, { connectionsMax: 8 }))
   const clients: ShardedDatabase<unknown, number>[] = []
   return {
     map,
@@ -53,13 +77,14 @@ export async function createTwoShards(tables: string = ORDERS): Promise<TwoShard
     client() {
       const client = createShardedDatabase<unknown, number>({
         shards: 2,
-        connect: (shard, guard) => connectDatabase({ url: clusters[shard]!.url(), connectionsMax: 10 }, { guard }),
+        connect: (shard, guard) => connect(shard, owner, { guard }),
       })
       clients.push(client)
       return client
     },
     async end() {
       await Promise.all(clients.map((client) => client.end()))
+      await Promise.all(connections.map((connection) => connection.end()))
       await bed.end()
     },
   }
