@@ -244,7 +244,9 @@ function unclear(sharded: readonly string[]): never {
     `expected the name of a database on several shards, got nothing, and there is ${got}`,
     {
       hint:
-        sharded.length === 0 ? "give one a key and shards: { by: 'hash', count: 4 }" : `write --database ${sharded[0]}`,
+        sharded.length === 0
+          ? "give one a key and shards: { by: 'hash', count: 4 }"
+          : `name it first: tenfold shards status ${sharded[0]}`,
     },
   )
 }

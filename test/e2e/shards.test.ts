@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { connectControl } from '../../src/control/control-client.ts'
 import { connectDatabase } from '../../src/sql/database.ts'
+import type { MoveStatus, ShardsStatus } from '../../src/runtime/shard-operating.ts'
 import type { Stage } from './stage.ts'
 import { CHECKOUT, eventually, snapshotOf, stage, TEST_TIMEOUT_MS } from './stage.ts'
 
@@ -122,7 +123,33 @@ async function usersByShard(on: Stage, count: number): Promise<readonly (readonl
   )
 }
 
-test('a database on shards is started, filled, used, migrated and enlarged, and one that fails over leaves the others alone', async () => {
+/** Purchases of all shards. */
+async function rowsByUser(on: Stage, count: number): Promise<readonly { user: number; id: number }[]> {
+  const shards = Array.from({ length: count }, (_, shard) =>
+    rowsOf<{ user: number; id: number }>(on, 'select user_id::int as "user", id::int from purchase', {
+      name: 'orders',
+      shard,
+    }),
+  )
+  return (await Promise.all(shards)).flat()
+}
+
+/** One purchase after the other, until the signal. */
+async function order(
+  users: readonly number[],
+  place: (user: number, id: number) => Promise<void>,
+  signal: AbortSignal,
+): Promise<readonly (readonly [user: number, id: number])[]> {
+  const ordered: (readonly [number, number])[] = []
+  for (let n = 0; !signal.aborted; n++) {
+    const [user, id] = [users[n % users.length]!, 1_000 + n]
+    await place(user, id)
+    ordered.push([user, id])
+  }
+  return ordered
+}
+
+test('a database on shards is started, filled, used, migrated, enlarged and split, and one that fails over leaves the others alone', async () => {
   const on = stage(FILES, { directory: insideTheCheckout() })
   expect(await on.end(['up', '--detach'], PATIENTLY)).toMatchObject({ code: 0 })
 
@@ -190,6 +217,44 @@ test('a database on shards is started, filled, used, migrated and enlarged, and 
   expect(await usersByShard(on, 3)).toEqual([...seeded, []])
   await place(there, 3)
   expect(await (await fetch(`${url}/${there}`)).json()).toEqual([0, 1, 2, 3])
+
+  // Half of one goes to the new one while everybody orders, also when the control plane dies in the middle; and back.
+  const dry = await on.end(['shards', 'split', '--dry-run'], PATIENTLY)
+  expect(dry).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/^2\d\d buckets from shard [01] to shard 2, ≈ \d+ rows/),
+  })
+  const stop = new AbortController()
+  const ordering = order(users, place, stop.signal)
+  expect(await on.end(['shards', 'split', 'orders', '--detach'], PATIENTLY)).toMatchObject({ code: 0 })
+  process.kill((await snapshotOf(on))!.pid, 'SIGKILL')
+  expect(await on.end(['up', '--detach'], PATIENTLY)).toMatchObject({ code: 0 })
+  const moveOf = async (): Promise<MoveStatus> =>
+    (JSON.parse((await on.end(['shards', '--all', '--json'])).out) as ShardsStatus).moves.at(-1)!
+  await eventually('the move to have moved', async () => (await moveOf()).step === 'moved')
+  const back = await on.end(['shards', 'move', '1', '--back'], PATIENTLY)
+  expect(back).toMatchObject({ code: 0, out: expect.stringContaining('from shard 2 to shard') })
+  const there2 = await on.end(['shards', 'move', 'orders', '1', '--back', '--json'], PATIENTLY)
+  expect(JSON.parse(there2.out)).toMatchObject([{ id: 1, to: 2, step: 'moved', canGoBack: true }])
+  const change = await on.end(['sql', 'orders-2', '-c', 'alter table wish add column note text'])
+  expect(change).toMatchObject({ code: 1, err: expect.stringContaining('move 1 is not finished') })
+  expect(await on.end(['shards', 'move', '1', '--finish'])).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('--yes'),
+  })
+  const finished = await on.end(['shards', 'move', 'all', '--finish', '--yes'], PATIENTLY)
+  expect(finished).toMatchObject({ code: 0, out: expect.stringContaining('done') })
+  stop.abort()
+  const ordered = await ordering
+  expect(ordered.length).toBeGreaterThan(20)
+  const found = await rowsByUser(on, 3)
+  expect(
+    ordered.filter(([user, id]) => found.filter((row) => row.user === user && row.id === id).length !== 1),
+  ).toEqual([])
+  await eventually(
+    'every purchase to be billed, once',
+    async () => (await bills()).length === found.length - users.length,
+  )
   expect(await on.end(['down'], PATIENTLY)).toMatchObject({ code: 0 })
 
   // Fewer than hold rows: said before anything is lost.

@@ -27,7 +27,8 @@ export const shards: Command = {
     'move FROM TO     half of a shard, or --buckets, goes to another one\n' +
     'move NUMBER      asks a move for something: --pause, --continue, --abort, --back or --finish (all: every move)\n' +
     'Rows are copied and compared before their shard changes; who writes them waits for a moment then. One that has moved\n' +
-    'can be taken back, with what was written since, until it is finished. Tables can not change before that.',
+    'can be taken back, with what was written since, until it is finished. Tables can not change before that. Where more than one\n' +
+    'database has several shards, its name comes first: split orders 0 4.',
   argument: {
     name: 'ACTION…',
     description: 'status, move, split, merge, drain or rebalance, and what it needs',
@@ -36,7 +37,6 @@ export const shards: Command = {
   },
   options: {
     ...SYSTEM_OPTION,
-    database: { type: 'string', value: 'NAME', description: 'the database, if more than one has several shards' },
     'dry-run': { type: 'boolean', description: 'only show what would move' },
     detach: { type: 'boolean', description: 'begin, and do not wait until it has moved' },
     buckets: { type: 'string', value: 'LIST', description: 'of move FROM TO: only these, such as 3,16-31' },

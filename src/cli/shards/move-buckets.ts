@@ -7,6 +7,7 @@ import type { MoveWish } from '../../shards/reshard/move.ts'
 import type { PlanRequest } from '../../shards/reshard/plans.ts'
 import type { Action } from '../action.ts'
 import type { CommandInput } from '../command.ts'
+import { namedDatabase } from './named-database.ts'
 import { moveLine } from './show-shards.ts'
 
 const LOOK_MS = 250
@@ -16,7 +17,8 @@ const WISHES = ['pause', 'continue', 'abort', 'back', 'finish'] as const
 export const moveBuckets: Action = async (input, control) => {
   const wish = wishIn(input)
   if (wish === undefined) return planBuckets('move')(input, control)
-  const { names, options, signal } = input
+  const { options, signal } = input
+  const { database, names } = namedDatabase(input)
   const [name, ...more] = names
   const move = name === 'all' ? name : Number(name)
   if (more.length > 0 || (move !== 'all' && !(Number.isInteger(move) && move > 0))) {
@@ -31,7 +33,6 @@ export const moveBuckets: Action = async (input, control) => {
       'the command with --yes',
     )
   }
-  const { database } = options
   const { moves } = await control.command<{ moves: readonly number[] }>(
     'shards-ask',
     { database, move, wish },
@@ -44,9 +45,9 @@ export const moveBuckets: Action = async (input, control) => {
 export function planBuckets(kind: PlanRequest['kind']): Action {
   return async (input, control) => {
     const { terminal, options, signal } = input
-    const { database } = options
+    const { database, names } = namedDatabase(input)
     const isDry = options['dry-run'] === true
-    const request = requestOf(kind, input)
+    const request = requestOf(kind, { ...input, names })
     const planned = await control.command<readonly PlannedMoveStatus[]>(
       'shards-plan',
       { database, request, isDry },
@@ -77,12 +78,9 @@ export function plannedView(planned: readonly PlannedMoveStatus[]): string {
 }
 
 /** Says what happens until nothing more does; Ctrl-C ends only that. */
-async function follow(
-  { terminal, options, signal }: CommandInput,
-  control: ControlClient,
-  ids: readonly number[],
-): Promise<void> {
-  const { database } = options
+async function follow(input: CommandInput, control: ControlClient, ids: readonly number[]): Promise<void> {
+  const { terminal, options, signal } = input
+  const { database } = namedDatabase(input)
   const isJson = options['json'] === true
   const said = new Map<number, string>()
   for (;;) {

@@ -3,11 +3,20 @@ import { formatSize } from '../../core/size.ts'
 import { formatTable } from '../../core/table.ts'
 import type { MoveStatus, ShardsStatus } from '../../runtime/shard-operating.ts'
 import type { Action } from '../action.ts'
+import { TenfoldError } from '../../core/errors.ts'
+import { namedDatabase } from './named-database.ts'
 import type { Terminal } from '../terminal.ts'
 
 /** `tenfold shards status`. */
-export const showShards: Action = async ({ terminal, options, signal }, control) => {
-  const { database, all, json } = options
+export const showShards: Action = async (input, control) => {
+  const { terminal, options, signal } = input
+  const { all, json } = options
+  const { database, names } = namedDatabase(input)
+  if (names.length > 0) {
+    throw new TenfoldError('TF_USAGE', `expected the name of a database, or nothing, got ${input.names.join(' ')}`, {
+      hint: 'write for example: tenfold shards status orders',
+    })
+  }
   const which = all === true ? 'all' : 'open'
   const status = await control.command<ShardsStatus>('shards-status', { database, which }, { signal })
   terminal.out(json === true ? JSON.stringify(status) : shardsView(status, terminal.style))

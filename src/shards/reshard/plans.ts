@@ -106,36 +106,34 @@ const MORE_SHARDS = 'raise shards.count in the blueprint and apply it first'
 
 /** So that what goes and what stays weigh about as much. */
 function half(buckets: readonly Bucket[]): readonly Bucket[] {
-  const sorted = buckets.toSorted((a, b) => b.weight - a.weight || a.number - b.number)
-  const [kept, gone] = [
-    [0, 0],
-    [0, 0],
-  ] as [[number, number], [number, number]]
-  const going: Bucket[] = []
-  for (const bucket of sorted) {
-    // Each to the side that weighs less, and of equal sides to that which has fewer.
-    const isKept = kept[0] < gone[0] || (kept[0] === gone[0] && kept[1] <= gone[1])
-    const side = isKept ? kept : gone
-    side[0] += bucket.weight
-    side[1]++
-    if (!isKept) going.push(bucket)
-  }
-  return going
+  return spread(buckets, [0, 0])[1]!
 }
 
 function drain(from: number, load: readonly (readonly Bucket[])[]): readonly PlannedMove[] {
-  const others = load.flatMap((buckets, shard) =>
-    shard === from ? [] : [{ shard, weight: sum(buckets), count: buckets.length }],
-  )
+  const others = load.flatMap((buckets, shard) => (shard === from ? [] : [{ shard, buckets }]))
   if (others.length === 0) throw refused('expected another shard to move the buckets to, got none', MORE_SHARDS)
-  const targets = new Map<number, Bucket[]>()
-  for (const bucket of load[from]!.toSorted((a, b) => b.weight - a.weight || a.number - b.number)) {
-    const least = others.toSorted((a, b) => a.weight - b.weight || a.count - b.count || a.shard - b.shard)[0]!
-    least.weight += bucket.weight
-    least.count++
-    targets.set(least.shard, [...(targets.get(least.shard) ?? []), bucket])
+  const parts = spread(
+    load[from]!,
+    others.map(({ buckets }) => sum(buckets)),
+  )
+  return others.flatMap(({ shard }, n) => (parts[n]!.length === 0 ? [] : movesOf(from, shard, parts[n]!, '')))
+}
+
+/**
+ * Gives each bucket to the side that weighs least, the heaviest first. A bucket that has nothing yet will: it weighs a quarter of
+ * what one does in the mean, so that those are spread, too.
+ *
+ * @param weights of the sides before
+ */
+function spread(buckets: readonly Bucket[], weights: readonly number[]): readonly (readonly Bucket[])[] {
+  const least = sum(buckets) / buckets.length / 4 || 1
+  const sides = weights.map((weight) => ({ weight, buckets: [] as Bucket[] }))
+  for (const bucket of buckets.toSorted((a, b) => b.weight - a.weight || a.number - b.number)) {
+    const side = sides.reduce((lightest, each) => (each.weight < lightest.weight ? each : lightest))
+    side.weight += Math.max(bucket.weight, least)
+    side.buckets.push(bucket)
   }
-  return [...targets].toSorted(([a], [b]) => a - b).flatMap(([to, buckets]) => movesOf(from, to, buckets, ''))
+  return sides.map((side) => side.buckets)
 }
 
 function rebalance(load: readonly (readonly Bucket[])[]): readonly PlannedMove[] {

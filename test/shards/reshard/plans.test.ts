@@ -45,6 +45,12 @@ describe('a plan', () => {
     expect(move!.target).toBe(4)
   })
 
+  test('spreads buckets that have nothing yet, too', () => {
+    const given = ground(2, 3, { weights: new Map([[0, 1_000]]) })
+    expect(planMoves({ kind: 'split', from: 0 }, given)[0]!.buckets.length).toBeGreaterThan(10)
+    expect(planMoves({ kind: 'split', from: 1 }, given)[0]!.buckets).toHaveLength(16)
+  })
+
   test('merges, drains and moves what is named', () => {
     const given = ground(4, 4)
     expect(planMoves({ kind: 'merge', from: 3, to: 2 }, given)).toMatchObject([{ source: 3, target: 2 }])
