@@ -3,6 +3,7 @@ import { sleep } from '../../core/clock.ts'
 import { messageOf, TenfoldError } from '../../core/errors.ts'
 import type { DatabaseConnection } from '../../sql/database.ts'
 import { isServerError } from '../../sql/sql-failure.ts'
+import type { Transaction } from '../../sql/transaction.ts'
 import { SCHEMA } from '../guard.ts'
 import type { MapHolder } from '../map-holder.ts'
 import type { ShardMap } from '../shard-map.ts'
@@ -36,7 +37,18 @@ export interface GatherRequest {
   /** Whether to give what came when others have failed. */
   readonly isPartial: boolean
   /** The statement for a shard. @param buckets that it answers for by this map, see `ownedBuckets` */
-  statement(map: ShardMap, buckets: string): { readonly text: string; readonly values: readonly unknown[] }
+  statement(map: ShardMap, buckets: string): Statement
+}
+
+interface Statement {
+  readonly text: string
+  readonly values: readonly unknown[]
+}
+
+/** With the epoch that the shard said behind it. */
+interface Answer {
+  readonly epoch: number | undefined
+  readonly rows: readonly Row[]
 }
 
 /** What came. */
@@ -85,8 +97,7 @@ class GatherRound {
   readonly #shards: ShardsToAsk
   readonly #request: GatherRequest
   readonly #endMs: number
-  /** By shard, with the epoch that it answered under. */
-  readonly #answers = new Map<number, { readonly epoch: number; readonly rows: readonly Row[] }>()
+  readonly #answers = new Map<number, Answer>()
   readonly #failures = new Map<number, Error>()
   #map: ShardMap | undefined
 
@@ -152,28 +163,37 @@ class GatherRound {
   }
 
   async #ask(shard: number, buckets: string, map: ShardMap): Promise<void> {
-    const { at, turns, clock } = this.#shards
-    const { text, values } = this.#request.statement(map, buckets)
+    const statement = this.#request.statement(map, buckets)
     try {
-      await turns(shard).take(async () => {
-        const restMs = Math.ceil(this.#endMs - clock.nowMs())
-        if (this.isOver || restMs <= 0) return
-        const options = { isReadOnly: true, statementTimeout: `${restMs}ms` } as const
-        const [answer, state] = await at(shard).transaction(
-          // One behind the other on the same connection, in one round trip.
-          (tx) =>
-            Promise.all([tx.query(text, values), tx.query<{ epoch: number }>(`select epoch from ${SCHEMA}.state`)]),
-          options,
-        )
-        const epoch = state.rows[0]?.epoch
-        if (epoch === map.shardEpochs[shard] && epoch !== undefined)
-          this.#answers.set(shard, { epoch, rows: answer.rows })
-      })
+      const answer = await this.#answerOf(shard, statement)
+      if (answer !== undefined && answer.epoch === map.shardEpochs[shard]) this.#answers.set(shard, answer)
     } catch (error) {
       // What is wrong with the statement is wrong on every shard.
       if (isServerError(error) && !/^(?:57|53|58|XX)/.test(error.code)) throw error
       this.#fail(shard, error instanceof Error ? error : new Error(messageOf(error)))
     }
+  }
+
+  /** Undefined when its turn came too late. */
+  async #answerOf(shard: number, { text, values }: Statement): Promise<Answer | undefined> {
+    const { at, turns, clock } = this.#shards
+    const answered = Promise.withResolvers<Answer>()
+    const ended = turns(shard).take(async () => {
+      const restMs = Math.ceil(this.#endMs - clock.nowMs())
+      if (this.isOver || restMs <= 0) return undefined
+      const read = async (tx: Pick<Transaction<unknown>, 'query'>): Promise<void> => {
+        // One behind the other on the same connection, in one round trip.
+        const [{ rows }, state] = await Promise.all([
+          tx.query(text, values),
+          tx.query<{ epoch: number }>(`select epoch from ${SCHEMA}.state`),
+        ])
+        answered.resolve({ rows, epoch: state.rows[0]?.epoch })
+      }
+      await at(shard).transaction(read, { isReadOnly: true, statementTimeout: `${restMs}ms` })
+      return answered.promise
+    })
+    // What has been read is right, whatever becomes of the COMMIT: nobody has to wait for it.
+    return Promise.race([answered.promise, ended])
   }
 
   #fail(shard: number, error: Error): void {

@@ -15,7 +15,8 @@ export function ownedRows(
   table: string,
 ): ConditionText {
   const key = `${quoteIdentifier(table)}.${quoteIdentifier(column)}`
-  return [`(${bucketExpression(partitioning, key)} = any (`, '::int[]))']
+  // As int: that is what it takes for the array to be hashed, without which each row would be compared with each bucket.
+  return [`((${bucketExpression(partitioning, key)})::int = any (`, '::int[]))']
 }
 
 const remembered = new WeakMap<ShardMap, ReadonlyMap<number, string>>()
