@@ -11,6 +11,7 @@ import { guardTables, installShard } from '../src/shards/shard-layout.ts'
 import { connectDatabase } from '../src/sql/database.ts'
 import type { Benchmark, BenchmarkContext, BenchmarkOutcome, Figures } from './benchmark.ts'
 import { interleave, median, spread } from './benchmark.ts'
+import { measureScatter } from './shards/measure-scatter.ts'
 import { withScratchCluster } from './servers/scratch-cluster.ts'
 
 const CALLERS = 32
@@ -24,7 +25,7 @@ const TABLE = 'user_id bigint, id bigint, cents int not null, note text, primary
 export const benchmark: Benchmark = {
   name: 'shards',
   description:
-    'routed reads and writes against pg with one pipelined connection and pg.Pool; what finding the shard costs',
+    'routed reads and writes against pg with one pipelined connection and pg.Pool; queries over all shards; what finding the shard costs',
   run(context) {
     return withScratchCluster({ name: 'orders' }, context.signal, async (cluster) => {
       const shards = await createShards(cluster.url(), cluster.adminUrl())
@@ -98,6 +99,7 @@ async function compare(context: BenchmarkContext, { urls, client, map }: Shards)
   const pool = new Pool({ connectionString: url, max: CONNECTIONS })
   const direct = connectDatabase({ url, connectionsMax: CONNECTIONS })
   try {
+    const scatter = await measureScatter(context, client, urls)
     let next = 0
     const user = (): number => users[next++ % users.length] as number
     const id = (): number => 1 + (next % ORDERS_PER_USER)
@@ -159,6 +161,7 @@ async function compare(context: BenchmarkContext, { urls, client, map }: Shards)
         pipelinedVsPoolPerCpu: ratio('routed', 'pool', 'perCpuSecond'),
         fencedWriteRatio: ratio('write', 'unguardedWrite', 'perSecond'),
         ...routerOverhead(map),
+        ...scatter,
         routedReadsPerSecond: of('routed', 'perSecond'),
         routedReadsSpread: spread(trials.routed.map(({ perSecond }) => perSecond)),
         kyselyReadsPerSecond: of('kysely', 'perSecond'),
