@@ -448,6 +448,10 @@ export const ERROR_CODES = {
     meaning: 'The shard key was between two shards for longer than a statement waits; nothing has happened.',
     remedy: 'Try again, and see how far the move is with `tenfold shards status`.',
   },
+  TF_SHARD_REFERENCE_INVALID: {
+    meaning: 'A reference table is too large, has no primary key, or does not stay as it was copied.',
+    remedy: 'Give it a primary key and no triggers that change its rows; what is large belongs to a shard key.',
+  },
   TF_SHARD_STALE: {
     meaning: 'The data of a shard is from before buckets were moved: it would own what is elsewhere now.',
     remedy: 'Restore all shards to one time, or this one to a time after the last move.',

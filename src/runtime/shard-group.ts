@@ -6,6 +6,7 @@ import type { Clock } from '../core/clock.ts'
 import { forEachBounded } from '../core/for-each-bounded.ts'
 import { unlessAborted } from '../core/unless-aborted.ts'
 import { SCHEMA } from '../shards/guard.ts'
+import { createReferenceKeeper } from '../shards/reference/keep-reference.ts'
 import { setUpShards } from '../shards/set-up-shards.ts'
 import { connectDatabase } from '../sql/database.ts'
 import { grantSchema } from '../sql/own-schema.ts'
@@ -77,6 +78,12 @@ export async function createShardGroup(
 
   const places = createShardPlaces(database.name, () => units)
   const shards = createShardOperating(places, { clock, onTrouble })
+  const reference = createReferenceKeeper({
+    shards: () => units.map((_, shard) => places.admin(shard)),
+    tables: () => present.sharding?.reference ?? [],
+    clock,
+    onTrouble: (failures) => onTrouble(referenceTrouble(database.name, failures)),
+  })
   const watch = createBucketWatch({ places, clock, onBuckets: (shard, buckets) => units[shard]?.showBuckets(buckets) })
 
   async function layOut(signal: AbortSignal | undefined): Promise<void> {
@@ -120,11 +127,12 @@ export async function createShardGroup(
         await forEachBounded(units, STARTED_AT_ONCE, (unit) => unit.phases.complete(signal))
         watch.start()
         shards.start()
+        reference.start()
       }),
     async stop(deadlineMs) {
       watch.stop()
       // Side by side: what waits for a server that hangs ends with it.
-      await Promise.all([shards.stop(), places.end(), ...units.map((unit) => unit.stop(deadlineMs))])
+      await Promise.all([shards.stop(), reference.stop(), places.end(), ...units.map((unit) => unit.stop(deadlineMs))])
     },
     async update(next, code, signal) {
       const clusters = clustersOf(next)
@@ -176,4 +184,10 @@ export async function createShardGroup(
       await Promise.all(gone.map((unit) => unit.stop()))
     },
   }
+}
+
+function referenceTrouble(database: string, failures: ReadonlyMap<number, Error>): string {
+  if (failures.size === 0) return `the reference tables of ${database} are the same on all shards again`
+  const each = [...failures].map(([shard, { message }]) => `shard ${shard}: ${message}`)
+  return `reference tables of ${database} can't be kept the same: ${each.join('; ')}`
 }

@@ -82,7 +82,10 @@ export interface DatabaseHandle<Tables> {
  *
  * @example await databases.orders.shard(userId).db.selectFrom('order').selectAll().where('user_id', '=', userId).execute()
  */
-export type ShardedDatabaseHandle<Tables, Key> = Omit<ShardedDatabase<Tables, Key>, 'end'>
+export type ShardedDatabaseHandle<Tables, Key, Reference = Tables> = Omit<
+  ShardedDatabase<Tables, Key, Reference>,
+  'end'
+>
 
 /** Values kept close. */
 export interface CacheHandle<Value> {
@@ -122,7 +125,11 @@ type ReferenceOf<Database> = Database extends { readonly reference: readonly (in
   : never
 
 type HandleOf<Database> = Database extends { readonly key: infer Key extends string }
-  ? ShardedDatabaseHandle<TablesOf<Database>, KeyValue<Omit<TablesOf<Database>, ReferenceOf<Database>>, Key>>
+  ? ShardedDatabaseHandle<
+      TablesOf<Database>,
+      KeyValue<Omit<TablesOf<Database>, ReferenceOf<Database>>, Key>,
+      Pick<TablesOf<Database>, ReferenceOf<Database> & keyof TablesOf<Database>>
+    >
   : DatabaseHandle<TablesOf<Database>>
 
 /** What the key column holds; a generated column, as Kysely types it, counts as what is selected from it. */

@@ -5,6 +5,8 @@ import { publishMap } from './change-owner.ts'
 import { findKeyType } from './find-key-type.ts'
 import { SCHEMA } from './guard.ts'
 import { initialMap } from './initial-map.ts'
+import { copyReference } from './reference/copy-reference.ts'
+import { guardReference } from './reference/guard-reference.ts'
 import type { ShardDatabase } from './shard-layout.ts'
 import { guardTables, installShard, readMap } from './shard-layout.ts'
 import type { ShardMap } from './shard-map.ts'
@@ -18,6 +20,7 @@ import { differenceOf } from './sharding-difference.ts'
  * @param shards all of them, in order; each has to be there
  * @throws TF_SHARD_TABLE_INVALID a table has neither the key first in its primary key nor a place among the reference tables
  * @throws TF_SHARDING_CHANGED the data is spread in another way than is asked for
+ * @throws TF_SHARD_REFERENCE_INVALID a reference table can't be kept the same on all shards
  * @throws TF_SHARD_MISTAKEN a database is another shard; TF_SHARD_STALE it is from before a move
  */
 export async function setUpShards(
@@ -38,7 +41,13 @@ export async function setUpShards(
     await refuseStale(shard, number, map)
     if (known[number].epoch < map.epoch) await publishMap(shard, map)
   }
-  for (const shard of shards) await guardAll(shard, map, reference)
+  for (const [number, shard] of shards.entries()) {
+    await guardAll(shard, map, reference)
+    await guardReference(shard, number, reference)
+  }
+  // A shard that is new has them from the beginning; later they are kept by whoever runs the shards.
+  const { failures } = await copyReference(shards, reference)
+  for (const failure of failures.values()) throw failure
   return map
 }
 

@@ -52,12 +52,27 @@ export interface KeyHandle<Tables> {
   committed(of: CommitToken | Error): Promise<CommitStatus>
 }
 
+/**
+ * Reference tables on the first shard: they are written here, and copied to the others in a moment, where queries of keys
+ * join them. What is read here is the newest.
+ */
+export interface ReferenceHandle<Tables> {
+  /** Query builder; each query is a transaction of its own. @throws TF_PEER_MISSING without kysely */
+  readonly db: Kysely<Tables>
+  /** Runs one statement; see `DatabaseConnection.query`. */
+  query<Row = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<SqlResult<Row>>
+  /** See `DatabaseConnection.transaction`. */
+  transaction<R>(work: (tx: Transaction<Tables>) => Promise<R>, options?: TransactionOptions): Promise<R>
+}
+
 /** A database on several shards, as a service uses it. */
-export interface ShardedDatabase<Tables, Key> {
+export interface ShardedDatabase<Tables, Key, Reference = Tables> {
   /** @throws TF_SHARD_KEY_INVALID, TF_SHARD_KEY_UNPLACED when it is used */
   shard(key: Key): KeyHandle<Tables>
   /** Reads over all shards, the only queries without a key. @throws TF_OPTION_INVALID */
   all(options?: AllOptions): AllShards<Tables>
+  /** The tables that every shard holds whole, where they are written. */
+  readonly reference: ReferenceHandle<Reference>
   /** Closes every connection; see `DatabaseConnection.end`. */
   end(): Promise<void>
 }
@@ -79,9 +94,9 @@ const PAUSE_MAX_MS = 50
 const ALL_LIMITS = { atOnce: 2, waitingMax: 200 }
 
 /** Makes the client; the map is read when it is first used. */
-export function createShardedDatabase<Tables = unknown, Key = string | number | bigint>(
+export function createShardedDatabase<Tables = unknown, Key = string | number | bigint, Reference = Tables>(
   options: ShardedDatabaseOptions,
-): ShardedDatabase<Tables, Key> {
+): ShardedDatabase<Tables, Key, Reference> {
   const { connect, clock = systemClock } = options
   const connections: (DatabaseConnection | undefined)[] = []
   const at = (shard: number): DatabaseConnection => (connections[shard] ??= connect(shard, guard(shard)))
@@ -105,7 +120,20 @@ export function createShardedDatabase<Tables = unknown, Key = string | number | 
     catalog: rememberedCatalog({ maps, at }),
   }
 
+  const transaction: ReferenceHandle<Reference>['transaction'] = (work, transactionOptions) =>
+    at(0).transaction((tx) => work(tx as Transaction<Reference>), transactionOptions)
+  const query: ReferenceHandle<Reference>['query'] = (text, values) => transaction((tx) => tx.query(text, values))
+  let referenceDb: Kysely<Reference> | undefined
+
   return {
+    reference: {
+      get db() {
+        referenceDb ??= runnerKysely<Reference>({ query })
+        return referenceDb
+      },
+      query,
+      transaction,
+    },
     all: (allOptions) => createAllShards<Tables>(everywhere, allOptions),
     shard: (key) => new RoutedKey<Tables>({ key, maps, at, clock }),
     async end() {

@@ -85,10 +85,14 @@ test('refuses tables that do not exist yet, since nobody knows the type of the k
   })
 })
 
-test('leaves reference tables alone, by either name', async () => {
-  await everywhere('create schema geo; create table country (code text primary key); create table geo.city (name text)')
+test('makes reference tables the same everywhere, by either name', async () => {
+  await everywhere(
+    'create schema geo; create table country (code text primary key); create table geo.city (name text primary key)',
+  )
+  await shards[0]!.query(`insert into country values ('de'); insert into geo.city values ('Ulm')`)
   await setUp(2, { reference: ['country', 'geo.city'] })
-  await everywhere(`insert into country values ('de'); insert into geo.city values ('Ulm')`)
+  const { rows } = await shards[1]!.query('select code, name from country, geo.city')
+  expect(rows).toEqual([{ code: 'de', name: 'Ulm' }])
 })
 
 test('is finished by the next after it was killed between two shards, and does nothing the third time', async () => {
