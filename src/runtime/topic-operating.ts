@@ -26,7 +26,7 @@ import { lagsOfTopic } from './topic-statuses.ts'
 export interface TopicOperating {
   /** As of the last second: each partition of each group. */
   lag(topic: string): readonly GroupLag[]
-  /** @throws TF_TOPIC_UNSUPPORTED it is in another engine */
+  /** @throws TF_TOPIC_UNSUPPORTED it is on RabbitMQ */
   peek(topic: string, options: PeekOptions): Promise<readonly StoredEvent[]>
   /** Of one group, or all. @throws TF_GROUP_UNKNOWN */
   dead(topic: string, options: { readonly group?: string | undefined; readonly max: number }): Promise<GroupLetters[]>

@@ -8,7 +8,9 @@ import { sendLeave } from '../../../src/topics/logs/kafka/group-heartbeat.ts'
 import type { KafkaLog } from '../../../src/topics/logs/kafka/kafka-log.ts'
 import { createKafkaLog } from '../../../src/topics/logs/kafka/kafka-log.ts'
 import { ensureKafkaTopic } from '../../../src/topics/logs/kafka/kafka-topic.ts'
+import { peekKafka } from '../../../src/topics/logs/kafka/peek-kafka.ts'
 import { createKafkaLagReader } from '../../../src/topics/logs/kafka/read-lag.ts'
+import type { PeekOptions } from '../../../src/topics/topic-operations.ts'
 import type { PartitionClaim } from '../../../src/topics/topic-log.ts'
 import { until } from '../../integration/clusters/test-bed.ts'
 import type { KafkaBed } from './kafka-bed.ts'
@@ -255,6 +257,46 @@ describe('a group in Kafka', () => {
     }
     expect(ids[0]).toBe(ids[1])
     expect(ids[0]).toMatch(/^[\da-f]{8}-[\da-f]{4}-8/)
+  })
+})
+
+describe('a look at events in Kafka', () => {
+  kafkaTest('shows the newest, those since a time, and those that a group has not finished', async () => {
+    const topic = await bed.topic(2)
+    const publishedEpochMs = systemClock.epochMs() - 60_000
+    const event = (n: number) => ({
+      messageId: uniqueId(),
+      key: `key ${n % 5}`,
+      payload: String(n),
+      headers: { from: 'test' },
+      publishedEpochMs: publishedEpochMs + n * 1_000,
+    })
+    const numbers = Array.from({ length: 30 }, (_, n) => n)
+    for (const n of numbers) await log.publish(topic, [event(n)])
+    const peek = async (options: Partial<PeekOptions>): Promise<readonly number[]> =>
+      (await peekKafka(bed, topic, { which: 'newest', max: 100, ...options })).map(({ payload }) => Number(payload))
+    expect(await peek({})).toEqual(numbers.toReversed())
+    expect(await peek({ max: 4 })).toEqual([29, 28, 27, 26])
+    const halves = await Promise.all([0, 1].map((partition) => peek({ partition })))
+    expect(halves.flat().toSorted((a, b) => a - b)).toEqual(numbers)
+    expect(await peek({ partition: 2 })).toEqual([])
+    expect(await peek({ which: { sinceEpochMs: publishedEpochMs + 20_000 }, max: 5 })).toEqual([20, 21, 22, 23, 24])
+    expect(await peek({ which: { sinceEpochMs: publishedEpochMs + 60_000 } })).toEqual([])
+    const [newest] = await peekKafka(bed, topic, { which: 'newest', max: 1 })
+    expect(newest).toMatchObject({
+      key: 'key 4',
+      headers: { from: 'test' },
+      publishedEpochMs: publishedEpochMs + 29_000,
+    })
+    await expect(peek({ which: { group: 'billing' } })).rejects.toMatchObject({ code: 'TF_GROUP_UNKNOWN' })
+    const reader = await member(topic)
+    await until('it has both', () => reader.claims.size === 2)
+    expect(await peek({ which: { group: 'billing' } })).toEqual(numbers)
+    const done = halves[0]!.length
+    await readAll(reader.claims.get(0)!, done)
+    await reader.claims.get(0)!.commit(done)
+    expect(await peek({ which: { group: 'billing' } })).toEqual(halves[1]!.toReversed())
+    await reader.leave()
   })
 })
 

@@ -64,7 +64,7 @@ test(
     const state = JSON.stringify(await snapshotOf(on))
     expect(state).not.toContain(broker.url)
     expect(readFileSync(join(on.state(), 'audit.log'), 'utf8')).not.toContain(broker.url)
-    expect(await on.end(['topics', 'peek', 'placed'])).toMatchObject({ code: 1, err: expect.stringContaining('Kafka') })
+    expect(await shop.command('topics', 'peek', 'placed', '--max', '3')).toHaveLength(3)
     expect(await on.end(['down'])).toMatchObject({ code: 0 })
     ran++
   },

@@ -56,6 +56,10 @@ test(
     })
     expect(JSON.stringify(await snapshotOf(on))).not.toContain(broker.url)
     expect(await shop.command('topics', 'dead', 'placed')).toEqual([])
+    expect(await on.end(['topics', 'peek', 'placed'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('RabbitMQ'),
+    })
     expect(await on.end(['topics', 'replay', 'placed', '--from', 'beginning', '--yes'])).toMatchObject({
       code: 1,
       err: expect.stringContaining('RabbitMQ'),

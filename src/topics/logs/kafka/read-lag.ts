@@ -6,10 +6,9 @@ import type { LagReader, PartitionReading } from '../../lag.ts'
 import { RELAY_GROUP } from '../../relay-group.ts'
 import type { TopicDatabase } from '../../topic-database.ts'
 import { SCHEMA } from '../postgres/schema-name.ts'
-import type { MessageBatch } from './event-message.ts'
 import { eventsOfBatch } from './event-message.ts'
+import { fetchBatches } from './fetch-batches.ts'
 import { committedOffsets, kafkaGroupOf, logOffsets } from './group-offsets.ts'
-import { requireKafkaTopic } from './kafka-topic.ts'
 
 /** @see createKafkaLagReader */
 export interface KafkaLagReaderOptions {
@@ -164,37 +163,15 @@ async function readOwners(
   return new Map(owners)
 }
 
-interface FetchResponse {
-  readonly responses: readonly {
-    readonly partitions: readonly { readonly records?: readonly MessageBatch[] | null }[]
-  }[]
-}
-
 /** When the event at an offset, or the next one, was published; undefined: there is none. */
 async function readTime(
   connection: KafkaConnection,
   { topic, partition, offset }: { readonly topic: string; readonly partition: number; readonly offset: bigint },
 ): Promise<number | undefined> {
-  const { id, leaders } = await requireKafkaTopic(connection, topic)
   // One byte is enough for the whole batch: the first one always comes.
-  const asked = { partition, currentLeaderEpoch: -1, fetchOffset: offset, lastFetchedEpoch: -1, partitionMaxBytes: 1 }
-  const topics = [{ topicId: id, partitions: [asked] }]
-  const [wait, bytesMin, bytesMax, isolation, session, epoch] = [0, 0, 1, 0, 0, -1]
-  const response = await connection.askBroker<FetchResponse>(
-    leaders[partition] as number,
-    'Fetch',
-    wait,
-    bytesMin,
-    bytesMax,
-    isolation,
-    session,
-    epoch,
-    topics,
-    [],
-    '',
-  )
-  const batches = response.responses.flatMap(({ partitions }) => partitions.flatMap(({ records }) => records ?? []))
-  return batches.flatMap((batch) => eventsOfBatch(batch, { topicId: id, partition, from: offset }))[0]?.publishedEpochMs
+  const batches = await fetchBatches(connection, { topic, partition, offset, bytes: 1 })
+  // Ids are for those who read it.
+  return batches.flatMap((batch) => eventsOfBatch(batch, { topicId: '', partition, from: offset }))[0]?.publishedEpochMs
 }
 
 function clamp(offset: bigint, start: bigint, end: bigint): bigint {
