@@ -67,8 +67,8 @@ function strategyChange(
   if (to === from) return { effect: 'live', meaning: 'written in another way' }
   return {
     effect: 'refused',
-    meaning: `${from} → ${to} shards: the rows of the last ones have to move first`,
-    command: `npx tenfold shards drain ${database} ${to}`,
+    meaning: `${from} → ${to} shards: the rows of the last ones have to move first, then "down" and "up"`,
+    command: `npx tenfold shards drain ${database} ${from - 1}`,
   }
 }
 

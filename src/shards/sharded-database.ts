@@ -8,10 +8,13 @@ import type { StatementGuard } from '../sql/guarded-session.ts'
 import { guardedKind } from '../sql/guarded-session.ts'
 import { runnerKysely } from '../sql/runner-kysely.ts'
 import type { ReadToken } from '../sql/position.ts'
+import type { ReadOptions } from '../sql/read-view.ts'
 import type { SqlResult } from '../sql/session.ts'
 import { isServerError } from '../sql/sql-failure.ts'
 import type { Transaction, TransactionOptions } from '../sql/transaction.ts'
 import { NOT_HERE, SCHEMA } from './guard.ts'
+import type { KeyedRead } from './keyed-read.ts'
+import { createKeyedRead } from './keyed-read.ts'
 import type { MapHolder } from './map-holder.ts'
 import { createMapHolder } from './map-holder.ts'
 import type { AllOptions, AllShards, AllShardsContext } from './scatter/all-shards.ts'
@@ -47,6 +50,11 @@ export interface KeyHandle<Tables> {
    * perhaps, when the key has moved; see `DatabaseConnection.transaction`. @throws TF_SHARD_MOVED
    */
   transaction<R>(work: (tx: Transaction<Tables>) => Promise<R>, options?: TransactionOptions): Promise<R>
+  /**
+   * Reads from a replica of the shard, if one is close enough behind; see `ReadOptions`. What is read `after` a token is read on
+   * the primary. @throws TF_USAGE a statement that may write; TF_SHARD_MOVED
+   */
+  read(options?: ReadOptions): KeyedRead<Tables>
   /** Stands for what has been committed on the shard of the key. */
   token(): Promise<ReadToken>
   committed(of: CommitToken | Error): Promise<CommitStatus>
@@ -179,6 +187,17 @@ class RoutedKey<Tables> implements KeyHandle<Tables> {
       const opening = `select ${SCHEMA}.enter(${bucket}, ${epoch})`
       return connection.transaction((tx) => work(tx as Transaction<Tables>), { ...options, opening })
     })
+  }
+
+  read(options: ReadOptions = {}): KeyedRead<Tables> {
+    return createKeyedRead<Tables>(
+      (run) =>
+        this.#routed(
+          (connection) => run(connection),
+          () => true,
+        ),
+      options,
+    )
   }
 
   token(): Promise<ReadToken> {
