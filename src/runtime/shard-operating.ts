@@ -65,6 +65,8 @@ export interface MoveStatus {
   /** Moved, and can be taken back. */
   readonly canGoBack: boolean
   readonly problem?: MoveProblem
+  /** Of the copy: tables that are there, of how many, and rows of those that are copied now. */
+  readonly copied?: { readonly tables: number; readonly of: number; readonly rows: number }
   readonly verifiedRows: number
   /** How long nobody could write the buckets when they changed hands. */
   readonly pauseMs?: number
@@ -169,7 +171,7 @@ function sizeOf(buckets: readonly number[], sizes: ReadonlyMap<number, BucketSiz
 }
 
 function moveStatus({ id, buckets, begunAt, state, wish }: Move): MoveStatus {
-  const { step, isPaused, problem, verifiedRows, pauseMs, back } = state
+  const { step, isPaused, problem, copied, verifiedRows, pauseMs, back } = state
   return {
     id,
     ...directionOf(state),
@@ -179,6 +181,7 @@ function moveStatus({ id, buckets, begunAt, state, wish }: Move): MoveStatus {
     isAsked: wish !== undefined,
     verifiedRows,
     canGoBack: step === 'moved' && back !== undefined,
+    ...(copied === undefined ? {} : { copied }),
     ...(problem === undefined ? {} : { problem }),
     ...(pauseMs === undefined ? {} : { pauseMs }),
     begunEpochMs: begunAt.getTime(),

@@ -16,7 +16,8 @@ import type { ShardMap } from './shard-map.ts'
  * 3 makes `incoming` into `owned`, `withdrawBuckets` takes it away, and only one of the two finds it. After 3 the move has
  * happened; after `withdrawBuckets`, `keepBuckets` on the source undoes 2, as if nothing had been. Whoever dies in between
  * is followed by somebody who withdraws and so learns which of both it is; one who was only taken for dead finds that his
- * claim is gone.
+ * claim is gone. The source, too, knows for which claim it has let go: only that one is undone, and no other takes its place,
+ * so while a claim can be accepted nobody else makes the source an owner again.
  */
 
 /** Buckets that are to go to another shard. */
@@ -59,19 +60,33 @@ export async function expectBuckets(target: ShardDatabase, { buckets, map, claim
  * Takes the buckets from the source; when it resolves, nobody writes rows of them any more.
  *
  * @param timeoutMs how long to wait for those that have written to end; withdraw and keep the buckets then
+ * @returns the claim of somebody else that they were taken for already, and nothing has happened; he may live
  * @throws the server's 55P03 somebody has written and goes on for too long
  */
-export async function releaseBuckets(source: ShardDatabase, handover: Handover, timeoutMs: number): Promise<void> {
-  const { buckets, map } = handover
-  await source.transaction(async (tx) => {
+export async function releaseBuckets(
+  source: ShardDatabase,
+  handover: Handover,
+  timeoutMs: number,
+): Promise<string | undefined> {
+  const { buckets, map, claim } = handover
+  const other = await source.transaction(async (tx) => {
+    const { rows } = await tx.query<{ claim: string | null }>(
+      `select claim from ${SCHEMA}.owned
+       where bucket = any ($1) and state = 'moved' and claim is distinct from $2 limit 1 for update`,
+      [buckets, claim],
+    )
+    if (rows[0] !== undefined) return rows[0].claim ?? 'nobody'
     await tx.query(
-      `update ${SCHEMA}.owned set state = 'moved', epoch = $2 where bucket = any ($1) and state = 'owned'`,
-      [buckets, map.epoch + 1],
+      `update ${SCHEMA}.owned set state = 'moved', epoch = $2, claim = $3 where bucket = any ($1) and state = 'owned'`,
+      [buckets, map.epoch + 1, claim],
     )
     await tx.query(`update ${SCHEMA}.state set epoch = $1`, [map.epoch + 1])
+    return undefined
   })
+  if (other !== undefined) return other
   // Whoever comes later finds 'moved', and nobody ever waits for two locks of ours.
   await source.transaction((tx) => tx.query(`select ${SCHEMA}.drain($1, $2)`, [[...buckets, -1], Math.ceil(timeoutMs)]))
+  return undefined
 }
 
 /**
@@ -96,18 +111,19 @@ export async function withdrawBuckets(
   })
 }
 
-/** Gives the buckets back to the source, after they have been withdrawn from the target. */
+/** Gives the buckets back to the source, after what they were taken for has been withdrawn from the target. */
 export async function keepBuckets(
   source: ShardDatabase,
-  { buckets, source: shard, map }: Omit<Handover, 'claim'>,
+  { buckets, source: shard, map, claim }: Handover,
 ): Promise<void> {
   await source.transaction(async (tx) => {
-    await tx.query(
-      `update ${SCHEMA}.owned set state = 'owned', epoch = former.epoch
+    const { rowCount } = await tx.query(
+      `update ${SCHEMA}.owned set state = 'owned', epoch = former.epoch, claim = null
        from unnest($1::int[], $2::int[]) former (bucket, epoch)
-       where owned.bucket = former.bucket and owned.epoch = $3 and owned.state = 'moved'`,
-      [buckets, buckets.map((bucket) => map.owners.get(bucket)?.epoch), map.epoch + 1],
+       where owned.bucket = former.bucket and owned.epoch = $3 and owned.state = 'moved' and owned.claim = $4`,
+      [buckets, buckets.map((bucket) => map.owners.get(bucket)?.epoch), map.epoch + 1, claim],
     )
+    if (rowCount === 0) return
     await tx.query(`update ${SCHEMA}.state set epoch = $1 where epoch = $2`, [map.shardEpochs[shard], map.epoch + 1])
   })
 }

@@ -133,7 +133,7 @@ const VERSIONS = [
     bucket int primary key,
     epoch int not null,
     state text not null check (state in ('owned', 'incoming', 'moved')),
-    claim text -- of who said that it is incoming, and alone may make it owned
+    claim text -- of the attempt for which it is incoming, and alone may make it owned; or for which it was let go
   );
   grant select on ${SCHEMA}.state, ${SCHEMA}.map, ${SCHEMA}.owned to public;`,
   MOVE_TABLES,

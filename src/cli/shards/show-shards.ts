@@ -46,13 +46,17 @@ export function moveLine(move: MoveStatus, style: Terminal['style']): string {
   return [line, `  ${style(problem.isFinal ? 'red' : 'yellow', problem.message)}`, ...next].join('\n')
 }
 
-function stepText({ id, step, isPaused, canGoBack, verifiedRows, pauseMs }: MoveStatus): string {
+function stepText({ id, step, isPaused, canGoBack, copied, verifiedRows, pauseMs }: MoveStatus): string {
   const command = `npx tenfold shards move ${id}`
   const waited = pauseMs === undefined ? '' : ` (writes waited for ${formatDuration(Math.round(pauseMs))})`
   if (isPaused) return `${step}, paused: "${command} --continue" goes on`
   switch (step) {
     case 'planned':
       return 'waits for its turn'
+    case 'copying':
+      return copied === undefined
+        ? step
+        : `copying: ${copied.tables} of ${copied.of} tables, and ${copied.rows} rows of the next`
     case 'verifying':
       return `verifying: ${verifiedRows} rows are equal`
     case 'moved': {

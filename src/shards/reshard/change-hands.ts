@@ -52,7 +52,11 @@ export async function changeHands(change: ChangeOfHands): Promise<number> {
   await onEffect('release')
   const startMs = clock.nowMs()
   try {
-    await waitingForOthers(from, () => releaseBuckets(from, handover, DRAIN_MAX_MS))
+    const other = await waitingForOthers(from, () => releaseBuckets(from, handover, DRAIN_MAX_MS))
+    if (other !== undefined) {
+      await resolveHandover(from, to, { ...handover, claim: other })
+      throw blocked('somebody else had begun to hand them over')
+    }
     await untilArrived(change, startMs + ARRIVE_MAX_MS)
     await onEffect('accept')
     const isAccepted = await acceptBuckets(to, handover, (tx) => expectTimeline(tx, change.stream.timelines.to))

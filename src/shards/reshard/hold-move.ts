@@ -45,7 +45,7 @@ const TRIGGER = 'tenfold_tables_stay'
  */
 const TABLES_STAY = `
   create or replace function ${SCHEMA}.tables_stay() returns event_trigger
-  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+  language plpgsql set search_path = pg_catalog, pg_temp as $$
   declare
     what text;
     mover int;

@@ -73,11 +73,15 @@ export async function sidesOf(context: MoveContext): Promise<MoveSides> {
 /** Resolves when everything that is committed on the one side by now has come to the other. */
 export async function caughtUp({ from, to, id, turn, clock, checkpoint, stream }: MoveSides): Promise<void> {
   const mark = await from.transaction((tx) => putMark(tx, id, turn))
+  let errors: number | undefined
   for (let look = 1; !(await hasMark(to, id, turn, mark)); look++) {
     await sleep(clock, LOOK_MS)
     if (look % 20 !== 0) continue
     await checkpoint()
-    if ((await streamState(to, stream)) === undefined) throw lost('its subscription is gone')
+    const state = await streamState(to, stream)
+    if (state === undefined) throw lost('its subscription is gone')
+    errors ??= state.errors
+    if (state.errors > errors + ERRORS_MAX) throw refusesRows()
   }
 }
 
@@ -116,6 +120,13 @@ export function lost(why: string): TenfoldError {
   return new TenfoldError('TF_MOVE_LOST', `expected the replication of a move to have missed nothing, but ${why}`, {
     hint: 'nothing: the move begins anew',
   })
+}
+
+/** An apply that fails so often fails for ever. */
+export const ERRORS_MAX = 3
+
+export function refusesRows(): TenfoldError {
+  return blocked('expected the target to take the rows, but it refuses some: its log says which, and why')
 }
 
 /** Something stands in the way for now. */

@@ -22,6 +22,8 @@ export const MOVE_TABLES: string = `
     buckets int[] not null,
     holder text not null -- who drives the move; whoever did before must not go on
   );
+  -- Everybody who changes a table looks.
+  grant select on ${SCHEMA}.moving to public;
   -- Rows that are replicated behind those that were written before them.
   create table ${SCHEMA}.mark (
     move int not null,

@@ -76,6 +76,8 @@ export interface MoveState {
   readonly attempts: number
   /** How often it began anew. */
   readonly restarts: number
+  /** Of the copy: tables that are there, of how many, and rows of those that are copied now. */
+  readonly copied: { readonly tables: number; readonly of: number; readonly rows: number } | undefined
   /** Rows that were compared. */
   readonly verifiedRows: number
   /** Of them, those that have to be compared when nothing changes: by table, their primary keys as text. */
@@ -107,6 +109,7 @@ export function plannedMove(source: number, target: number): MoveState {
     problem: undefined,
     attempts: 0,
     restarts: 0,
+    copied: undefined,
     verifiedRows: 0,
     hot: [],
     pauseMs: undefined,

@@ -99,6 +99,12 @@ function split(
     .toSorted((a, b) => b.weight - a.weight || a.shard - b.shard)
     .slice(0, empty.length)
     .toSorted((a, b) => a.shard - b.shard)
+  if (heaviest.length === 0) {
+    throw refused(
+      'expected a shard with more than one bucket, got none',
+      'move whole intervals or lists: tenfold shards move FROM TO --buckets NUMBER',
+    )
+  }
   return heaviest.flatMap(({ shard, buckets }, n) => movesOf(shard, empty[n]!, half(buckets), ''))
 }
 

@@ -174,6 +174,43 @@ describe('a move', () => {
     await takeBack(id)
   })
 
+  test('has one owner at most, also when one who was taken for dead goes on in the middle of his successor', async () => {
+    const id = await add()
+    const [gates, reached] = [
+      new Map<string, PromiseWithResolvers<void>>(),
+      new Map<string, PromiseWithResolvers<void>>(),
+    ]
+    const stoppingAt = (where: string): Promise<unknown> => {
+      gates.set(where, Promise.withResolvers())
+      reached.set(where, Promise.withResolvers())
+      return resharder(async (effect) => {
+        if (effect !== where) return
+        reached.get(where)!.resolve()
+        await gates.get(where)!.promise
+      })
+        .drive(id, signal)
+        .catch((error: unknown) => error)
+    }
+    const zombie = stoppingAt('release')
+    await reached.get('release')!.promise
+    const successor = stoppingAt('accept')
+    await reached.get('accept')!.promise
+    gates.get('release')!.resolve()
+    await zombie
+    gates.get('accept')!.resolve()
+    await successor
+    const owners = await Promise.all(
+      bed.shards.map((shard) =>
+        shard.query(`select from tenfold_shards.owned where bucket = $1 and state = 'owned'`, [
+          placeOf(map, user).bucket,
+        ]),
+      ),
+    )
+    expect(owners.flatMap(({ rows }) => rows).length).toBeLessThanOrEqual(1)
+    expect((await resharder().drive(id, signal)).state.step).toBe('moved')
+    await takeBack(id)
+  })
+
   test('ends at a difference, and names the row', async () => {
     const id = await add()
     const spoil = resharder(async (effect) => {
