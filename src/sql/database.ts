@@ -25,8 +25,14 @@ import { createReadView } from './read-view.ts'
 import { createReplicaSet } from './replica-set.ts'
 import type { Session, SqlResult } from './session.ts'
 import { openSession } from './session.ts'
-import type { OwnTransactionOptions, Transaction, TransactionContext } from './transaction.ts'
-import { runTransaction } from './transaction.ts'
+import type {
+  OwnTransactionOptions,
+  Statement,
+  Transaction,
+  TransactionContext,
+  TransactionOptions,
+} from './transaction.ts'
+import { runReads, runTransaction } from './transaction.ts'
 
 export type { DatabaseAddress } from './primary-address.ts'
 
@@ -77,6 +83,14 @@ export interface DatabaseConnection<Tables = unknown> {
    * @throws what `work` throws, after a rollback
    */
   transaction<R>(work: (tx: Transaction<Tables>) => Promise<R>, options?: OwnTransactionOptions): Promise<R>
+  /**
+   * Runs statements in one transaction that may only read, in one round trip. They are sent again after a conflict or when
+   * the connection is lost. Throws as `query`, what the first of them that fails has to say.
+   */
+  readTogether(
+    statements: readonly Statement[],
+    options?: Pick<TransactionOptions, 'statementTimeout'>,
+  ): Promise<readonly SqlResult<unknown>[]>
   /** Reads, from a replica where one is good enough; see `ReadView`. Nothing happens before its first query. */
   read(options?: ReadOptions): ReadView<Tables>
   /** Stands for everything that has been committed so far: whoever reads `after` it sees that. Throws as `query`. */
@@ -197,6 +211,13 @@ class PrimaryDatabase<Tables> implements DatabaseConnection<Tables> {
 
   transaction<R>(work: (tx: Transaction<Tables>) => Promise<R>, options?: OwnTransactionOptions): Promise<R> {
     return runTransaction(this.#context, work, options)
+  }
+
+  readTogether(
+    statements: readonly Statement[],
+    options?: Pick<TransactionOptions, 'statementTimeout'>,
+  ): Promise<readonly SqlResult<unknown>[]> {
+    return runReads(this.#context, statements, options)
   }
 
   read(options: ReadOptions = {}): ReadView<Tables> {

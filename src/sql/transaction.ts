@@ -61,6 +61,7 @@ export interface TransactionContext {
   readonly random: Random
 }
 
+const READ_RETRIES = 3
 const RETRY_BASE_MS = 5
 const RETRY_MAX_MS = 250
 const failedActions = diagnostics.channel('tenfold:sql:after-commit-failed')
@@ -81,6 +82,42 @@ export async function runTransaction<Tables, R>(
     if (attempt >= retries || !isRetryable(outcome.error)) throw outcome.error
     await sleep(context.clock, retryPauseMs(attempt, context.random))
   }
+}
+
+/** A statement with its parameters. */
+export interface Statement {
+  readonly text: string
+  readonly values?: readonly unknown[]
+}
+
+/** Runs statements in one read-only transaction that is sent at once; see `DatabaseConnection.readTogether`. */
+export async function runReads(
+  context: TransactionContext,
+  statements: readonly Statement[],
+  options: Pick<TransactionOptions, 'statementTimeout'> = {},
+): Promise<readonly SqlResult<unknown>[]> {
+  for (let attempt = 0; ; attempt++) {
+    const { answers, failure } = await attemptReads(context.pool, statements, options)
+    if (failure === undefined) return answers
+    if (attempt >= READ_RETRIES || !isRetryable(failure.error)) throw failure.error
+    await sleep(context.clock, retryPauseMs(attempt, context.random))
+  }
+}
+
+async function attemptReads(
+  pool: ConnectionPool,
+  statements: readonly Statement[],
+  options: Pick<TransactionOptions, 'statementTimeout'>,
+): Promise<{ answers: readonly SqlResult<unknown>[]; failure?: { readonly error: unknown } }> {
+  const session = await pool.acquire()
+  const begun = session.query(beginStatement({ ...options, isReadOnly: true }))
+  const sent = statements.map(({ text, values }) => session.query(text, values))
+  // After a statement that failed it rolls back, which is as well.
+  const outcomes = await Promise.allSettled([begun, ...sent, session.query('commit')])
+  pool.release(session, { discard: outcomes[0]?.status === 'rejected' || outcomes.at(-1)?.status === 'rejected' })
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failed !== undefined) return { answers: [], failure: { error: failed.reason } }
+  return { answers: outcomes.slice(1, -1).flatMap((outcome) => ('value' in outcome ? [outcome.value] : [])) }
 }
 
 /** Full jitter: uniform between 0 and a ceiling that doubles (Brooker, "Exponential backoff and jitter", AWS 2015). */

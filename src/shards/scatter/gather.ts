@@ -3,7 +3,8 @@ import { sleep } from '../../core/clock.ts'
 import { messageOf, TenfoldError } from '../../core/errors.ts'
 import type { DatabaseConnection } from '../../sql/database.ts'
 import { isServerError } from '../../sql/sql-failure.ts'
-import type { Transaction } from '../../sql/transaction.ts'
+import type { SqlResult } from '../../sql/session.ts'
+import type { Statement } from '../../sql/transaction.ts'
 import { SCHEMA } from '../guard.ts'
 import type { MapHolder } from '../map-holder.ts'
 import type { ShardMap } from '../shard-map.ts'
@@ -40,11 +41,6 @@ export interface GatherRequest {
   statement(map: ShardMap, buckets: string): Statement
 }
 
-interface Statement {
-  readonly text: string
-  readonly values: readonly unknown[]
-}
-
 /** With the epoch that the shard said behind it. */
 interface Answer {
   readonly epoch: number | undefined
@@ -65,10 +61,12 @@ export type Row = Record<string, unknown>
 export interface ShardsToAsk {
   readonly maps: MapHolder
   readonly clock: Clock
-  at(shard: number): Pick<DatabaseConnection, 'transaction'>
+  at(shard: number): Pick<DatabaseConnection, 'readTogether' | 'transaction'>
   turns(shard: number): Turns
 }
 
+/** Asked behind the statement, on the same connection. */
+const EPOCH: Statement = { text: `select epoch from ${SCHEMA}.state` }
 const PAUSE_MIN_MS = 2
 const PAUSE_MAX_MS = 50
 
@@ -175,25 +173,15 @@ class GatherRound {
   }
 
   /** Undefined when its turn came too late. */
-  async #answerOf(shard: number, { text, values }: Statement): Promise<Answer | undefined> {
+  #answerOf(shard: number, statement: Statement): Promise<Answer | undefined> {
     const { at, turns, clock } = this.#shards
-    const answered = Promise.withResolvers<Answer>()
-    const ended = turns(shard).take(async () => {
+    return turns(shard).take(async () => {
       const restMs = Math.ceil(this.#endMs - clock.nowMs())
       if (this.isOver || restMs <= 0) return undefined
-      const read = async (tx: Pick<Transaction<unknown>, 'query'>): Promise<void> => {
-        // One behind the other on the same connection, in one round trip.
-        const [{ rows }, state] = await Promise.all([
-          tx.query(text, values),
-          tx.query<{ epoch: number }>(`select epoch from ${SCHEMA}.state`),
-        ])
-        answered.resolve({ rows, epoch: state.rows[0]?.epoch })
-      }
-      await at(shard).transaction(read, { isReadOnly: true, statementTimeout: `${restMs}ms` })
-      return answered.promise
+      const [answer, state] = await at(shard).readTogether([statement, EPOCH], { statementTimeout: `${restMs}ms` })
+      const [row] = (state as SqlResult<{ epoch: number }>).rows
+      return { rows: (answer as SqlResult<Row>).rows, epoch: row?.epoch }
     })
-    // What has been read is right, whatever becomes of the COMMIT: nobody has to wait for it.
-    return Promise.race([answered.promise, ended])
   }
 
   #fail(shard: number, error: Error): void {

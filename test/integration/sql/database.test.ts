@@ -78,6 +78,21 @@ describe('a database', () => {
     expect(await centsOf(1)).toBe(112)
   })
 
+  test('runs reads together, one after the other, and leaves a connection that nobody notices', async () => {
+    const [one, two] = await database.readTogether([
+      { text: 'select cents from account where id = $1', values: [1] },
+      { text: 'select current_setting($1) as value', values: ['transaction_read_only'] },
+    ])
+    expect([one!.rows, two!.rows]).toEqual([[{ cents: 100 }], [{ value: 'on' }]])
+    const written = database.readTogether([{ text: 'select 1' }, { text: 'delete from account' }, { text: 'select 2' }])
+    await expect(written).rejects.toMatchObject({ code: '25006' })
+    const slow = database.readTogether([{ text: 'select pg_sleep(20)' }], { statementTimeout: '50ms' })
+    await expect(slow).rejects.toMatchObject({ code: '57014' })
+    expect(await centsOf(1)).toBe(100)
+    await database.query('update account set cents = 1 where id = 1')
+    expect(await centsOf(1)).toBe(1)
+  })
+
   test('repeats a transaction that lost a deadlock', async () => {
     const both = Promise.withResolvers<void>()
     let holders = 0

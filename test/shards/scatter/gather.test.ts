@@ -31,14 +31,10 @@ function fakeShards(truth: () => ShardMap, answer: (shard: number) => Promise<vo
       newer: async () => (current = truth()),
     },
     at: (shard: number) => ({
-      async transaction(work: (tx: unknown) => Promise<unknown>) {
+      async readTogether([statement]: readonly { values: readonly unknown[] }[]) {
         asked.push(shard)
         await answer(shard)
-        return work({
-          query: async (text: string, values: readonly unknown[]) => ({
-            rows: text === 'select' ? [{ buckets: values[0] }] : [{ epoch: truth().shardEpochs[shard] }],
-          }),
-        })
+        return [{ rows: [{ buckets: statement!.values[0] }] }, { rows: [{ epoch: truth().shardEpochs[shard] }] }]
       },
     }),
   } as unknown as ShardsToAsk
