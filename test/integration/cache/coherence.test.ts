@@ -26,7 +26,7 @@ test('no process answers with what is more than two seconds old, or older than i
     databaseUrl: topics.url,
     linkUrl: topics.url,
     processes: 3,
-    durationMs: 10_000,
+    durationMs: 6_000,
     random: seededRandom(seed),
   })
   const { reads, writes, hits, faults, defects } = outcome

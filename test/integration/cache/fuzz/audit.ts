@@ -21,6 +21,8 @@ export interface Audit {
   readonly staleReads: number
   /** Answers older than what the same process had changed before. */
   readonly ownStaleReads: number
+  /** One or the other. */
+  readonly wrongReads: number
   /** How old the oldest answer was: from when the next version was there to the question. */
   readonly staleMsMax: number
   /** What was found, for people; the first few. */
@@ -35,7 +37,7 @@ const DEFECTS_MAX = 10
  */
 export function auditReads(reads: readonly ReadNote[], writes: readonly WriteNote[], boundMs: number): Audit {
   const byKey = Map.groupBy(writes, ({ key }) => key)
-  let [staleReads, ownStaleReads, staleMsMax] = [0, 0, 0]
+  let [staleReads, ownStaleReads, wrongReads, staleMsMax] = [0, 0, 0, 0]
   const defects: string[] = []
   for (const read of reads) {
     const missed = (byKey.get(read.key) ?? []).filter(
@@ -47,11 +49,13 @@ export function auditReads(reads: readonly ReadNote[], writes: readonly WriteNot
     const isOwn = missed.some(({ process }) => process === read.process)
     if (isOwn) ownStaleReads++
     if (staleMs > boundMs) staleReads++
-    if ((isOwn || staleMs > boundMs) && defects.length < DEFECTS_MAX) {
+    if (!isOwn && staleMs <= boundMs) continue
+    wrongReads++
+    if (defects.length < DEFECTS_MAX) {
       defects.push(
         `process ${read.process} got version ${read.version} of ${read.key}, ${Math.round(staleMs)} ms too old${isOwn ? ', of what it had changed itself' : ''}`,
       )
     }
   }
-  return { reads: reads.length, writes: writes.length, staleReads, ownStaleReads, staleMsMax, defects }
+  return { reads: reads.length, writes: writes.length, staleReads, ownStaleReads, wrongReads, staleMsMax, defects }
 }

@@ -18,15 +18,20 @@ export interface FuzzOptions {
   /** URL of the module that exports the `subject`. */
   readonly module: string
   readonly databaseUrl: string
-  /** Of what processes tell each other by; through lines that are cut. */
+  /** Of what processes tell each other by; through lines that are cut. Empty: they don't. */
   readonly linkUrl: string
   readonly processes: number
+  /** @default 30 */
   readonly keys?: number
+  /** Of each process. @default 1 */
+  readonly writers?: number
   readonly durationMs: number
   /** What is done to processes and lines, one after another. @default all */
   readonly faults?: readonly Fault[]
   readonly random: Random
   readonly signal?: AbortSignal
+  /** Drops what workers complain about. @default false */
+  readonly isSilent?: boolean
   /** Answers may be so old. @default 2000 */
   readonly boundMs?: number
 }
@@ -51,18 +56,19 @@ export async function fuzzCoherence(options: FuzzOptions): Promise<FuzzOutcome> 
   let faults = 0
 
   async function openPlace(index: number): Promise<Place> {
-    const line = await openCutLine(Number(new URL(options.linkUrl).port))
-    const link = new URL(options.linkUrl)
+    const { module, databaseUrl, linkUrl, keys = 30, writers = 1 } = options
+    const order = { module, databaseUrl, directUrl: linkUrl, process: index, keys, writers }
+    if (linkUrl === '') return { line: undefined, order: { ...order, linkUrl }, worker: undefined }
+    const link = new URL(linkUrl)
+    const line = await openCutLine(Number(link.port))
     link.port = String(line.port)
-    const { module, databaseUrl, keys = 30 } = options
-    const order = { module, databaseUrl, directUrl: options.linkUrl, linkUrl: link.href, process: index, keys }
-    return { line, order, worker: undefined }
+    return { line, order: { ...order, linkUrl: link.href }, worker: undefined }
   }
 
   async function start(place: Place): Promise<void> {
     const order: FuzzOrder = { ...place.order, seed: random.integer(2 ** 31) }
     const worker = spawn(process.execPath, ['--conditions=tenfold-source', WORKER, JSON.stringify(order)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
+      stdio: ['pipe', 'pipe', options.isSilent === true ? 'ignore' : 'inherit'],
     })
     place.worker = worker
     const ready = Promise.withResolvers<void>()
@@ -86,9 +92,9 @@ export async function fuzzCoherence(options: FuzzOptions): Promise<FuzzOutcome> 
       await sleep(systemClock, ms, signal)
       place.worker?.kill('SIGCONT')
     } else {
-      place.line[kind]()
+      place.line?.[kind]()
       await sleep(systemClock, ms, signal)
-      place.line.heal()
+      place.line?.heal()
     }
     await sleep(systemClock, random.integer(500), signal)
   }
@@ -105,7 +111,7 @@ export async function fuzzCoherence(options: FuzzOptions): Promise<FuzzOutcome> 
   } finally {
     for (const place of places) {
       await end(place)
-      await place.line.end()
+      await place.line?.end()
     }
   }
   return { ...auditReads(notes.reads, notes.writes, options.boundMs ?? 2_000), hits: notes.hits, faults }
@@ -113,7 +119,7 @@ export async function fuzzCoherence(options: FuzzOptions): Promise<FuzzOutcome> 
 
 /** Where a process is, and its line; processes come and go. */
 interface Place {
-  readonly line: CutLine
+  readonly line: CutLine | undefined
   readonly order: Omit<FuzzOrder, 'seed'>
   worker: ChildProcess | undefined
 }

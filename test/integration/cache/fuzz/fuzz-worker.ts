@@ -10,6 +10,7 @@ export interface FuzzOrder extends SubjectOptions {
   readonly process: number
   readonly seed: number
   readonly keys: number
+  readonly writers: number
 }
 
 /** What it says, a line of JSON each: answers, changes, and how it counts what memory has answered. */
@@ -76,7 +77,7 @@ async function work(order: FuzzOrder): Promise<void> {
 
   async function write(): Promise<void> {
     for (;;) {
-      await sleep(systemClock, 100 + random.integer(900))
+      await sleep(systemClock, 50 + random.integer(450))
       // Two people edit the same thing, or one twice: the second while others load what the first has changed.
       const key = anyKey()
       for (let times = 1 + random.integer(2); times > 0; times--) {
@@ -93,7 +94,7 @@ async function work(order: FuzzOrder): Promise<void> {
 
   note('ready')
   for (let n = 0; n < READERS; n++) void read()
-  void write()
+  for (let n = 0; n < order.writers; n++) void write()
   systemClock.every(200, () => {
     note('hits', hits)
     hits = 0
