@@ -54,9 +54,12 @@ export async function makeUnit(
   })
 }
 
+/** Moves of buckets come beside what services may hold, and what watches a cluster. */
+const SHARD_CONNECTIONS = 130
+
 function clusterOf(
   context: PartsContext,
-  { name, engine, resources, backup, followers, zones }: ResolvedCluster,
+  { name, shard, engine, resources, backup, followers, zones }: ResolvedCluster,
   binaries: PostgresBinaries | undefined,
   onState: (state: ClusterState) => void,
 ): Cluster {
@@ -74,6 +77,7 @@ function clusterOf(
     limits: resources,
     followers,
     zones,
+    ...(shard === undefined ? {} : { connectionsMax: SHARD_CONNECTIONS }),
     archiveEvery: backup === undefined ? undefined : `${backup.walEveryMs}ms`,
     socketDirectory: state.childRuntimeDirectory,
     clock,

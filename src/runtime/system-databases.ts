@@ -5,6 +5,7 @@ import type { DatabaseBackups } from '../backups/database-backups.ts'
 import { passwordsFor, swapData } from '../backups/swap-data.ts'
 import { clusterPathsOf } from '../clusters/cluster-record.ts'
 import { findPostgresBinaries } from '../clusters/postgres-binaries.ts'
+import type { DatabaseStatus } from '../control/snapshot.ts'
 import type { Component } from '../core/component.ts'
 import { didYouMean } from '../core/did-you-mean.ts'
 import { TenfoldError } from '../core/errors.ts'
@@ -34,7 +35,7 @@ export interface SystemDatabases extends Component {
   migrate(name: string, signal: AbortSignal): Promise<readonly AppliedMigrations[]>
   /** Stops a database; its data stays. Nothing happens if it does not run. */
   drop(name: string): Promise<void>
-  /** Stops shards that a database has here and not in this blueprint. */
+  /** Stops shards that a database has here and not in this blueprint, and says no more of them. */
   fit(database: ResolvedDatabase): Promise<void>
   /** Lets exactly those services into each database that connect to it by the blueprint as it is now. */
   admit(): Promise<void>
@@ -165,7 +166,16 @@ export function createSystemDatabases(
       groups.delete(name)
       await group?.stop()
     },
-    fit: async (database) => groups.get(database.name)?.fit(database),
+    async fit(database) {
+      await groups.get(database.name)?.fit(database)
+      const kept = clustersOf(database).map(({ name }) => name)
+      const isGone = ({ name, shard }: DatabaseStatus): boolean =>
+        shard?.database === database.name && !kept.includes(name)
+      context.change((snapshot) => ({
+        ...snapshot,
+        databases: Object.fromEntries(Object.entries(snapshot.databases).filter(([, status]) => !isGone(status))),
+      }))
+    },
     shards(name) {
       const sharded = new Map([...groups].flatMap(([of, { shards }]) => (shards === undefined ? [] : [[of, shards]])))
       const [[only] = [], ...more] = sharded

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
+import { shardName } from '../../blueprint/clusters-of.ts'
 import { splitStatements } from '../../clusters/sql-statements.ts'
 import { messageOf, TenfoldError } from '../../core/errors.ts'
 import type { ConsoleSession } from '../../sql/console-session.ts'
@@ -47,7 +48,7 @@ export const sql: Command = {
     })
     try {
       if (script === undefined && process.stdin.isTTY) {
-        await runConsole({ session, database, terminal, isJson, signal })
+        await runConsole({ session, database: consoleName(database, shard), terminal, isJson, signal })
         return EXIT.success
       }
       return await runScript(session, script ?? (await text(process.stdin)), input)
@@ -66,6 +67,11 @@ function wholeNumber(shard: string | boolean | undefined): { shard?: number } {
   throw new TenfoldError('TF_USAGE', `expected --shard to be a whole number, got ${JSON.stringify(shard)}`, {
     hint: 'count from 0, as "tenfold status" does',
   })
+}
+
+/** Stands in the prompt. */
+function consoleName(database: string, { shard }: { shard?: number }): string {
+  return shard === undefined ? database : shardName(database, shard)
 }
 
 /** Undefined: whatever comes in. */
