@@ -168,9 +168,8 @@ export function createSystemDatabases(
     },
     async fit(database) {
       await groups.get(database.name)?.fit(database)
-      const kept = clustersOf(database).map(({ name }) => name)
-      const isGone = ({ name, shard }: DatabaseStatus): boolean =>
-        shard?.database === database.name && !kept.includes(name)
+      const kept = new Set(clustersOf(database).map(({ name }) => name))
+      const isGone = ({ name, shard }: DatabaseStatus): boolean => shard?.database === database.name && !kept.has(name)
       context.change((snapshot) => ({
         ...snapshot,
         databases: Object.fromEntries(Object.entries(snapshot.databases).filter(([, status]) => !isGone(status))),

@@ -27,8 +27,8 @@ export const shards: Command = {
     'move FROM TO     half of a shard, or --buckets, goes to another one\n' +
     'move NUMBER      asks a move for something: --pause, --continue, --abort, --back or --finish (all: every move)\n' +
     'Rows are copied and compared before their shard changes; who writes them waits for a moment then. One that has moved\n' +
-    'can be taken back, with what was written since, until it is finished. Tables can not change before that. Where more than one\n' +
-    'database has several shards, its name comes first: split orders 0 4.',
+    'can be taken back, with what was written since, until it is finished. Tables can not change before that. Where more\n' +
+    'than one database has several shards, its name comes first: split orders 0 4.',
   argument: {
     name: 'ACTION…',
     description: 'status, move, split, merge, drain or rebalance, and what it needs',
