@@ -10,7 +10,7 @@ import type { Move, MoveChange } from './move-store.ts'
 import type { MovedTable } from './moved-tables.ts'
 import { inBuckets, readMovedTables } from './moved-tables.ts'
 import type { ReshardPlaces } from './reshard-places.ts'
-import { hasMark, putMark, reconnectStream, streamName, streamState, timelineOf } from './stream.ts'
+import { hasMark, isSlotGood, putMark, reconnectStream, streamName, streamState, timelineOf } from './stream.ts'
 
 /** What the work of a step needs. */
 export interface MoveContext {
@@ -100,6 +100,7 @@ export async function expectStream({ from, to, fromShard, places, current, strea
   await expectSame(current().state.stream, from, to)
   const state = await streamState(to, stream)
   if (state === undefined) throw lost('its subscription is gone')
+  if (!(await isSlotGood(from, stream))) throw lost('its slot has lost what it kept')
   const url = places.url(fromShard)
   if (state.url !== url) await reconnectStream(to, stream, url)
 }

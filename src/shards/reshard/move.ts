@@ -156,6 +156,8 @@ export function moveAfter(state: MoveState, event: MoveEvent): MoveState {
       // What the way back has missed nobody can say: the shard that has the buckets keeps them.
       if (isReturning) return { ...next, step: 'aborting', stream: undefined }
       return { ...next, stream: undefined, back: undefined, restarts: state.restarts + 1 }
+    case 'copied':
+      return { ...next, copied: undefined }
     case 'accepted':
       return { ...next, attempts: 0 }
     case 'turned':

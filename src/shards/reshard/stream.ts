@@ -113,7 +113,7 @@ export async function reconnectStream(to: ShardDatabase, name: string, url: stri
 /** Whether the slot keeps what is still needed. */
 export async function isSlotGood(from: ShardDatabase, name: string): Promise<boolean> {
   const { rows } = await from.query(
-    `select 1 from pg_replication_slots where slot_name = $1 and wal_status <> 'lost' and invalidation_reason is null`,
+    `select 1 from pg_replication_slots where slot_name = $1 and wal_status <> 'lost'`,
     [name],
   )
   return rows.length > 0

@@ -37,6 +37,8 @@ beforeAll(async () => {
 afterAll(() => bed.end())
 
 beforeEach(async () => {
+  // What a test that failed has left.
+  for (const { id, state } of await resharder().list('open')) await end(id, state.step === 'moved' ? 'finish' : 'abort')
   map = await resharder().map()
   user = Array.from({ length: 100 }, (_, n) => n + 1).find((each) => placeOf(map, each).shard === 0)!
   await bed.shards[0].query(INSERT, [user, uniqueId(), 1])
@@ -207,6 +209,19 @@ describe('a move', () => {
       ),
     )
     expect(owners.flatMap(({ rows }) => rows).length).toBeLessThanOrEqual(1)
+    expect((await resharder().drive(id, signal)).state.step).toBe('moved')
+    await takeBack(id)
+  })
+
+  test('stands still when it is asked to, until it is asked to go on', async () => {
+    const id = await add()
+    const paused = await resharder(async (effect) => {
+      if (effect === 'copy') await resharder().ask(id, 'pause')
+    }).drive(id, signal)
+    expect(paused.state).toMatchObject({ step: 'copying', isPaused: true })
+    await bed.client().shard(user).query(INSERT, [user, uniqueId(), 1])
+    expect((await resharder().drive(id, signal)).state).toMatchObject({ step: 'copying', isPaused: true })
+    await resharder().ask(id, 'continue')
     expect((await resharder().drive(id, signal)).state.step).toBe('moved')
     await takeBack(id)
   })
