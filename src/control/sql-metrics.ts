@@ -12,6 +12,18 @@ export const SQL_METRICS = {
     labels: ['service', 'instance', 'database'],
     meaning: 'How long callers waited that found every connection of the pool busy, also those who gave up.',
   },
+  'tenfold.shards.key_share_max': {
+    kind: 'gauge',
+    unit: '1',
+    labels: ['service', 'instance', 'database', 'shard'],
+    meaning: 'What one key has, at least, of 500 or more that went to a shard: above 0.1 moving buckets helps little.',
+  },
+  'tenfold.shards.routed': {
+    kind: 'counter',
+    unit: '{statement}',
+    labels: ['service', 'instance', 'database', 'shard'],
+    meaning: 'Statements and transactions of keys that went to a shard.',
+  },
   'tenfold.sql.lane.duration': {
     kind: 'histogram',
     unit: 'us',

@@ -39,7 +39,7 @@ export function bindShardedDatabase(name: string, first: DatabaseBinding, option
     return (known(shard).keyless ??= connectDatabase(addressOf(shard, 1), options))
   }
 
-  const database = createShardedDatabase<unknown, unknown>({ shards: first.shards.length, connect })
+  const database = createShardedDatabase<unknown, unknown>({ database: name, shards: first.shards.length, connect })
   // A service can't end what it was given.
   const { end: _end, ...descriptors } = Object.getOwnPropertyDescriptors(database)
   return {

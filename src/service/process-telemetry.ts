@@ -8,6 +8,7 @@ import type { Histogram } from '../core/histogram.ts'
 import { createHistogram } from '../core/histogram.ts'
 import type { Clock } from '../core/clock.ts'
 import { measureMessaging } from './messaging-telemetry.ts'
+import { measureShards } from './shard-telemetry.ts'
 import { measureSql } from './sql-telemetry.ts'
 
 /** What a process reports beside its measurements. */
@@ -105,6 +106,7 @@ function createMeasurement({ clock, service, instance }: ProcessTelemetryOptions
   delay.enable()
   const pauses = observeGarbageCollector()
   const measuredSql = measureSql(labels)
+  const measuredShards = measureShards(labels)
   const measuredMessaging = measureMessaging(labels)
   let utilization = performance.eventLoopUtilization()
   return () => {
@@ -121,6 +123,7 @@ function createMeasurement({ clock, service, instance }: ProcessTelemetryOptions
       { name: 'v8js.memory.heap.used', labels, value: heap.used_heap_size },
       { name: 'v8js.memory.heap.limit', labels, value: heap.heap_size_limit },
       ...measuredSql(),
+      ...measuredShards(),
       ...measuredMessaging(),
     ]
     delay.reset()

@@ -1,3 +1,4 @@
+import diagnostics from 'node:diagnostics_channel'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../core/clock.ts'
 import { sleep, systemClock } from '../core/clock.ts'
@@ -17,6 +18,8 @@ import type { KeyedRead } from './keyed-read.ts'
 import { createKeyedRead } from './keyed-read.ts'
 import type { MapHolder } from './map-holder.ts'
 import { createMapHolder } from './map-holder.ts'
+import type { RoutedEvent } from './routed-event.ts'
+import { ROUTED_CHANNEL } from './routed-event.ts'
 import type { AllOptions, AllShards, AllShardsContext } from './scatter/all-shards.ts'
 import { createAllShards, rememberedCatalog } from './scatter/all-shards.ts'
 import type { Turns } from './scatter/turns.ts'
@@ -87,12 +90,15 @@ export interface ShardedDatabase<Tables, Key, Reference = Tables> {
 
 /** @see createShardedDatabase */
 export interface ShardedDatabaseOptions {
+  /** Its name in what is measured. @default 'database' */
+  readonly database?: string
   readonly shards: number
   /** Connects to a shard when it is first needed. */
   connect(shard: number, guard: StatementGuard): DatabaseConnection
   readonly clock?: Clock
 }
 
+const routed = diagnostics.channel(ROUTED_CHANNEL)
 /** How long a statement waits for a key that is between two shards. */
 const MOVING_MAX_MS = 5_000
 const PAUSE_MIN_MS = 2
@@ -105,7 +111,7 @@ const ALL_LIMITS = { atOnce: 2, waitingMax: 200 }
 export function createShardedDatabase<Tables = unknown, Key = string | number | bigint, Reference = Tables>(
   options: ShardedDatabaseOptions,
 ): ShardedDatabase<Tables, Key, Reference> {
-  const { connect, clock = systemClock } = options
+  const { connect, clock = systemClock, database = 'database' } = options
   const connections: (DatabaseConnection | undefined)[] = []
   const at = (shard: number): DatabaseConnection => (connections[shard] ??= connect(shard, guard(shard)))
   const maps = createMapHolder({ shards: options.shards, at })
@@ -143,7 +149,7 @@ export function createShardedDatabase<Tables = unknown, Key = string | number | 
       transaction,
     },
     all: (allOptions) => createAllShards<Tables>(everywhere, allOptions),
-    shard: (key) => new RoutedKey<Tables>({ key, maps, at, clock }),
+    shard: (key) => new RoutedKey<Tables>({ key, maps, at, clock, database }),
     async end() {
       await Promise.all(connections.map((connection) => connection?.end()))
     },
@@ -154,6 +160,7 @@ export function createShardedDatabase<Tables = unknown, Key = string | number | 
 class WrongShard extends Error {}
 
 interface Route {
+  readonly database: string
   readonly key: unknown
   readonly maps: MapHolder
   readonly clock: Clock
@@ -213,12 +220,15 @@ class RoutedKey<Tables> implements KeyHandle<Tables> {
     run: (connection: DatabaseConnection, place: KeyPlace) => Promise<R>,
     isDoubtful: (answer: R) => boolean = () => false,
   ): Promise<R> {
-    const { key, maps, at, clock } = this.#route
+    const { key, maps, at, clock, database } = this.#route
     const startMs = clock.nowMs()
     let pauseMs = PAUSE_MIN_MS
     for (;;) {
       const map = maps.current ?? (await maps.newer(undefined))
       const place = placeOf(map, key)
+      if (routed.hasSubscribers) {
+        routed.publish({ database, shard: place.shard, bucket: place.bucket, key } satisfies RoutedEvent)
+      }
       try {
         const answer = await run(at(place.shard), place)
         if (!isDoubtful(answer) || isSamePlace(place, placeOf(maps.current ?? map, key))) return answer
