@@ -29,12 +29,13 @@ import { reportTrouble } from './trouble.ts'
 /** A refresh that has failed is not tried again for so long. */
 const REFRESH_PAUSE_MS = 1_000
 const KEY_CHARS_MAX = 4_096
+const ENDED: Lease = { validUntilMs: Number.NEGATIVE_INFINITY, wasUsed: false }
 
 type Load<Value> = (context: LoadContext) => Promise<Value | undefined> | Value | undefined
 
 export class ReadThroughCache<Value, Key extends string> implements Cache<Value, Key> {
   readonly #settings: CacheSettings<Value>
-  readonly #lease: Lease
+  #lease: Lease
   readonly #tags: TagCounters = createTagCounters()
   readonly #tier: Tier<Value>
   readonly #values: Tier<Value>['values']
@@ -116,6 +117,8 @@ export class ReadThroughCache<Value, Key extends string> implements Cache<Value,
   end(): void {
     this.#leave()
     this.#clear()
+    // Nobody tells it of invalidations any more, so nothing that is stored from now on counts.
+    this.#lease = ENDED
   }
 
   async #ask(key: Key, load: Load<Value>): Promise<Value | undefined> {
@@ -197,17 +200,25 @@ export class ReadThroughCache<Value, Key extends string> implements Cache<Value,
       this.#tags.release(tags)
       return
     }
-    const { clock, random } = this.#settings
+    const { clock, random, name } = this.#settings
     const times = { beganMs: flight.beganMs, endedMs: clock.nowMs(), isAbsent: value === undefined, ttlMs }
-    this.#tier.store(flight.key, {
-      value,
-      tags: tags.length === 0 ? undefined : tags,
-      readAt: flight.beganAt,
-      ...lifetimeOf(this.#settings, times, random),
-    })
+    try {
+      this.#tier.store(flight.key, {
+        value,
+        tags: tags.length === 0 ? undefined : tags,
+        readAt: flight.beganAt,
+        ...lifetimeOf(this.#settings, times, random),
+      })
+    } catch (error) {
+      // The value is good all the same, for those who wait.
+      this.#tier.drop(flight.key)
+      this.#tags.release(tags)
+      reportTrouble({ doing: `taking the size of ${flight.key}`, cache: name, error })
+    }
   }
 
   async #invalidate(what: Omit<Invalidation, 'cache'>, { transaction }: InvalidateOptions = {}): Promise<void> {
+    if (what.isAll !== true && (what.keys ?? what.tags ?? []).length === 0) return
     const { coherence, name } = this.#settings
     const invalidation: Invalidation = { cache: name, ...what }
     // Whoever calls has changed it: nobody here shall see the old value, whether the others can be told or not.

@@ -25,7 +25,11 @@ export interface Tier<Value> {
   readonly values: { get(key: string): Entry<Value> | undefined }
   /** What is current: a value, or that there is none. */
   find(key: string): Entry<Value> | undefined
-  /** Takes the place of what is known of the key. It holds its tags already; they are released when it leaves. */
+  /**
+   * Takes the place of what is known of the key. It holds its tags already; they are released when it leaves.
+   *
+   * @throws what `size` throws, or if that is no number; then nothing is stored or released
+   */
   store(key: string, entry: Entry<Value>): void
   drop(key: string): void
   clear(): void
@@ -79,8 +83,8 @@ export function createTier<Value>({ capacityBytes, entriesMax, tags, size }: Tie
     },
     store(key, entry) {
       const [entries, others] = entry.value === undefined ? [absents, values] : [values, absents]
-      others.delete(key)
       const bytes = bytesOf(key, entry)
+      others.delete(key)
       if (bytes > entries.maxSize) {
         entries.delete(key)
         if (entry.tags !== undefined) tags.release(entry.tags)

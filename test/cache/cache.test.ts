@@ -270,6 +270,16 @@ describe('capacity', () => {
     expect(cache.peek('a')).toBe('small')
   })
 
+  test.each([
+    ['throws', () => expect.unreachable()],
+    ['is no number', () => Number.NaN],
+  ])('a value whose size %s is served, and not kept', async (_, size) => {
+    const { cache } = setUp({ size })
+    expect(await cache.get('a', ({ tag }) => (tag('t'), 'value'))).toBe('value')
+    expect(cache.peek('a')).toBeUndefined()
+    expect(cache.stats().bytes).toBe(0)
+  })
+
   test('holds no more entries than it may', async () => {
     const { cache } = setUp({ entriesMax: 32 })
     for (let n = 0; n < 100; n++) await cache.get(String(n), () => 'x')
@@ -354,12 +364,21 @@ describe('invalidating', () => {
     expect(cache.peek('b')).toBeUndefined()
   })
 
-  test('ends', async () => {
+  test('of nothing tells nobody', async () => {
+    const { cache } = setUp()
+    await cache.invalidate([])
+    await cache.invalidateTags([])
+    expect(cache.stats().invalidations).toBe(0)
+  })
+
+  test('after the end nothing is kept, since nobody tells it what is old', async () => {
     const { cache } = setUp()
     await cache.get('a', () => 'value')
     cache.end()
     cache.end()
     expect(cache.peek('a')).toBeUndefined()
+    expect(await cache.get('a', () => 'old')).toBe('old')
+    expect(await cache.get('a', () => 'new')).toBe('new')
   })
 })
 
