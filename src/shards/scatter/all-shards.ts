@@ -6,7 +6,7 @@ import type { CompileTree } from '../../sql/runner-kysely.ts'
 import { treeKysely } from '../../sql/runner-kysely.ts'
 import type { ShardMap } from '../shard-map.ts'
 import type { GatherRequest, MissingShard, Row, ShardsToAsk } from './gather.ts'
-import { gather } from './gather.ts'
+import { gather, tooLate, unanswered } from './gather.ts'
 import type { MergePlan } from './merge-answers.ts'
 import { mergeAnswers } from './merge-answers.ts'
 import { BUCKETS, planSelect, ROWS_MAX } from './plan-select.ts'
@@ -63,8 +63,9 @@ export function createAllShards<Tables>(context: AllShardsContext, options: AllO
   const missing = new Map<number, MissingShard>()
   let db: Kysely<Tables> | undefined
 
-  async function ask(statement: GatherRequest['statement'], plan: MergePlan): Promise<Row[]> {
-    const gathered = await gather(context, { deadlineMs, isPartial, statement })
+  async function ask(statement: GatherRequest['statement'], plan: MergePlan, sinceMs: number): Promise<Row[]> {
+    const restMs = Math.max(1, deadlineMs - (context.clock.nowMs() - sinceMs))
+    const gathered = await gather(context, { deadlineMs: restMs, isPartial, statement })
     for (const its of gathered.missing) missing.set(its.shard, its)
     const count = gathered.answers.reduce((sum, { length }) => sum + length, 0)
     const isAll = plan.limit === undefined || plan.groupBy !== undefined
@@ -78,15 +79,31 @@ export function createAllShards<Tables>(context: AllShardsContext, options: AllO
     if (tree.kind !== 'SelectQueryNode') {
       refuse('one that writes', 'write by the key of the rows: shard(key)')
     }
-    const map = await currentMap(context)
-    const catalog = await fittingCatalog(tree, map, context)
+    const startMs = context.clock.nowMs()
+    const { map, catalog } = await inTime(known(tree))
     const { merge } = planSelect(tree, map, catalog)
     const compiled = onceForEachMap((of) => compile(planSelect(tree, of, catalog).query))
     const statement: GatherRequest['statement'] = (of, buckets) => {
       const { sql, parameters } = compiled(of)
       return { text: sql, values: parameters.map((value) => (value === BUCKETS ? buckets : value)) }
     }
-    return ask(statement, merge)
+    return ask(statement, merge, startMs)
+  }
+
+  /** What has to be known before anything is asked. */
+  async function known(tree: SelectQueryNode): Promise<{ map: ShardMap; catalog: TableCatalog }> {
+    const map = await currentMap(context)
+    return { map, catalog: await fittingCatalog(tree, map, context) }
+  }
+
+  async function inTime<R>(work: Promise<R>): Promise<R> {
+    const late = Promise.withResolvers<never>()
+    const cancel = context.clock.schedule(deadlineMs, () => late.reject(unanswered([], tooLate(deadlineMs))))
+    try {
+      return await Promise.race([work, late.promise])
+    } finally {
+      cancel()
+    }
   }
 
   return {
@@ -100,7 +117,7 @@ export function createAllShards<Tables>(context: AllShardsContext, options: AllO
         text: forShards(map),
         values: [...values, buckets],
       })
-      const rows = await ask(statement, mergePlan(merge))
+      const rows = await ask(statement, mergePlan(merge), context.clock.nowMs())
       return { rows: rows as R[] }
     },
     get missing() {

@@ -133,10 +133,7 @@ class GatherRound {
   giveUp(): Gathered {
     const { deadlineMs } = this.#request
     const map = this.#map
-    const late = new TenfoldError('TF_TIMEOUT', `expected an answer within ${deadlineMs} ms`, {
-      hint: 'ask for less, or give it more time: all({ deadline })',
-      details: { deadlineMs },
-    })
+    const late = tooLate(deadlineMs)
     if (map === undefined) throw unanswered([], late)
     for (const shard of ownedBuckets(map).keys()) {
       if (!this.#hasAnswered(shard, map) && !this.#failures.has(shard)) this.#fail(shard, late)
@@ -190,11 +187,19 @@ class GatherRound {
   }
 }
 
-function unanswered(shards: readonly number[], cause: Error): TenfoldError {
+/** The error about shards that are missing; none: nobody knows them yet. */
+export function unanswered(shards: readonly number[], cause: Error): TenfoldError {
   const who = shards.length === 0 ? 'no shard did' : `shard ${shards.join(', ')} did not`
   return new TenfoldError('TF_SHARD_UNANSWERED', `expected all shards to answer, but ${who}: ${cause.message}`, {
     hint: 'see what it does with tenfold status, or take what the others have: all({ partial: true })',
     details: { shards },
     cause,
+  })
+}
+
+export function tooLate(deadlineMs: number): TenfoldError {
+  return new TenfoldError('TF_TIMEOUT', `expected an answer within ${Math.round(deadlineMs)} ms`, {
+    hint: 'ask for less, or give it more time: all({ deadline })',
+    details: { deadlineMs },
   })
 }

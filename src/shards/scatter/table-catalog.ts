@@ -55,7 +55,9 @@ export async function readCatalog(database: Pick<DatabaseConnection, 'transactio
 const COLUMNS = `
   select namespace.nspname as schema, class.relname as table, pg_table_is_visible(class.oid) as is_visible,
     exists (select from pg_trigger where tgrelid = class.oid and tgname = 'tenfold_guard') as is_sharded,
-    attname as column, base.typname as type,
+    attname as column,
+    -- What is equal there is not the same text.
+    case when "collation".collisdeterministic is false then 'text that is equal to other text' else base.typname end as type,
     attcollation <> 0 and not (
       "collation".collname in ('C', 'POSIX', 'ucs_basic', 'pg_c_utf8') or "collation".collname = 'default' and (
         database.datlocprovider = 'b' or database.datlocprovider = 'c' and database.datcollate in ('C', 'POSIX')

@@ -25,6 +25,7 @@ interface Tables {
   }
   item: { user_id: string; order_id: number; line: number; amount: number }
   country: { code: string; name: string }
+  person: { user_id: string; name: string }
 }
 
 const SHARDED = `
@@ -35,7 +36,10 @@ const SHARDED = `
     primary key (user_id, id));
   create table item (user_id bigint, order_id int, line int, amount int not null, primary key (user_id, order_id, line));
   create table country (code text primary key, name text not null);`
-const TABLES = `create collation "en_US" (provider = icu, locale = 'en-US'); ${SHARDED}`
+const TABLES = `create collation "en_US" (provider = icu, locale = 'en-US');
+  create collation no_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+  create table person (user_id bigint primary key, name text collate no_case);
+  ${SHARDED}`
 
 let bed: TwoShards
 let client: ShardedDatabase<Tables, number>
@@ -256,6 +260,7 @@ describe('a query over all shards', () => {
     'an aggregate by its name': (db) => db.selectFrom('order').select((eb) => eb.fn('sum', ['cents']).as('sum')),
     'another aggregate': (db) => db.selectFrom('order').select(({ fn }) => fn.agg('bool_and', ['is_paid']).as('all')),
     'the order of an enumeration': (db) => db.selectFrom('order').select('id').orderBy('size'),
+    'groups of text of which some is equal to other': (db) => db.selectFrom('person').select('name').groupBy('name'),
     'the order of an expression': (db) =>
       db
         .selectFrom('order')
