@@ -23,7 +23,7 @@ const FULL_MS = { before: 15_000, moves: 120_000, kills: 120_000 }
 export const benchmark: Benchmark = {
   name: 'reshard',
   description:
-    'a quarter of the buckets moves to another shard and back while users order; kill -9 of whoever moves them',
+    'a quarter of the buckets moves to another shard and back while users order; kill -9 of whoever moves them, and of servers in the long run',
   async run(context) {
     const bed = await createTwoShards()
     try {
@@ -71,10 +71,18 @@ async function measure(context: BenchmarkContext, bed: TwoShards): Promise<Bench
     keep('turn', { ...turn })
   }
   const during = rush.otherLatenciesMs(moving, movesMs)
-  const kills = await whileKilled({ bed, resharder, random: seededRandom(seed), signal }, id, times.kills)
+  const failedBefore = rush.failures.length
+  const random = seededRandom(seed)
+  const killing = new AbortController()
+  // In the long run servers die, too, which users are told of.
+  const servers = isQuick ? Promise.resolve(0) : killServers(bed, random, AbortSignal.any([killing.signal, signal]))
+  const kills = await whileKilled({ bed, resharder, random, signal }, id, times.kills)
+  killing.abort()
+  const serverKills = await servers
   await resharder.ask(id, 'finish')
   const { state } = await resharder.drive(id, signal)
   await rush.end()
+  if (rush.failures.length > 0) log(`users were told: ${[...new Set(rush.failures)].slice(0, 5).join('; ')}`)
   const audit = await rush.audit(await resharder.map())
   const gaps = turns.map(({ gapMs }) => gapMs)
   return {
@@ -92,7 +100,9 @@ async function measure(context: BenchmarkContext, bed: TwoShards): Promise<Bench
       ),
       otherBucketsP99Ratio: percentile(during, 0.99) / percentile(before, 0.99),
       turns: turns.length,
+      failed: isQuick ? rush.failures.length : failedBefore,
       kills,
+      serverKills,
       isComplete: state.step === 'done' ? 1 : 0,
     },
     peers: [],
@@ -168,6 +178,19 @@ async function whileKilled({ bed, resharder, random, signal }: Killing, id: numb
     else kills++
   }
   await resharder.drive(id, signal)
+  return kills
+}
+
+/** Kills the server of one shard or the other every few seconds; each comes back by itself. */
+async function killServers(bed: TwoShards, random: Random, signal: AbortSignal): Promise<number> {
+  let kills = 0
+  while (!signal.aborted) {
+    await sleep(systemClock, 3_000 + random.integer(5_000), signal).catch(() => undefined)
+    const cluster = bed.clusters[random.integer(2)]!
+    if (signal.aborted || cluster.state.kind !== 'ready') continue
+    cluster.process?.signal('SIGKILL')
+    kills++
+  }
   return kills
 }
 

@@ -1,4 +1,5 @@
-import { systemClock } from '../../src/core/clock.ts'
+import { sleep, systemClock } from '../../src/core/clock.ts'
+import { messageOf } from '../../src/core/errors.ts'
 import { seededRandom, uniqueId } from '../../src/core/random.ts'
 import type { ShardMap } from '../../src/shards/shard-map.ts'
 import { placeOf } from '../../src/shards/shard-map.ts'
@@ -16,7 +17,9 @@ export interface DinnerRush {
   longestGapMs(buckets: ReadonlySet<number>, sinceMs: number): number
   /** Reads that did not find what somebody had been told was written. */
   readonly staleReads: number
-  /** Waits for what is under way. @throws what a client was told instead of an answer */
+  /** What users were told instead of an answer. */
+  readonly failures: readonly string[]
+  /** Waits for what is under way. */
   end(): Promise<void>
   /** What is there, against what was acknowledged. */
   audit(map: ShardMap): Promise<{ readonly lost: number; readonly duplicated: number }>
@@ -46,35 +49,45 @@ export function startDinnerRush(bed: TwoShards, moving: ReadonlySet<number>): Di
   const written = new Map<string, number>()
   const writes: Write[] = []
   const over = new AbortController()
+  const failures: string[] = []
   let staleReads = 0
 
   async function order(group: readonly number[]): Promise<void> {
     while (!over.signal.aborted) {
       const user = random.pick(group)
-      const id = uniqueId()
-      const startMs = systemClock.nowMs()
-      await random
-        .pick(clients)
-        .shard(user)
-        .query('insert into "order" (user_id, id, cents) values ($1, $2, 1)', [user, id])
-      const endMs = systemClock.nowMs()
-      writes.push({ endMs, latencyMs: endMs - startMs, bucket: bucketOf.get(user)! })
-      written.set(id, user)
-      const { rows } = await random
-        .pick(clients)
-        .shard(user)
-        .query('select 1 from "order" where user_id = $1 and id = $2', [user, id])
-      if (rows.length !== 1) staleReads++
+      try {
+        await orderOnce(user)
+      } catch (error) {
+        failures.push(messageOf(error))
+        await sleep(systemClock, 20)
+      }
     }
   }
 
+  async function orderOnce(user: number): Promise<void> {
+    const id = uniqueId()
+    const startMs = systemClock.nowMs()
+    await random
+      .pick(clients)
+      .shard(user)
+      .query('insert into "order" (user_id, id, cents) values ($1, $2, 1)', [user, id])
+    const endMs = systemClock.nowMs()
+    writes.push({ endMs, latencyMs: endMs - startMs, bucket: bucketOf.get(user)! })
+    written.set(id, user)
+    const { rows } = await random
+      .pick(clients)
+      .shard(user)
+      .query('select 1 from "order" where user_id = $1 and id = $2', [user, id])
+    if (rows.length !== 1) staleReads++
+  }
+
   const working = Promise.all(Array.from({ length: WRITERS }, (_, n) => order(groups[n % 2]!)))
-  working.catch(() => over.abort())
 
   return {
     get acknowledged() {
       return written.size
     },
+    failures,
     get staleReads() {
       return staleReads
     },
