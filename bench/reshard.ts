@@ -53,6 +53,8 @@ async function measure(context: BenchmarkContext, bed: TwoShards): Promise<Bench
   const moving = new Set(buckets)
   await fill(bed)
   const rush = startDinnerRush(bed, moving)
+  // Also when it is stopped half-way: nobody orders for ever.
+  signal.addEventListener('abort', () => void rush.end(), { once: true })
   const resharder = createResharder({ places: bed.places })
   await sleep(systemClock, times.before / 4, signal)
   const beforeMs = systemClock.nowMs()
