@@ -258,7 +258,7 @@ export async function misuse(
   // @ts-expect-error
   void api.databases.orders.shard('u').db.selectFrom('ordr')
   // @ts-expect-error
-  void api.databases.orders.reference.selectFrom('order')
+  void api.databases.orders.reference.db.selectFrom('order')
   // @ts-expect-error
   void api.databases.orders.all().insertInto('order')
   // @ts-expect-error

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { withBackupMode } from '../../../src/clusters/backup-mode.ts'
 import { copyDataDirectory } from '../../../src/clusters/copy-data-directory.ts'
+import { serverArguments } from '../../../src/clusters/server-settings.ts'
 import { writeFileDurably } from '../../../src/core/durable-file.ts'
 import { findFreePort } from '../../../src/core/free-port.ts'
 import type { TestBed } from './test-bed.ts'
@@ -55,14 +56,14 @@ describe('a copy of a running data directory', () => {
     const standby = await bed.subprocesses.spawn({
       name: 'copy',
       command: bed.binaries.postgres,
-      args: ['-D', to, '-p', String(port), '-k', '', '-h', '127.0.0.1', '-c', `primary_conninfo=${conninfo}`].concat([
-        '-c',
-        'wal_level=logical',
-        '-c',
-        'max_connections=100',
-        '-c',
-        'max_wal_senders=40',
-      ]),
+      args: serverArguments({
+        dataDirectory: to,
+        port,
+        socketDirectory: bed.socketDirectory,
+        sharedBuffersBytes: 32 * 1024 ** 2,
+        connectionsMax: 100,
+        overrides: { primary_conninfo: conninfo },
+      }),
       env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
       user: bed.user,
       outputFile: join(bed.directory, 'copy.log'),

@@ -7,11 +7,13 @@ import type { ClusterOptions, FollowerOptions } from '../../../src/clusters/clus
 import { writeFileDurably } from '../../../src/core/durable-file.ts'
 import { findFreePort } from '../../../src/core/free-port.ts'
 import { readPostmasterFile } from '../../../src/clusters/postmaster-file.ts'
+import { serverArguments } from '../../../src/clusters/server-settings.ts'
 import { serversIn } from '../../../src/clusters/orphan-servers.ts'
 import type { TestBed } from './test-bed.ts'
 import { createTestBed, until } from './test-bed.ts'
 import { writeUniqueRows } from './unique-writers.ts'
 
+const SIZE = { sharedBuffersBytes: 32 * 1024 ** 2, connectionsMax: 100 }
 const SYNCHRONOUS: FollowerOptions = { count: 1, isSynchronous: true, durability: 'preferred' }
 /** Pauses of a busy machine included; what is measured when it is quiet is in the benchmark. */
 const GAP_MS_MAX = 10_000
@@ -61,9 +63,7 @@ async function promoteAlone(data: string): Promise<void> {
   const server = await bed.subprocesses.spawn({
     name: 'alone',
     command: bed.binaries.postgres,
-    args: ['-D', data, '-p', String(port), '-k', bed.socketDirectory, '-c', 'max_wal_senders=40'].concat(
-      ['wal_level=logical', 'max_replication_slots=40', 'max_connections=100'].flatMap((setting) => ['-c', setting]),
-    ),
+    args: serverArguments({ dataDirectory: data, port, socketDirectory: bed.socketDirectory, ...SIZE }),
     env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' },
     user: bed.user,
     outputFile: join(bed.directory, 'alone.log'),
