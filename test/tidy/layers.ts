@@ -9,6 +9,7 @@ export const LAYERS: Readonly<Record<string, readonly string[] | 'everything'>> 
   doctor: ['core', 'blueprint', 'control', 'clusters'],
   init: ['core', 'blueprint'],
   objectives: ['core'],
+  queueing: ['core'],
   backends: ['core'],
   sql: ['core', 'blueprint'],
   control: ['core', 'blueprint'],
